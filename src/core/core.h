@@ -1,0 +1,17 @@
+/*
+ * core/core.h - the door of the core: everything the other rooms may use of it.
+ */
+#ifndef CORE_CORE_H
+#define CORE_CORE_H
+
+#include "core/error.h"
+#include "core/file.h"
+#include "core/log.h"
+#include "core/memory.h"
+#include "core/options.h"
+#include "core/parallel.h"
+#include "core/random.h"
+#include "core/text.h"
+#include "rmseg/core.h"
+
+#endif

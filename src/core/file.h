@@ -1,0 +1,41 @@
+/*
+ * core/file.h - whole files in, whole files out, folders.
+ */
+#ifndef CORE_FILE_H
+#define CORE_FILE_H
+
+#include "rmseg/core.h"
+
+/* Reads a whole file; `limit` bytes at most (0: no limit). *bytes is owned, rmseg_free it; one zero byte follows the data. */
+rmseg_status rmseg_file_read(uint8_t **bytes, size_t *length, const char *path, size_t limit);
+
+/* Writes a file so that either the old content or the whole new one is there, whatever happens: temporary file in the same
+ * folder, write, fsync, rename, fsync of the folder. A failed write leaves no temporary file behind. */
+typedef struct rmseg_file_writer rmseg_file_writer;
+rmseg_status rmseg_file_begin(rmseg_file_writer **writer, const char *path);
+rmseg_status rmseg_file_put(rmseg_file_writer *writer, const void *bytes, size_t length);
+rmseg_status rmseg_file_commit(rmseg_file_writer *writer);  /* destroys the writer, on failure too */
+void rmseg_file_abandon(rmseg_file_writer *writer);         /* removes the temporary file; NULL is legal */
+rmseg_status rmseg_file_write(const char *path, const void *bytes, size_t length); /* the three in one */
+
+bool rmseg_file_exists(const char *path);
+bool rmseg_folder_exists(const char *path);
+rmseg_status rmseg_folder_create(const char *path); /* with its parents; an existing folder is fine */
+rmseg_status rmseg_file_remove(const char *path);   /* a missing file is fine */
+
+/* Names in a folder, sorted by byte value, without "." and "..", hidden ones left out. Free with rmseg_names_destroy. */
+typedef struct rmseg_names {
+    char **items;
+    int64_t count;
+} rmseg_names;
+rmseg_status rmseg_folder_list(rmseg_names *names, const char *path);
+void rmseg_names_destroy(rmseg_names *names);
+rmseg_status rmseg_names_add(rmseg_names *names, const char *name); /* copies */
+
+/* folder + "/" + name, owned; the base name without folder (borrowed); the base name without its last extension (owned;
+ * ".nii.gz" counts as one). NULL when out of memory. */
+char *rmseg_path_join(const char *folder, const char *name);
+const char *rmseg_path_base(const char *path);
+char *rmseg_path_stem(const char *path);
+
+#endif
