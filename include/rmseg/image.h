@@ -1,0 +1,70 @@
+/*
+ * rmseg/image.h - images and label maps with their geometry: reading, writing, resampling.       tier: may change before 1.0
+ *
+ * An image is dense, channel by channel: data[c][d][h][w], w fastest. A 2D image has size[0] = D = 1. Formats are
+ * recognised by content, never by name.
+ */
+#ifndef RMSEG_IMAGE_H
+#define RMSEG_IMAGE_H
+
+#include "rmseg/core.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef enum rmseg_dtype { RMSEG_U8, RMSEG_U16, RMSEG_I16, RMSEG_I32, RMSEG_F32, RMSEG_F64 } rmseg_dtype;
+
+/* Bytes of one element. */
+RMSEG_API size_t rmseg_dtype_size(rmseg_dtype dtype);
+
+typedef struct rmseg_image {
+    rmseg_dtype dtype;
+    int64_t channels;      /* 1 grey or label, 3 RGB; alpha is dropped when read, palettes are resolved to RGB or grey */
+    int64_t size[3];       /* D, H, W; all >= 1 */
+    double spacing[3];     /* mm per voxel along D, H, W; 1 where the file does not say */
+    bool has_spacing;      /* the file said it */
+    double origin[3];      /* world position of voxel (0,0,0), mm; 0 where unknown */
+    double direction[9];   /* columns are the world directions of D, H, W; identity where unknown */
+    void *data;            /* channels * D * H * W elements, owned */
+} rmseg_image;
+
+/* A zeroed image with unit spacing. Errors: memory, argument (an extent < 1 or a product that overflows). */
+RMSEG_API rmseg_status rmseg_image_create(rmseg_image **image, rmseg_dtype dtype, int64_t channels, const int64_t size[3]);
+RMSEG_API void rmseg_image_destroy(rmseg_image *image);
+
+/* Voxels of one channel (D * H * W). */
+RMSEG_API int64_t rmseg_image_voxels(const rmseg_image *image);
+
+/* Reads any format of rmseg_image_formats(). Errors name the file, what was found and what was expected. */
+RMSEG_API rmseg_status rmseg_image_read(rmseg_image **image, const char *path);
+
+/* Decodes a file's bytes; `name` is used in sentences. */
+RMSEG_API rmseg_status rmseg_image_decode(rmseg_image **image, const void *bytes, size_t length, const char *name);
+
+/* Writes atomically in the format that the path's extension names (.png: U8 or U16 with 1 or 3 channels and D = 1). */
+RMSEG_API rmseg_status rmseg_image_write(const rmseg_image *image, const char *path);
+
+/* A copy in another type: values are rounded to nearest even and clamped for integers, never scaled. */
+RMSEG_API rmseg_status rmseg_image_convert(rmseg_image **out, const rmseg_image *image, rmseg_dtype dtype);
+
+typedef enum rmseg_interpolation { RMSEG_NEAREST, RMSEG_LINEAR } rmseg_interpolation;
+
+/* Resamples to another grid of the same field of view; out spacing = spacing * in size / out size, voxel centres at (i + 1/2).
+ * RMSEG_LINEAR gives F32 and is antialiased when shrinking: along an axis with scale s = in/out > 1 the triangle filter
+ * has support s (the same numbers as PyTorch's interpolate(mode="bilinear", antialias=True, align_corners=False)).
+ * RMSEG_NEAREST keeps the type and takes input index min(floor((i + 1/2) * in/out), in - 1). */
+RMSEG_API rmseg_status rmseg_image_resample(rmseg_image **out, const rmseg_image *image, const int64_t size[3],
+                                            rmseg_interpolation interpolation);
+
+/* Names and extensions of what can be read, one row each; NULL past the last. */
+typedef struct rmseg_format_info {
+    const char *name, *extensions;
+    bool reads, writes;
+} rmseg_format_info;
+RMSEG_API const rmseg_format_info *rmseg_image_formats(int64_t index);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
