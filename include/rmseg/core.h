@@ -17,11 +17,11 @@
 #include <stdint.h>
 
 #if defined(__GNUC__)
-#define RMSEG_API __attribute__((visibility("default")))
-#define RMSEG_PRINTF(format, first) __attribute__((format(printf, format, first)))
+#define RMSEG_API                 __attribute__((visibility("default")))
+#define RMSEG_PRINTF(text, first) __attribute__((format(printf, text, first)))
 #else
 #define RMSEG_API
-#define RMSEG_PRINTF(format, first)
+#define RMSEG_PRINTF(text, first)
 #endif
 
 #define RMSEG_VERSION "0.1.0"
@@ -54,6 +54,18 @@ RMSEG_API const char *rmseg_status_name(rmseg_status status);
 /* Version of the library that is running, "0.1.0"; RMSEG_VERSION is that of the header. */
 RMSEG_API const char *rmseg_version(void);
 
+/* Compiler, build type and system of the running library: "GNU 12.2.0, Release, Linux x86_64". */
+RMSEG_API const char *rmseg_build(void);
+
+/* The libraries of other people that this library knows, and which of them this build has. */
+typedef struct rmseg_library_info {
+    const char *name;    /* "png" */
+    const char *version; /* "1.6.39"; "" when this build lacks it */
+    const char *purpose; /* "PNG images" */
+} rmseg_library_info;
+RMSEG_API int64_t rmseg_library_count(void);
+RMSEG_API rmseg_status rmseg_library_get(rmseg_library_info *info, int64_t index);
+
 /* ---- threads ----------------------------------------------------------------------------------------------- */
 
 /* Threads that parallel work uses, the calling one included. Default: RMSEG_THREADS, else the processors this process
@@ -76,27 +88,28 @@ typedef enum rmseg_log_level { RMSEG_LOG_INFO, RMSEG_LOG_WARNING } rmseg_log_lev
 typedef void (*rmseg_log_fn)(void *user, rmseg_log_level level, const char *line);
 RMSEG_API void rmseg_log_set(rmseg_log_fn fn, void *user);
 
-/* `stage` names the work ("train", "predict"), `done` of `total` steps are finished, `note` is a short text that belongs
- * beside the bar ("loss 0.412") or "". Called from the thread that does the work, at most some ten times a second. */
+/* `stage` names the work ("train", "predict"), `done` of `total` steps are finished, `note` is a short text that
+ * belongs beside the bar ("loss 0.412") or "". Called from the thread that does the work, at most some ten times a
+ * second. */
 typedef void (*rmseg_progress_fn)(void *user, const char *stage, int64_t done, int64_t total, const char *note);
 RMSEG_API void rmseg_progress_set(rmseg_progress_fn fn, void *user);
 
 /* ---- options ------------------------------------------------------------------------------------------------- */
 
-/* The options of one piece of work (training, prediction, ...): created by that work's _options_create with the defaults,
- * filled by key, handed to the call. The same rows make the command's flags, --help, the config file and the record in
- * a run's folder. */
+/* The options of one piece of work (training, prediction, ...): created by that work's _options_create with the
+ * defaults, filled by key, handed to the call. The same rows make the command's flags, --help, the config file and the
+ * record in a run's folder. */
 typedef struct rmseg_options rmseg_options;
 
 typedef struct rmseg_option_info {
-    const char *key;      /* "weight-decay": flag --weight-decay, config key weight-decay; never NULL */
-    const char *type;     /* "integer" | "number" | "text" | "choice" | "switch" */
-    const char *fallback; /* the default as text, "" where none */
-    const char *choices;  /* "sgd|adamw" for a choice, else "" */
+    const char *key;         /* "weight-decay": flag --weight-decay, config key weight-decay; never NULL */
+    const char *type;        /* "integer" | "number" | "text" | "choice" | "switch" */
+    const char *fallback;    /* the default as text, "" where none */
+    const char *choices;     /* "sgd|adamw" for a choice, else "" */
     double minimum, maximum; /* bounds of integer and number, inclusive */
-    const char *unit;     /* "steps", "voxels", "" */
-    const char *help;     /* one line */
-    const char *example;  /* a value that works, "" where none */
+    const char *unit;        /* "steps", "voxels", "" */
+    const char *help;        /* one line */
+    const char *example;     /* a value that works, "" where none */
 } rmseg_option_info;
 
 RMSEG_API void rmseg_options_destroy(rmseg_options *options);

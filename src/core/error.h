@@ -25,10 +25,10 @@ void rmseg_error_take(char *sentence);
 void rmseg_error_give(const char *sentence);
 
 /* `if (failed) return`: runs a call and returns its status from the enclosing function when it is not RMSEG_OK. */
-#define RMSEG_TRY(call)                                                                                               \
-    do {                                                                                                              \
-        rmseg_status try_status_ = (call);                                                                            \
-        if (try_status_ != RMSEG_OK) return try_status_;                                                              \
+#define RMSEG_TRY(call)                                                                                                \
+    do {                                                                                                               \
+        rmseg_status try_status_ = (call);                                                                             \
+        if (try_status_ != RMSEG_OK) return try_status_;                                                               \
     } while (0)
 
 #endif

@@ -6,16 +6,17 @@
 
 #include "rmseg/core.h"
 
-/* Reads a whole file; `limit` bytes at most (0: no limit). *bytes is owned, rmseg_free it; one zero byte follows the data. */
+/* Reads a whole file; `limit` bytes at most (0: no limit). *bytes is owned, rmseg_free it; one zero byte follows the
+ * data. */
 rmseg_status rmseg_file_read(uint8_t **bytes, size_t *length, const char *path, size_t limit);
 
-/* Writes a file so that either the old content or the whole new one is there, whatever happens: temporary file in the same
- * folder, write, fsync, rename, fsync of the folder. A failed write leaves no temporary file behind. */
+/* Writes a file so that either the old content or the whole new one is there, whatever happens: temporary file in the
+ * same folder, write, fsync, rename, fsync of the folder. A failed write leaves no temporary file behind. */
 typedef struct rmseg_file_writer rmseg_file_writer;
 rmseg_status rmseg_file_begin(rmseg_file_writer **writer, const char *path);
 rmseg_status rmseg_file_put(rmseg_file_writer *writer, const void *bytes, size_t length);
-rmseg_status rmseg_file_commit(rmseg_file_writer *writer);  /* destroys the writer, on failure too */
-void rmseg_file_abandon(rmseg_file_writer *writer);         /* removes the temporary file; NULL is legal */
+rmseg_status rmseg_file_commit(rmseg_file_writer *writer); /* destroys the writer, on failure too */
+void rmseg_file_abandon(rmseg_file_writer *writer);        /* removes the temporary file; NULL is legal */
 rmseg_status rmseg_file_write(const char *path, const void *bytes, size_t length); /* the three in one */
 
 bool rmseg_file_exists(const char *path);
@@ -23,7 +24,8 @@ bool rmseg_folder_exists(const char *path);
 rmseg_status rmseg_folder_create(const char *path); /* with its parents; an existing folder is fine */
 rmseg_status rmseg_file_remove(const char *path);   /* a missing file is fine */
 
-/* Names in a folder, sorted by byte value, without "." and "..", hidden ones left out. Free with rmseg_names_destroy. */
+/* Names in a folder, sorted by byte value, without "." and "..", hidden ones left out. Free with rmseg_names_destroy.
+ */
 typedef struct rmseg_names {
     char **items;
     int64_t count;

@@ -22,8 +22,8 @@ char *rmseg_strndup(const char *text, size_t length);
 
 void rmseg_free(void *block);
 
-/* A large block for kernels: aligned to 64 bytes (2 MiB and huge pages asked for when it is that large), zeroed by touching
- * it once. Free with rmseg_arena_free and the same byte count. */
+/* A large block for kernels: aligned to 64 bytes (2 MiB and huge pages asked for when it is that large), zeroed by
+ * touching it once. Free with rmseg_arena_free and the same byte count. */
 void *rmseg_arena_alloc(size_t bytes);
 void rmseg_arena_free(void *arena, size_t bytes);
 
@@ -32,8 +32,8 @@ bool rmseg_mul(int64_t *product, int64_t a, int64_t b);
 bool rmseg_mul3(int64_t *product, int64_t a, int64_t b, int64_t c);
 
 typedef struct rmseg_memory_stats {
-    int64_t allocations;   /* calls that gave memory since the start */
-    int64_t live_bytes;    /* given and not yet freed */
+    int64_t allocations; /* calls that gave memory since the start */
+    int64_t live_bytes;  /* given and not yet freed */
     int64_t peak_bytes;
 } rmseg_memory_stats;
 

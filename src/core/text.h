@@ -18,18 +18,18 @@ void rmseg_text_addf(rmseg_text *text, const char *format, ...) RMSEG_PRINTF(2, 
 void rmseg_text_destroy(rmseg_text *text);
 rmseg_status rmseg_text_write(const rmseg_text *text, const char *path); /* atomic; RMSEG_ERROR_MEMORY if failed */
 
-/* JSON: objects and arrays nest; commas, quotes, escapes and indentation are its own. A NaN is written as null, an infinity as
- * "inf" or "-inf" (interface of the results files). `key` is NULL inside arrays. */
+/* JSON: objects and arrays nest; commas, quotes, escapes and indentation are its own. A NaN is written as null, an
+ * infinity as "inf" or "-inf" (interface of the results files). `key` is NULL inside arrays. */
 typedef struct rmseg_json {
     rmseg_text text;
     int depth;
     bool first;
 } rmseg_json;
 
-void rmseg_json_open(rmseg_json *json, const char *key, char bracket); /* '{' or '[' */
-void rmseg_json_close(rmseg_json *json, char bracket);                 /* '}' or ']' */
+void rmseg_json_open(rmseg_json *json, const char *key, char bracket);        /* '{' or '[' */
+void rmseg_json_close(rmseg_json *json, char bracket);                        /* '}' or ']' */
 void rmseg_json_string(rmseg_json *json, const char *key, const char *value); /* NULL value: null */
-void rmseg_json_number(rmseg_json *json, const char *key, double value);      /* shortest text that reads back the same */
+void rmseg_json_number(rmseg_json *json, const char *key, double value); /* shortest text that reads back the same */
 void rmseg_json_integer(rmseg_json *json, const char *key, int64_t value);
 void rmseg_json_bool(rmseg_json *json, const char *key, bool value);
 
