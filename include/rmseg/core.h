@@ -66,6 +66,9 @@ typedef struct rmseg_library_info {
 RMSEG_API int64_t rmseg_library_count(void);
 RMSEG_API rmseg_status rmseg_library_get(rmseg_library_info *info, int64_t index);
 
+/* Frees a text that a function gave as owned; NULL is legal. */
+RMSEG_API void rmseg_text_free(char *text);
+
 /* ---- threads ----------------------------------------------------------------------------------------------- */
 
 /* Threads that parallel work uses, the calling one included. Default: RMSEG_THREADS, else the processors this process

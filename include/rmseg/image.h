@@ -1,5 +1,6 @@
 /*
- * rmseg/image.h - images and label maps with their geometry: reading, writing, resampling.       tier: may change before 1.0
+ * rmseg/image.h - images and label maps with their geometry: reading, writing, resampling.       tier: may change
+ * before 1.0
  *
  * An image is dense, channel by channel: data[c][d][h][w], w fastest. A 2D image has size[0] = D = 1. Formats are
  * recognised by content, never by name.
@@ -20,17 +21,18 @@ RMSEG_API size_t rmseg_dtype_size(rmseg_dtype dtype);
 
 typedef struct rmseg_image {
     rmseg_dtype dtype;
-    int64_t channels;      /* 1 grey or label, 3 RGB; alpha is dropped when read, palettes are resolved to RGB or grey */
-    int64_t size[3];       /* D, H, W; all >= 1 */
-    double spacing[3];     /* mm per voxel along D, H, W; 1 where the file does not say */
-    bool has_spacing;      /* the file said it */
-    double origin[3];      /* world position of voxel (0,0,0), mm; 0 where unknown */
-    double direction[9];   /* columns are the world directions of D, H, W; identity where unknown */
-    void *data;            /* channels * D * H * W elements, owned */
+    int64_t channels;    /* 1 grey or label, 3 RGB; alpha is dropped when read, palettes are resolved to RGB or grey */
+    int64_t size[3];     /* D, H, W; all >= 1 */
+    double spacing[3];   /* mm per voxel along D, H, W; 1 where the file does not say */
+    bool has_spacing;    /* the file said it */
+    double origin[3];    /* world position of voxel (0,0,0), mm; 0 where unknown */
+    double direction[9]; /* columns are the world directions of D, H, W; identity where unknown */
+    void *data;          /* channels * D * H * W elements, owned */
 } rmseg_image;
 
 /* A zeroed image with unit spacing. Errors: memory, argument (an extent < 1 or a product that overflows). */
-RMSEG_API rmseg_status rmseg_image_create(rmseg_image **image, rmseg_dtype dtype, int64_t channels, const int64_t size[3]);
+RMSEG_API rmseg_status rmseg_image_create(rmseg_image **image, rmseg_dtype dtype, int64_t channels,
+                                          const int64_t size[3]);
 RMSEG_API void rmseg_image_destroy(rmseg_image *image);
 
 /* Voxels of one channel (D * H * W). */
@@ -50,10 +52,10 @@ RMSEG_API rmseg_status rmseg_image_convert(rmseg_image **out, const rmseg_image 
 
 typedef enum rmseg_interpolation { RMSEG_NEAREST, RMSEG_LINEAR } rmseg_interpolation;
 
-/* Resamples to another grid of the same field of view; out spacing = spacing * in size / out size, voxel centres at (i + 1/2).
- * RMSEG_LINEAR gives F32 and is antialiased when shrinking: along an axis with scale s = in/out > 1 the triangle filter
- * has support s (the same numbers as PyTorch's interpolate(mode="bilinear", antialias=True, align_corners=False)).
- * RMSEG_NEAREST keeps the type and takes input index min(floor((i + 1/2) * in/out), in - 1). */
+/* Resamples to another grid of the same field of view; out spacing = spacing * in size / out size, voxel centres at (i
+ * + 1/2). RMSEG_LINEAR gives F32 and is antialiased when shrinking: along an axis with scale s = in/out > 1 the
+ * triangle filter has support s (the same numbers as PyTorch's interpolate(mode="bilinear", antialias=True,
+ * align_corners=False)). RMSEG_NEAREST keeps the type and takes input index min(floor((i + 1/2) * in/out), in - 1). */
 RMSEG_API rmseg_status rmseg_image_resample(rmseg_image **out, const rmseg_image *image, const int64_t size[3],
                                             rmseg_interpolation interpolation);
 

@@ -1,16 +1,17 @@
 /*
  * rmseg/loss.h - the objective: one expression, parsed once, evaluated to a value and the gradient at the logits.
- *                                                                                              tier: may change before 1.0
- *     softmax: ce + dice + 1*rm(2,0) + 1*rm(0,2) + 1*rm(2,2)
- *     sigmoid: 0.5*(ce + dice(variant=monai)) + 0.01*rm(2,0,0; reduction=sum, frame=volume)
+ *                                                                                              tier: may change
+ * before 1.0 softmax: ce + dice + 1*rm(2,0) + 1*rm(0,2) + 1*rm(2,2) sigmoid: 0.5*(ce + dice(variant=monai)) +
+ * 0.01*rm(2,0,0; reduction=sum, frame=volume)
  *
- * head: softmax (default) | sigmoid | none; then a sum of terms with constant factors and groups. Arguments in brackets: orders
- * first, then ';' and name=value pairs (a term without orders starts with its pairs).
+ * head: softmax (default) | sigmoid | none; then a sum of terms with constant factors and groups. Arguments in
+ * brackets: orders first, then ';' and name=value pairs (a term without orders starts with its pairs).
  */
 #ifndef RMSEG_LOSS_H
 #define RMSEG_LOSS_H
 
 #include "rmseg/core.h"
+#include "rmseg/frame.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -18,7 +19,8 @@ extern "C" {
 
 typedef struct rmseg_objective rmseg_objective; /* a parsed expression; immutable, may be shared by threads */
 
-/* A syntax error's sentence has the expression, the column and what was expected; an unknown name brings the nearest one. */
+/* A syntax error's sentence has the expression, the column and what was expected; an unknown name brings the nearest
+ * one. */
 RMSEG_API rmseg_status rmseg_objective_parse(rmseg_objective **objective, const char *expression);
 RMSEG_API void rmseg_objective_destroy(rmseg_objective *objective);
 
@@ -29,7 +31,8 @@ RMSEG_API rmseg_status rmseg_head_parse(rmseg_head *head, const char *name);
 
 /* Terms after expansion of groups, in the order written. */
 RMSEG_API int64_t rmseg_objective_terms(const rmseg_objective *objective);
-RMSEG_API const char *rmseg_objective_term_name(const rmseg_objective *objective, int64_t index);  /* "rm(2,0)"; unique */
+RMSEG_API const char *rmseg_objective_term_name(const rmseg_objective *objective,
+                                                int64_t index); /* "rm(2,0)"; unique */
 RMSEG_API double rmseg_objective_term_weight(const rmseg_objective *objective, int64_t index);
 
 /* The expression in canonical form, with every option written out: goes into every results file. */
@@ -40,30 +43,25 @@ typedef struct rmseg_loss_info {
 } rmseg_loss_info;
 RMSEG_API const rmseg_loss_info *rmseg_loss_list(int64_t index); /* `rmseg losses`; NULL past the last */
 
-/* Where a sample lies in its image, in the axes AFTER augmentation: index i of the patch is offset + i of extent. */
-typedef struct rmseg_frame {
-    int64_t offset[3], extent[3]; /* D, H, W; 2D: offset[0] = 0, extent[0] = 1 */
-    double spacing[3];            /* mm */
-} rmseg_frame;
-
-/* One batch. Shapes: logits (N,K,D,H,W) dense; the truth is either `index` (N,D,H,W), values 0..K-1 for softmax, or `map`
- * (N,K,D,H,W), values in [0,1]: exactly one of the two is set. `spatial` is 2 or 3: how many of D,H,W count (2: H,W). */
+/* One batch. Shapes: logits (N,K,D,H,W) dense; the truth is either `index` (N,D,H,W), values 0..K-1 for softmax, or
+ * `map` (N,K,D,H,W), values in [0,1]: exactly one of the two is set. `spatial` is 2 or 3: how many of D,H,W count (2:
+ * H,W). */
 typedef struct rmseg_batch {
     int64_t n, k, size[3];
     int spatial;
-    const void *logits;      /* float, or double when `wide` */
+    const void *logits; /* float, or double when `wide` */
     const int32_t *index;
-    const void *map;         /* float, or double when `wide` */
+    const void *map; /* float, or double when `wide` */
     bool wide;
-    int32_t ignore;          /* an index value that is in no sum; -1: none. In a map, a negative value is ignored. */
+    int32_t ignore;            /* an index value that is in no sum; -1: none. In a map, a negative value is ignored. */
     const rmseg_frame *frames; /* n of them, or NULL: the patch is the whole image, spacing 1 */
 } rmseg_batch;
 
-/* Value of each term (unweighted; may be NULL), their weighted sum, and its gradient at the logits (may be NULL; same shape and type as the
- * logits). Deterministic: the same bits at any number of threads. Errors: argument (orders do not fit `spatial`, K does not fit,
- * an index out of range), numeric (a logit is NaN). */
-RMSEG_API rmseg_status rmseg_objective_evaluate(double *total, double *terms, void *dlogits, const rmseg_objective *objective,
-                                                const rmseg_batch *batch);
+/* Value of each term (unweighted; may be NULL), their weighted sum, and its gradient at the logits (may be NULL; same
+ * shape and type as the logits). Deterministic: the same bits at any number of threads. Errors: argument (orders do not
+ * fit `spatial`, K does not fit, an index out of range), numeric (a logit is NaN). */
+RMSEG_API rmseg_status rmseg_objective_evaluate(double *total, double *terms, void *dlogits,
+                                                const rmseg_objective *objective, const rmseg_batch *batch);
 
 #ifdef __cplusplus
 }

@@ -1,5 +1,6 @@
 /*
- * rmseg/metric.h - metrics of a pair of masks, results files, aggregates.                       tier: may change before 1.0
+ * rmseg/metric.h - metrics of a pair of masks, results files, aggregates.                       tier: may change
+ * before 1.0
  */
 #ifndef RMSEG_METRIC_H
 #define RMSEG_METRIC_H
@@ -13,14 +14,20 @@ extern "C" {
 /* ---- one pair of masks --------------------------------------------------------------------------------------- */
 
 /* What to do where a metric is undefined (an empty mask). Dice and Jaccard with ONE empty mask are 0 by definition. */
-typedef enum rmseg_empty { RMSEG_EMPTY_NAN, RMSEG_EMPTY_INF, RMSEG_EMPTY_DIAGONAL, RMSEG_EMPTY_ERROR, RMSEG_EMPTY_VALUE } rmseg_empty;
+typedef enum rmseg_empty {
+    RMSEG_EMPTY_NAN,
+    RMSEG_EMPTY_INF,
+    RMSEG_EMPTY_DIAGONAL,
+    RMSEG_EMPTY_ERROR,
+    RMSEG_EMPTY_VALUE
+} rmseg_empty;
 
 typedef struct rmseg_metric_settings {
     const char *convention; /* "medpy" (0.5.2) */
     rmseg_empty empty;
-    double empty_value;     /* for RMSEG_EMPTY_VALUE */
-    int connectivity;       /* of the border, 1..number of axes */
-    double percentile;      /* for "hd", 0..100; 100 is the maximum */
+    double empty_value; /* for RMSEG_EMPTY_VALUE */
+    int connectivity;   /* of the border, 1..number of axes */
+    double percentile;  /* for "hd", 0..100; 100 is the maximum */
 } rmseg_metric_settings;
 
 /* medpy, nan, 1, 100. */
@@ -34,21 +41,23 @@ typedef struct rmseg_metric_info {
 /* One row per metric (dice, jaccard, hd, hd95, asd, asd_reverse, assd, ...); NULL past the last. */
 RMSEG_API const rmseg_metric_info *rmseg_metric_list(int64_t index);
 
-/* The metrics named in `names` (count of them) of one pair of masks: dense uint8 [D][H][W], non-zero is set, spacing per
- * axis (1,1,1 for voxels). All surface metrics come from one pair of distance transforms. values[i] is NaN where undefined under RMSEG_EMPTY_NAN;
- * *note (optional) then points at a static text such as "truth empty", else at "". */
-RMSEG_API rmseg_status rmseg_metric_measure(double *values, const char **note, const uint8_t *prediction, const uint8_t *truth,
-                                            const int64_t size[3], const double spacing[3], const char *const *names,
-                                            int64_t count, const rmseg_metric_settings *settings);
+/* The metrics named in `names` (count of them) of one pair of masks: dense uint8 [D][H][W], non-zero is set, spacing
+ * per axis (1,1,1 for voxels). All surface metrics come from one pair of distance transforms. values[i] is NaN where
+ * undefined under RMSEG_EMPTY_NAN; *note (optional) then points at a static text such as "truth empty", else at "". */
+RMSEG_API rmseg_status rmseg_metric_measure(double *values, const char **note, const uint8_t *prediction,
+                                            const uint8_t *truth, const int64_t size[3], const double spacing[3],
+                                            const char *const *names, int64_t count,
+                                            const rmseg_metric_settings *settings);
 
 /* ---- results -------------------------------------------------------------------------------------------------- */
 
 typedef struct rmseg_results rmseg_results; /* records (case, class, metric, value, note) and how they were made */
 
-RMSEG_API rmseg_status rmseg_results_create(rmseg_results **results, const rmseg_metric_settings *settings, const char *unit);
+RMSEG_API rmseg_status rmseg_results_create(rmseg_results **results, const rmseg_metric_settings *settings,
+                                            const char *unit);
 RMSEG_API void rmseg_results_destroy(rmseg_results *results);
-RMSEG_API rmseg_status rmseg_results_add(rmseg_results *results, const char *case_id, const char *class_name, const char *metric,
-                                         double value, const char *note);
+RMSEG_API rmseg_status rmseg_results_add(rmseg_results *results, const char *case_id, const char *class_name,
+                                         const char *metric, double value, const char *note);
 
 typedef struct rmseg_aggregate {
     const char *class_name, *metric; /* borrowed from the results */
@@ -57,7 +66,8 @@ typedef struct rmseg_aggregate {
     double low, high;                /* 95 % bootstrap interval of the mean (percentile, 2000 resamples, fixed seed) */
 } rmseg_aggregate;
 
-RMSEG_API int64_t rmseg_results_aggregates(const rmseg_results *results); /* how many (class, metric) pairs, in order of first record */
+RMSEG_API int64_t
+rmseg_results_aggregates(const rmseg_results *results); /* how many (class, metric) pairs, in order of first record */
 RMSEG_API rmseg_status rmseg_results_aggregate(rmseg_aggregate *aggregate, const rmseg_results *results, int64_t index);
 
 /* evaluate's JSON and CSV (one row per case and class, one column per metric), written atomically. */

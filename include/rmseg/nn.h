@@ -1,5 +1,6 @@
 /*
- * rmseg/nn.h - networks: what there is and what one looks like inside.                          tier: may change before 1.0
+ * rmseg/nn.h - networks: what there is and what one looks like inside.                          tier: may change
+ * before 1.0
  */
 #ifndef RMSEG_NN_H
 #define RMSEG_NN_H
@@ -17,8 +18,8 @@ RMSEG_API const rmseg_net_info *rmseg_net_list(int64_t index); /* `rmseg nets`; 
 
 /* What a network is made of; saved with the weights. */
 typedef struct rmseg_net_spec {
-    const char *net;        /* "unet" */
-    int spatial;            /* 2 or 3 */
+    const char *net; /* "unet" */
+    int spatial;     /* 2 or 3 */
     int64_t in_channels, out_channels;
     int64_t width;          /* channels of the first level */
     int64_t depth;          /* poolings; U-Net: 4 */
@@ -27,10 +28,11 @@ typedef struct rmseg_net_spec {
     double dropout;         /* whole channels, at the bottleneck; 0: none */
 } rmseg_net_spec;
 
-/* The op list with shapes, MACs, bytes, and the algorithm each layer takes on this machine, as a text table: `rmseg info --net`.
- * `text` is owned: rmseg_text_free. size = D,H,W of one sample; with `training`, the plans a trainer would make. */
-RMSEG_API rmseg_status rmseg_net_describe(char **text, const rmseg_net_spec *spec, int64_t batch, const int64_t size[3], bool training);
-RMSEG_API void rmseg_text_free(char *text);
+/* The op list with shapes, MACs, bytes, and the algorithm each layer takes on this machine, as a text table: `rmseg
+ * info --net`. `text` is owned: rmseg_text_free. size = D,H,W of one sample; with `training`, the plans a trainer would
+ * make. */
+RMSEG_API rmseg_status rmseg_net_describe(char **text, const rmseg_net_spec *spec, int64_t batch, const int64_t size[3],
+                                          bool training);
 
 #ifdef __cplusplus
 }

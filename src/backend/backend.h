@@ -1,11 +1,11 @@
 /*
  * backend/backend.h - the door of what computes: layers as plans, on one of several backends.
  *
- * A backend is a table of functions. `plain` (f32) and `plain64` (f64) are naive loops: the meaning of every op. `cpu` is the
- * engine. They agree on everything here; only the layout of tensors and parameters inside is a backend's own:
+ * A backend is a table of functions. `plain` (f32) and `plain64` (f64) are naive loops: the meaning of every op. `cpu`
+ * is the engine. They agree on everything here; only the layout of tensors and parameters inside is a backend's own:
  *     plain, plain64   tensors [N][C][D][H][W], parameters as PyTorch stores them
- *     cpu              tensors [N][C/16][D][H][W][16], weights [O/16][I/16][kd][kh][kw*16+i][16], channels padded with zeros
- * so data enters and leaves through pack/unpack. A 2D op has D = 1, kernel[0] = 1, stride[0] = 1, pad[0] = 0.
+ *     cpu              tensors [N][C/16][D][H][W][16], weights [O/16][I/16][kd][kh][kw*16+i][16], channels padded with
+ * zeros so data enters and leaves through pack/unpack. A 2D op has D = 1, kernel[0] = 1, stride[0] = 1, pad[0] = 0.
  *
  * A layer is a plan: created once for its shapes, run many times, destroyed. Creating may allocate; running never does.
  * A layer computes the same bits at any number of threads.
@@ -29,7 +29,8 @@ typedef enum rmseg_op_kind {
     RMSEG_OP_ADD,            /* out = in[0] + in[1] */
     RMSEG_OP_CONCAT,         /* out channels = in[0]'s, then in[1]'s */
     RMSEG_OP_FORK,           /* out[0], out[1] = in[0]: alias forward, sum backward */
-    RMSEG_OP_DROPOUT,        /* drops whole channels with `probability`, scales the kept by 1/(1-probability); identity at inference */
+    RMSEG_OP_DROPOUT, /* drops whole channels with `probability`, scales the kept by 1/(1-probability); identity at
+                         inference */
     RMSEG_OP_KINDS
 } rmseg_op_kind;
 
@@ -44,18 +45,20 @@ typedef struct rmseg_op_desc {
     rmseg_op_kind kind;
     rmseg_shape in[RMSEG_OP_TENSORS], out[RMSEG_OP_TENSORS];
     int64_t kernel[3], stride[3], pad[3];
-    bool bias;                 /* conv: has a bias parameter */
-    bool feeds_norm;           /* conv, training: leaves its per-channel sums in io->sums for the norm that is its only reader, and
-                                  its bias gradient is exactly zero (the norm cancels it) */
-    bool first;                /* no gradient is wanted at in[0] */
+    bool bias;       /* conv: has a bias parameter */
+    bool feeds_norm; /* conv, training: leaves its per-channel sums in io->sums for the norm that is its only reader,
+                        and its bias gradient is exactly zero (the norm cancels it) */
+    bool first;      /* no gradient is wanted at in[0] */
     rmseg_activation activation;
-    double slope;              /* leaky ReLU */
-    double eps, momentum;      /* norm: 1e-5, 0.1 (running = (1-momentum) running + momentum batch; variance unbiased there) */
-    double probability;        /* dropout */
-    int64_t layer;             /* index in the network, for dropout's random stream */
+    double slope; /* leaky ReLU */
+    double eps,
+        momentum;       /* norm: 1e-5, 0.1 (running = (1-momentum) running + momentum batch; variance unbiased there) */
+    double probability; /* dropout */
+    int64_t layer;      /* index in the network, for dropout's random stream */
 } rmseg_op_desc;
 
-/* A tensor as an op sees it: sample i starts n_stride elements after sample i-1, so that a concat's inputs can live inside its output. */
+/* A tensor as an op sees it: sample i starts n_stride elements after sample i-1, so that a concat's inputs can live
+ * inside its output. */
 typedef struct rmseg_view {
     void *data;
     int64_t n_stride;
@@ -68,11 +71,12 @@ typedef struct rmseg_op_io {
     const void *param[RMSEG_OP_PARAMS];
     void *dparam[RMSEG_OP_PARAMS];
     void *state[RMSEG_OP_STATES]; /* norm: updated by a training forward, read at inference */
-    void *saved;                  /* plan's saved_bytes: what forward leaves for backward (batch mean and 1/sd, argmax, mask) */
-    double *sums;                 /* feeds_norm: rmseg_sums_bytes() of the conv's output, written by conv, read by the norm; else NULL */
-    void *scratch;                /* plan's scratch_bytes, shared by all layers: dead between runs */
-    uint64_t seed;                /* dropout: see core/random.h */
-    uint32_t iteration, sample;   /* index of the batch's first sample within the whole batch */
+    void *saved; /* plan's saved_bytes: what forward leaves for backward (batch mean and 1/sd, argmax, mask) */
+    double
+        *sums; /* feeds_norm: rmseg_sums_bytes() of the conv's output, written by conv, read by the norm; else NULL */
+    void *scratch;              /* plan's scratch_bytes, shared by all layers: dead between runs */
+    uint64_t seed;              /* dropout: see core/random.h */
+    uint32_t iteration, sample; /* index of the batch's first sample within the whole batch */
 } rmseg_op_io;
 
 typedef struct rmseg_layer rmseg_layer; /* a plan; opaque */
@@ -88,15 +92,18 @@ typedef struct rmseg_backend {
     const char *name;
     size_t element; /* bytes: 4 or 8 */
 
-    /* Elements of one sample of a tensor inside (padding included); *_pack from and *_unpack to dense NCDHW of the element type. */
+    /* Elements of one sample of a tensor inside (padding included); *_pack from and *_unpack to dense NCDHW of the
+     * element type. */
     int64_t (*sample_elements)(const rmseg_shape *shape);
     void (*tensor_pack)(rmseg_view to, const void *dense, const rmseg_shape *shape);
     void (*tensor_unpack)(void *dense, rmseg_view from, const rmseg_shape *shape);
 
-    /* Where channel `c` of a tensor of `shape` starts inside a sample, in elements; -1 when it cannot be a view (not block-aligned). */
+    /* Where channel `c` of a tensor of `shape` starts inside a sample, in elements; -1 when it cannot be a view (not
+     * block-aligned). */
     int64_t (*channel_offset)(const rmseg_shape *shape, int64_t c);
 
-    /* Elements of parameter / state `index` of an op inside; 0 where the op has none. PyTorch's order and shape outside. */
+    /* Elements of parameter / state `index` of an op inside; 0 where the op has none. PyTorch's order and shape
+     * outside. */
     int64_t (*param_elements)(const rmseg_op_desc *op, int index);
     void (*param_pack)(void *to, const void *dense, const rmseg_op_desc *op, int index);
     void (*param_unpack)(void *dense, const void *from, const rmseg_op_desc *op, int index);
@@ -109,9 +116,10 @@ typedef struct rmseg_backend {
     void (*layer_forward)(rmseg_layer *layer, const rmseg_op_io *io);
     void (*layer_backward)(rmseg_layer *layer, const rmseg_op_io *io);
 
-    /* SGD over one arena: v = momentum v + (g * scale + decay w); w -= lr v  (nesterov: w -= lr (g + momentum v)). Padding stays zero. */
-    void (*sgd)(void *w, void *v, const void *g, int64_t elements, double lr, double momentum, double decay, double scale,
-                bool nesterov);
+    /* SGD over one arena: v = momentum v + (g * scale + decay w); w -= lr v  (nesterov: w -= lr (g + momentum v)).
+     * Padding stays zero. */
+    void (*sgd)(void *w, void *v, const void *g, int64_t elements, double lr, double momentum, double decay,
+                double scale, bool nesterov);
 
     /* Sum of squares of an arena in double, fixed order: gradient norm. NaN or infinity come through. */
     double (*sum_of_squares)(const void *x, int64_t elements);
@@ -119,13 +127,16 @@ typedef struct rmseg_backend {
     const rmseg_objective_kernels *objective; /* backend/kernels.h: the two sweeps */
 } rmseg_backend;
 
-/* "plain", "plain64", "cpu"; NULL for another name. "cpu" takes the level RMSEG_CPU asks for, else the best the processor has. */
+/* "plain", "plain64", "cpu"; NULL for another name. "cpu" takes the level RMSEG_CPU asks for, else the best the
+ * processor has. */
 const rmseg_backend *rmseg_backend_find(const char *name);
 
-/* The backend a user gets: "cpu", or "plain" when RMSEG_CPU=plain. An RMSEG_CPU this processor or build cannot run is an error. */
+/* The backend a user gets: "cpu", or "plain" when RMSEG_CPU=plain. An RMSEG_CPU this processor or build cannot run is
+ * an error. */
 rmseg_status rmseg_backend_default(const rmseg_backend **backend);
 
-/* The processor level in use ("v2", "v3", "v4", "native", "plain"), and whether a level is compiled in and can run here. */
+/* The processor level in use ("v2", "v3", "v4", "native", "plain"), and whether a level is compiled in and can run
+ * here. */
 const char *rmseg_cpu_level(void);
 bool rmseg_cpu_level_runs(const char *level);
 

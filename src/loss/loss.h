@@ -1,19 +1,23 @@
 /*
  * loss/loss.h - the door of losses: the public functions, and the evaluation that the trainer keeps ready.
  *
- * rmseg_objective_evaluate allocates its scratch each time; a trainer makes an evaluator once and allocates nothing after.
+ * rmseg_objective_evaluate allocates its scratch each time; a trainer makes an evaluator once and allocates nothing
+ * after.
  */
 #ifndef LOSS_LOSS_H
 #define LOSS_LOSS_H
 
 #include "rmseg/loss.h"
 
-typedef struct rmseg_evaluator rmseg_evaluator; /* an objective compiled for a backend and a batch shape, with its scratch */
+typedef struct rmseg_evaluator
+    rmseg_evaluator; /* an objective compiled for a backend and a batch shape, with its scratch */
 
-/* `shape` gives n, k, size, spatial, wide; its pointers are not read. `backend` is "plain" or "cpu" (backend/backend.h). */
-rmseg_status rmseg_evaluator_create(rmseg_evaluator **evaluator, const rmseg_objective *objective, const rmseg_batch *shape,
-                                    const char *backend);
-rmseg_status rmseg_evaluator_run(rmseg_evaluator *evaluator, double *total, double *terms, void *dlogits, const rmseg_batch *batch);
+/* `shape` gives n, k, size, spatial, wide; its pointers are not read. `backend` is "plain" or "cpu"
+ * (backend/backend.h). */
+rmseg_status rmseg_evaluator_create(rmseg_evaluator **evaluator, const rmseg_objective *objective,
+                                    const rmseg_batch *shape, const char *backend);
+rmseg_status rmseg_evaluator_run(rmseg_evaluator *evaluator, double *total, double *terms, void *dlogits,
+                                 const rmseg_batch *batch);
 void rmseg_evaluator_destroy(rmseg_evaluator *evaluator);
 
 #endif

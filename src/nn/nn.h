@@ -29,12 +29,12 @@ void rmseg_net_divisor(int64_t divisor[3], const rmseg_net *net);
 /* Parameters and states in the order of PyTorch's state_dict of the same module. */
 typedef enum rmseg_tensor_role { RMSEG_ROLE_PARAMETER, RMSEG_ROLE_STATE, RMSEG_ROLE_COUNTER } rmseg_tensor_role;
 typedef struct rmseg_tensor_info {
-    const char *name;     /* "down0.conv1.weight", "down0.norm1.running_mean", "down0.norm1.num_batches_tracked" */
+    const char *name; /* "down0.conv1.weight", "down0.norm1.running_mean", "down0.norm1.num_batches_tracked" */
     rmseg_tensor_role role;
-    int rank;             /* COUNTER: 0 */
-    int64_t dims[5];      /* PyTorch's shape: (O,I,kh,kw) in 2D, (O,I,kd,kh,kw) in 3D */
+    int rank;        /* COUNTER: 0 */
+    int64_t dims[5]; /* PyTorch's shape: (O,I,kh,kw) in 2D, (O,I,kd,kh,kw) in 3D */
     int64_t elements;
-    int op, index;        /* op in the list; which of its parameters or states */
+    int op, index; /* op in the list; which of its parameters or states */
 } rmseg_tensor_info;
 int64_t rmseg_net_tensors(const rmseg_net *net);
 const rmseg_tensor_info *rmseg_net_tensor(const rmseg_net *net, int64_t index);
@@ -45,15 +45,17 @@ int64_t rmseg_net_parameter_count(const rmseg_net *net); /* numbers a user would
 typedef struct rmseg_weights rmseg_weights;
 
 /* `training` adds gradients and momenta. All zero (norm weight 1, running_var 1) until initialised or read. */
-rmseg_status rmseg_weights_create(rmseg_weights **weights, const rmseg_net *net, const rmseg_backend *backend, bool training);
+rmseg_status rmseg_weights_create(rmseg_weights **weights, const rmseg_net *net, const rmseg_backend *backend,
+                                  bool training);
 void rmseg_weights_destroy(rmseg_weights *weights);
 
-/* PyTorch's defaults: weight and bias U(-b, b), b = 1/sqrt(fan_in), fan_in = I*kernel (transposed: O*kernel); norm 1, 0.
- * Parameter j of rmseg_net_tensors order, element i (PyTorch's order): (2u - 1) b with u = draw i of the stream (seed, WEIGHTS, j, 0),
- * computed in double, rounded to float. */
+/* PyTorch's defaults: weight and bias U(-b, b), b = 1/sqrt(fan_in), fan_in = I*kernel (transposed: O*kernel); norm 1,
+ * 0. Parameter j of rmseg_net_tensors order, element i (PyTorch's order): (2u - 1) b with u = draw i of the stream
+ * (seed, WEIGHTS, j, 0), computed in double, rounded to float. */
 rmseg_status rmseg_weights_init(rmseg_weights *weights, uint64_t seed);
 
-/* One tensor out of / into PyTorch's order, float (plain64: double rounded / widened). kind: the value, its gradient, its momentum. */
+/* One tensor out of / into PyTorch's order, float (plain64: double rounded / widened). kind: the value, its gradient,
+ * its momentum. */
 typedef enum rmseg_tensor_kind { RMSEG_TENSOR_VALUE, RMSEG_TENSOR_GRADIENT, RMSEG_TENSOR_MOMENTUM } rmseg_tensor_kind;
 rmseg_status rmseg_weights_get(float *dense, const rmseg_weights *weights, int64_t tensor, rmseg_tensor_kind kind);
 rmseg_status rmseg_weights_set(rmseg_weights *weights, int64_t tensor, rmseg_tensor_kind kind, const float *dense);
@@ -63,7 +65,8 @@ rmseg_status rmseg_weights_set64(rmseg_weights *weights, int64_t tensor, rmseg_t
 int64_t rmseg_weights_batches_tracked(const rmseg_weights *weights);
 void rmseg_weights_set_batches_tracked(rmseg_weights *weights, int64_t count);
 
-/* One SGD step over all parameters; *norm (may be NULL) gets the L2 norm of the gradient. clip > 0 scales it down to that norm. */
+/* One SGD step over all parameters; *norm (may be NULL) gets the L2 norm of the gradient. clip > 0 scales it down to
+ * that norm. */
 typedef struct rmseg_sgd {
     double lr, momentum, decay, clip;
     bool nesterov;
@@ -71,58 +74,63 @@ typedef struct rmseg_sgd {
 rmseg_status rmseg_weights_step(double *norm, rmseg_weights *weights, const rmseg_sgd *sgd);
 
 /* ---- safetensors --------------------------------------------------------------------------------------------------
- * A file of named tensors: u64 header length, JSON header, data. Written atomically; read with every offset, shape and type checked. */
+ * A file of named tensors: u64 header length, JSON header, data. Written atomically; read with every offset, shape and
+ * type checked. */
 typedef struct rmseg_named_tensor {
     char *name;
-    const char *dtype;      /* "F32", "F64", "I64", "U8" */
+    const char *dtype; /* "F32", "F64", "I64", "U8" */
     int rank;
     int64_t dims[8];
-    void *data;             /* owned when read */
+    void *data; /* owned when read */
     size_t bytes;
 } rmseg_named_tensor;
 
 typedef struct rmseg_tensor_file {
     rmseg_named_tensor *tensors;
     int64_t count;
-    char **keys, **values;  /* __metadata__ */
+    char **keys, **values; /* __metadata__ */
     int64_t metadata;
 } rmseg_tensor_file;
 
 rmseg_status rmseg_tensor_file_read(rmseg_tensor_file *file, const char *path);
 rmseg_status rmseg_tensor_file_write(const rmseg_tensor_file *file, const char *path);
 void rmseg_tensor_file_destroy(rmseg_tensor_file *file);
-rmseg_status rmseg_tensor_file_add(rmseg_tensor_file *file, const char *name, const char *dtype, int rank, const int64_t *dims,
-                                   const void *data); /* copies */
+rmseg_status rmseg_tensor_file_add(rmseg_tensor_file *file, const char *name, const char *dtype, int rank,
+                                   const int64_t *dims, const void *data); /* copies */
 rmseg_status rmseg_tensor_file_note(rmseg_tensor_file *file, const char *key, const char *value);
 const rmseg_named_tensor *rmseg_tensor_file_find(const rmseg_tensor_file *file, const char *name);
 const char *rmseg_tensor_file_value(const rmseg_tensor_file *file, const char *key); /* NULL where absent */
 
-/* All values (and, with `momenta`, "momentum.<name>") under PyTorch's names; loading is strict: a missing, unknown or misshapen tensor is
- * an error naming it, what was found and what was expected. */
+/* All values (and, with `momenta`, "momentum.<name>") under PyTorch's names; loading is strict: a missing, unknown or
+ * misshapen tensor is an error naming it, what was found and what was expected. */
 rmseg_status rmseg_weights_save(rmseg_tensor_file *file, const rmseg_weights *weights, bool momenta);
 rmseg_status rmseg_weights_load(rmseg_weights *weights, const rmseg_tensor_file *file, bool momenta, const char *path);
 
 /* The spec as metadata ("rmseg.net" = "unet", ...) and back, so that a weights file is sufficient alone. */
 rmseg_status rmseg_net_spec_save(rmseg_tensor_file *file, const rmseg_net_spec *spec);
-rmseg_status rmseg_net_spec_load(rmseg_net_spec *spec, const rmseg_tensor_file *file, const char *path); /* strings borrowed from file */
+rmseg_status rmseg_net_spec_load(rmseg_net_spec *spec, const rmseg_tensor_file *file,
+                                 const char *path); /* strings borrowed from file */
 
-/* ---- executor ------------------------------------------------------------------------------------------------------ */
+/* ---- executor ------------------------------------------------------------------------------------------------------
+ */
 
 typedef struct rmseg_executor rmseg_executor;
 
 /* Plans and memory for batches of n samples of size D,H,W. `training` keeps what backward needs. */
-rmseg_status rmseg_executor_create(rmseg_executor **executor, const rmseg_net *net, const rmseg_backend *backend, int64_t n,
-                                   const int64_t size[3], bool training);
+rmseg_status rmseg_executor_create(rmseg_executor **executor, const rmseg_net *net, const rmseg_backend *backend,
+                                   int64_t n, const int64_t size[3], bool training);
 void rmseg_executor_destroy(rmseg_executor *executor);
 
-/* input (n,Cin,D,H,W) and logits (n,K,D,H,W) dense, of the backend's element type. A training forward updates running statistics.
- * seed and iteration feed dropout. */
-rmseg_status rmseg_executor_forward(void *logits, rmseg_executor *executor, rmseg_weights *weights, const void *input, uint64_t seed,
-                                    int64_t iteration);
+/* input (n,Cin,D,H,W) and logits (n,K,D,H,W) dense, of the backend's element type. A training forward updates running
+ * statistics. seed and iteration feed dropout. */
+rmseg_status rmseg_executor_forward(void *logits, rmseg_executor *executor, rmseg_weights *weights, const void *input,
+                                    uint64_t seed, int64_t iteration);
 /* Fills the gradient arena of `weights`; dinput may be NULL. Only after a training forward of the same batch. */
-rmseg_status rmseg_executor_backward(void *dinput, rmseg_executor *executor, rmseg_weights *weights, const void *dlogits);
+rmseg_status rmseg_executor_backward(void *dinput, rmseg_executor *executor, rmseg_weights *weights,
+                                     const void *dlogits);
 
-/* The algorithm of each layer ("down0.conv1: direct ..."), one line an op, added to text: for run.json and rmseg info. */
+/* The algorithm of each layer ("down0.conv1: direct ..."), one line an op, added to text: for run.json and rmseg info.
+ */
 void rmseg_executor_algorithms(const rmseg_executor *executor, rmseg_text *text);
 size_t rmseg_executor_bytes(const rmseg_executor *executor);
 

@@ -1,0 +1,31 @@
+/*
+ * rmseg/data.h - dataset layouts and synthetic data.                                             tier: may change
+ * before 1.0
+ */
+#ifndef RMSEG_DATA_H
+#define RMSEG_DATA_H
+
+#include "rmseg/core.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct rmseg_layout_info {
+    const char *name, *help;
+    const char *tree;     /* the folders and files it expects, drawn as text */
+    const char *defaults; /* "grid=512,512 augment=flip-w" : train options it suggests, key=value, space-separated */
+    const char *source;   /* where a user asks for the data */
+} rmseg_layout_info;
+RMSEG_API const rmseg_layout_info *rmseg_layout_list(int64_t index); /* `rmseg layouts`; NULL past the last */
+
+/* Writes `count` synthetic 2D cases into `folder` as layout `folder`: images/ID.png (RGB) and labels/ID.png (0
+ * background, 1 ring, 2 core): a bright disc with a brighter off-centre core on a textured ground, with distractor
+ * blobs far from it, so that far false positives can arise. Case i depends only on (seed, i). */
+RMSEG_API rmseg_status rmseg_phantoms_write(const char *folder, int64_t count, int64_t first, int64_t size,
+                                            uint64_t seed);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

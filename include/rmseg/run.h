@@ -1,0 +1,38 @@
+/*
+ * rmseg/run.h - the jobs: train, predict, evaluate.                                              tier: may change
+ * before 1.0
+ *
+ * Each job has options by key (rmseg_..._options_create gives the defaults; `rmseg train --help` lists the same rows)
+ * and one call.
+ */
+#ifndef RMSEG_RUN_H
+#define RMSEG_RUN_H
+
+#include "rmseg/core.h"
+#include "rmseg/metric.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Trains a network and fills a run's folder (config.ini, log.csv, state.safetensors, weights.safetensors, run.json).
+ * RMSEG_ERROR_CANCELLED after rmseg_cancel(): state is saved, the sentence says how to go on. */
+RMSEG_API rmseg_status rmseg_train_options_create(rmseg_options **options);
+RMSEG_API rmseg_status rmseg_train(const rmseg_options *options);
+
+/* Predicts label images on the inputs' own grids with the weights of a run (or several: an ensemble). `inputs` are
+ * files or folders; with option layout the split's cases are taken and inputs may be empty. A case that fails is
+ * reported, the others go on, the call then fails. */
+RMSEG_API rmseg_status rmseg_predict_options_create(rmseg_options **options);
+RMSEG_API rmseg_status rmseg_predict(const rmseg_options *options, const char *const *inputs, int64_t count);
+
+/* Measures predictions against truth; *results is owned by the caller. With csv / json options the files are written
+ * too. Cases without a partner are listed. When some cases fail, *results holds the others and the status is that of
+ * the first failure. */
+RMSEG_API rmseg_status rmseg_evaluate_options_create(rmseg_options **options);
+RMSEG_API rmseg_status rmseg_evaluate(rmseg_results **results, const rmseg_options *options);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

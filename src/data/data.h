@@ -1,0 +1,125 @@
+/*
+ * data/data.h - the door of data: a dataset is a list of cases; a loader turns it into batches.
+ *
+ *     files -> case (image F32, label I32) -> prepared (resampled, normalised; cached) -> sample (augmented, cropped)
+ * -> batch
+ *
+ * Which cases are in batch t, and how each is augmented, depends on (seed, t) alone: a resumed training sees the same
+ * batches.
+ */
+#ifndef DATA_DATA_H
+#define DATA_DATA_H
+
+#include "image/image.h"
+#include "rmseg/data.h"
+#include "rmseg/frame.h"
+
+/* ---- dataset ---------------------------------------------------------------------------------------------------- */
+
+typedef struct rmseg_case {
+    char *id;           /* "drishtiGS_001" */
+    rmseg_names images; /* files whose channels are stacked */
+    rmseg_names labels; /* files that make the label; empty where the truth is not there (prediction) */
+} rmseg_case;
+
+/* A region is a set of label values with a name: a channel of a sigmoid head, a row of an evaluation. */
+typedef struct rmseg_region {
+    char *name;
+    int32_t *labels; /* disc: {1, 2}; cup: {2} */
+    int64_t count;
+    int32_t
+        value; /* what is written into a label image where this region is predicted; later regions overwrite earlier */
+} rmseg_region;
+
+typedef struct rmseg_dataset {
+    char *layout, *root, *split;
+    rmseg_case *cases;
+    int64_t count;
+    int64_t classes; /* label values 0 .. classes-1 */
+    rmseg_region *regions;
+    int64_t region_count;
+    int spatial;      /* 2 or 3 */
+    int64_t channels; /* of an image */
+    double threshold; /* soft maps: set where value >= threshold */
+} rmseg_dataset;
+
+/* split: "train", "test" or "all". Errors name the folder and the tree that was expected; a case with a missing mask is
+ * named. `labels` false: cases without truth are fine. */
+rmseg_status rmseg_dataset_open(rmseg_dataset **dataset, const char *layout, const char *root, const char *split,
+                                double threshold, bool labels);
+void rmseg_dataset_destroy(rmseg_dataset *dataset);
+
+/* Image as F32 and label as I32 on the image's own grid. label may be NULL. Checks that extents agree and that label
+ * values are known; soft maps with other values than 0, 64, 128, 191, 255 bring one warning with the count. */
+rmseg_status rmseg_case_read(rmseg_image **image, rmseg_image **label, const rmseg_dataset *dataset, int64_t index);
+
+/* SHA-256 (hex, 64 characters + NUL) over ids, file names and file contents, in order: which data was this? */
+rmseg_status rmseg_dataset_hash(char hex[65], const rmseg_dataset *dataset);
+
+/* Indices for training and validation: fold f of n by a permutation of (seed, RMSEG_RANDOM_SPLIT). held[i] is true for
+ * validation. */
+void rmseg_dataset_fold(bool *held, int64_t count, uint64_t seed, int64_t fold, int64_t folds);
+
+/* ---- preparing: the part that predict shares ----------------------------------------------------------------------
+ */
+
+typedef enum rmseg_normalize { RMSEG_NORMALIZE_ZSCORE, RMSEG_NORMALIZE_NONE, RMSEG_NORMALIZE_RANGE } rmseg_normalize;
+
+typedef struct rmseg_preparation {
+    int64_t grid[3]; /* resample to this D,H,W first; all 0: keep */
+    rmseg_normalize
+        normalize; /* zscore: per channel over the resampled image, population sd; range: [min,max] to [0,1] */
+} rmseg_preparation;
+
+/* Resamples (antialiased linear; labels nearest) and normalises. *label is untouched when NULL is given. The outputs
+ * are new images. */
+rmseg_status rmseg_prepare(rmseg_image **image, rmseg_image **label, const rmseg_image *raw_image,
+                           const rmseg_image *raw_label, const rmseg_preparation *preparation);
+
+/* ---- loader -------------------------------------------------------------------------------------------------------
+ */
+
+typedef struct rmseg_loader_settings {
+    rmseg_preparation preparation;
+    int64_t batch;
+    int64_t patch[3];    /* D,H,W; all 0: the whole prepared image (all must be alike) */
+    bool pad;            /* zero-pad where the image is smaller than the patch; false: that is an error */
+    const char *augment; /* "flip-w,rot90,brightness" or "none"; see rmseg_augment_list */
+    uint64_t seed;
+    bool cache;  /* keep prepared cases in memory */
+    int workers; /* loader threads, at least 1 */
+} rmseg_loader_settings;
+
+/* One sample's history: enough to rebuild it elsewhere. */
+typedef struct rmseg_sample_record {
+    int64_t case_index;
+    int flip[3];                /* D,H,W, after the turn */
+    int turns;                  /* quarter turns in the (H,W) plane: numpy.rot90(k = turns, axes = (H,W)) */
+    double gain, offset, gamma; /* value -> gain*value + offset (after normalising), then gamma; 1, 0, 1 where unused */
+    int64_t crop[3];            /* start of the patch in the turned and flipped image */
+} rmseg_sample_record;
+
+typedef struct rmseg_loaded_batch {
+    const float *image;   /* (N,C,D,H,W) */
+    const int32_t *label; /* (N,D,H,W) */
+    const rmseg_frame *frames;
+    const rmseg_sample_record *samples;
+    int64_t n, channels, size[3];
+} rmseg_loaded_batch;
+
+typedef struct rmseg_loader rmseg_loader;
+
+/* `cases` are the indices to draw from, `count` of them. Order: epoch e is the permutation of (seed, ORDER, e); batch t
+ * holds positions t*batch .. t*batch+batch-1 of the concatenated epochs. */
+rmseg_status rmseg_loader_create(rmseg_loader **loader, const rmseg_dataset *dataset, const int64_t *cases,
+                                 int64_t count, const rmseg_loader_settings *settings);
+void rmseg_loader_destroy(rmseg_loader *loader);
+
+/* Batch of `iteration` (0 first), borrowed until the next call; the following ones are made in the background. After
+ * the cache is full nothing is allocated. */
+rmseg_status rmseg_loader_next(rmseg_loaded_batch *batch, rmseg_loader *loader, int64_t iteration);
+
+/* The history of a batch without loading it. records: settings.batch of them. */
+rmseg_status rmseg_loader_records(rmseg_sample_record *records, const rmseg_loader *loader, int64_t iteration);
+
+#endif
