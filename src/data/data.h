@@ -10,6 +10,7 @@
 #ifndef DATA_DATA_H
 #define DATA_DATA_H
 
+#include "core/core.h"
 #include "image/image.h"
 #include "rmseg/data.h"
 #include "rmseg/frame.h"
