@@ -35,7 +35,7 @@ rmseg_random rmseg_random_stream(uint64_t seed, rmseg_random_purpose purpose, ui
 uint32_t rmseg_random_u32(rmseg_random *r);             /* the next 32 bits: words 0..3 of block 0, then block 1, ... */
 double rmseg_random_uniform(rmseg_random *r);           /* [0,1): u32 * 2^-32, one draw */
 int64_t rmseg_random_below(rmseg_random *r, int64_t n); /* 0..n-1: floor(uniform * n), one draw; n < 2^31 */
-double rmseg_random_normal(rmseg_random *r);            /* Box-Muller, two draws */
+double rmseg_random_normal(rmseg_random *r);            /* Box-Muller, two draws u, v: sqrt(-2 ln(1-u)) cos(2 pi v) */
 
 /* Fisher-Yates from the end: for i = n-1 .. 1 swap(order[i], order[below(i+1)]). Fills order with a permutation of
  * 0..n-1. */

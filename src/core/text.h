@@ -6,14 +6,17 @@
 
 #include "rmseg/core.h"
 
-/* A string that grows. After a failed allocation it stays as it was and `failed` is set; check once at the end. */
+/* A string that grows; starts as `rmseg_text text = {0};`. After a failed allocation it stays as it was, takes nothing
+ * more and `failed` is set; check once at the end. */
 typedef struct rmseg_text {
-    char *data; /* always a string; "" while nothing was added */
+    char *data; /* NULL until the first add (of "", too), then always a string */
     size_t length, capacity;
     bool failed;
 } rmseg_text;
 
 void rmseg_text_add(rmseg_text *text, const char *string);
+void rmseg_text_addn(rmseg_text *text, const char *bytes, size_t length);
+/* As printf, but in the C locale: a decimal point is a point. */
 void rmseg_text_addf(rmseg_text *text, const char *format, ...) RMSEG_PRINTF(2, 3);
 void rmseg_text_destroy(rmseg_text *text);
 rmseg_status rmseg_text_write(const rmseg_text *text, const char *path); /* atomic; RMSEG_ERROR_MEMORY if failed */
@@ -41,11 +44,13 @@ void rmseg_csv_end(rmseg_text *text);
 /* The shortest decimal that reads back as the same double, in the C locale. `buffer` of at least 32 bytes. */
 const char *rmseg_number_text(char *buffer, double value);
 
-/* Strict parsing: the whole string, C locale, no overflow; false otherwise. */
+/* Strict parsing: the whole string, decimal, C locale, no spaces, no overflow; false otherwise. A number may also be
+ * "nan", "inf" or "-inf". */
 bool rmseg_parse_integer(int64_t *value, const char *text);
 bool rmseg_parse_number(double *value, const char *text);
 
-/* The candidate nearest to `word` by edit distance, or NULL when none is near (distance above max(2, length/3)). */
+/* The candidate nearest to `word` by edit distance, upper and lower case alike; NULL when none is near (distance above
+ * max(2, length/3), or as many edits as `word` has letters). */
 const char *rmseg_nearest(const char *word, const char *const *candidates, int64_t count);
 
 #endif

@@ -1,0 +1,339 @@
+/* file.c - whole files in, whole files out, folders and names. */
+#include "core/file.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "core/error.h"
+#include "core/memory.h"
+
+static const char *advice(int error)
+{
+    switch (error) {
+    case ENOENT:
+    case ENOTDIR: return "; check the path";
+    case EACCES:
+    case EPERM:
+    case EROFS: return "; check the permissions, or choose another folder";
+    case ENOSPC:
+    case EDQUOT:
+    case EFBIG: return "; free some space, or choose another folder";
+    case EMFILE:
+    case ENFILE: return "; too many files are open at once";
+    default: return "";
+    }
+}
+
+static rmseg_status fail_file(const char *what, const char *path)
+{
+    int error = errno;
+    return rmseg_fail(RMSEG_ERROR_FILE, "cannot %s %s: %s%s", what, path, strerror(error), advice(error));
+}
+
+/* ---- reading ------------------------------------------------------------------------------------------------- */
+
+/* As read, but until `length` bytes are there, the file ends (*got is less) or an error (false). */
+static bool read_full(int fd, uint8_t *bytes, size_t length, size_t *got)
+{
+    *got = 0;
+    while (*got < length) {
+        ssize_t n = read(fd, bytes + *got, length - *got);
+        if (n == 0) return true;
+        if (n < 0 && errno != EINTR) return false;
+        if (n > 0) *got += (size_t)n;
+    }
+    return true;
+}
+
+/* A pipe does not know its size and a file may grow meanwhile: the size is a hint, the end is the end. */
+static rmseg_status read_open(uint8_t **bytes, size_t *length, int fd, size_t hint, const char *path, size_t limit)
+{
+    size_t capacity = hint + 2, used = 0; /* one to see the end, one for the zero */
+    uint8_t *buffer = rmseg_alloc((int64_t)capacity, 1);
+    while (buffer) {
+        size_t got = 0;
+        rmseg_status status = RMSEG_OK;
+        if (!read_full(fd, buffer + used, capacity - 1 - used, &got)) status = fail_file("read", path);
+        used += got;
+        if (!status && limit && used > limit)
+            status = rmseg_fail(RMSEG_ERROR_FORMAT, "%s has more than %zu bytes: too large for what it should be", path,
+                                limit);
+        if (status) {
+            rmseg_free(buffer);
+            return status;
+        }
+        if (used < capacity - 1) {
+            buffer[used] = 0;
+            *bytes = buffer;
+            *length = used;
+            return RMSEG_OK;
+        }
+        capacity *= 2;
+        uint8_t *grown = rmseg_realloc(buffer, (int64_t)capacity, 1);
+        if (!grown) rmseg_free(buffer);
+        buffer = grown;
+    }
+    return RMSEG_ERROR_MEMORY;
+}
+
+rmseg_status rmseg_file_read(uint8_t **bytes, size_t *length, const char *path, size_t limit)
+{
+    struct stat info;
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) return fail_file("open", path);
+    size_t hint = fstat(fd, &info) == 0 && S_ISREG(info.st_mode) ? (size_t)info.st_size : 4096;
+    if (limit && hint > limit) hint = limit; /* enough to see that it is too large */
+    rmseg_status status = read_open(bytes, length, fd, hint, path, limit);
+    close(fd);
+    return status;
+}
+
+/* ---- writing ------------------------------------------------------------------------------------------------- */
+
+struct rmseg_file_writer {
+    FILE *stream;
+    char *path;
+    char *temporary; /* NULL when the path is a pipe or a device, which is written directly */
+};
+
+static rmseg_status destroy_writer(rmseg_file_writer *writer, rmseg_status status)
+{
+    if (writer->stream) fclose(writer->stream);
+    rmseg_free(writer->path);
+    rmseg_free(writer->temporary);
+    rmseg_free(writer);
+    return status;
+}
+
+void rmseg_file_abandon(rmseg_file_writer *writer)
+{
+    if (!writer) return;
+    if (writer->temporary) unlink(writer->temporary);
+    destroy_writer(writer, RMSEG_OK);
+}
+
+static rmseg_status abandon(rmseg_file_writer *writer, rmseg_status status)
+{
+    rmseg_file_abandon(writer);
+    return status;
+}
+
+/* The file's own path, where a symbolic link leads to it: the link stays, its target is replaced. */
+static char *resolve(const char *path)
+{
+    char *real = realpath(path, NULL);
+    char *copy = rmseg_strdup(real ? real : path);
+    free(real);
+    return copy;
+}
+
+/* Opens a new file beside `path`; processes and threads that write the same path do not meet. */
+static int open_temporary(char **temporary, const char *path)
+{
+    static atomic_uint number;
+    size_t length = strlen(path) + 40;
+    *temporary = rmseg_alloc((int64_t)length, 1);
+    if (!*temporary) return -1;
+    int fd = -1;
+    do {
+        snprintf(*temporary, length, "%s.%ld-%u.tmp", path, (long)getpid(), atomic_fetch_add(&number, 1));
+        fd = open(*temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+    } while (fd < 0 && errno == EEXIST);
+    return fd;
+}
+
+rmseg_status rmseg_file_begin(rmseg_file_writer **result, const char *path)
+{
+    struct stat info;
+    bool exists = stat(path, &info) == 0;
+    if (exists && S_ISDIR(info.st_mode))
+        return rmseg_fail(RMSEG_ERROR_FILE, "cannot write %s: it is a folder; give the name of a file", path);
+    rmseg_file_writer *writer = rmseg_alloc(1, sizeof *writer);
+    if (!writer) return RMSEG_ERROR_MEMORY;
+    writer->path = resolve(path);
+    if (!writer->path) return destroy_writer(writer, RMSEG_ERROR_MEMORY);
+
+    bool direct = exists && !S_ISREG(info.st_mode);
+    int fd = direct ? open(path, O_WRONLY | O_CLOEXEC) : open_temporary(&writer->temporary, writer->path);
+    if (fd < 0) {
+        rmseg_status status = direct || writer->temporary ? fail_file("write", path) : RMSEG_ERROR_MEMORY;
+        return destroy_writer(writer, status);
+    }
+    writer->stream = fdopen(fd, "wb");
+    if (!writer->stream) {
+        rmseg_status status = fail_file("write", path);
+        close(fd);
+        return abandon(writer, status);
+    }
+    *result = writer;
+    return RMSEG_OK;
+}
+
+rmseg_status rmseg_file_put(rmseg_file_writer *writer, const void *bytes, size_t length)
+{
+    if (length && fwrite(bytes, 1, length, writer->stream) != length) return fail_file("write", writer->path);
+    return RMSEG_OK;
+}
+
+/* A pipe, a terminal and some network file systems cannot be synchronised: they answer EINVAL or the like. */
+static bool sync_fd(int fd) { return fsync(fd) == 0 || errno == EINVAL || errno == ENOTSUP || errno == EROFS; }
+
+static rmseg_status sync_folder_of(const char *path)
+{
+    const char *base = rmseg_path_base(path);
+    char *folder = base == path ? rmseg_strdup(".") : rmseg_strndup(path, (size_t)(base - path));
+    if (!folder) return RMSEG_ERROR_MEMORY;
+    int fd = open(folder, O_RDONLY | O_CLOEXEC);
+    rmseg_status status = RMSEG_OK;
+    if (fd >= 0) { /* a folder one may write into but not read cannot be synchronised */
+        if (!sync_fd(fd)) status = fail_file("synchronise", folder);
+        close(fd);
+    }
+    rmseg_free(folder);
+    return status;
+}
+
+rmseg_status rmseg_file_commit(rmseg_file_writer *writer)
+{
+    if (fflush(writer->stream) || !sync_fd(fileno(writer->stream)))
+        return abandon(writer, fail_file("write", writer->path));
+    int closed = fclose(writer->stream);
+    writer->stream = NULL;
+    if (closed) return abandon(writer, fail_file("write", writer->path));
+    if (!writer->temporary) return destroy_writer(writer, RMSEG_OK);
+    if (rename(writer->temporary, writer->path)) return abandon(writer, fail_file("replace", writer->path));
+    return destroy_writer(writer, sync_folder_of(writer->path));
+}
+
+rmseg_status rmseg_file_write(const char *path, const void *bytes, size_t length)
+{
+    rmseg_file_writer *writer = NULL;
+    RMSEG_TRY(rmseg_file_begin(&writer, path));
+    rmseg_status status = rmseg_file_put(writer, bytes, length);
+    return status ? abandon(writer, status) : rmseg_file_commit(writer);
+}
+
+/* ---- folders ------------------------------------------------------------------------------------------------- */
+
+bool rmseg_file_exists(const char *path)
+{
+    struct stat info;
+    return stat(path, &info) == 0 && !S_ISDIR(info.st_mode);
+}
+
+bool rmseg_folder_exists(const char *path)
+{
+    struct stat info;
+    return stat(path, &info) == 0 && S_ISDIR(info.st_mode);
+}
+
+/* The folder that cannot be made is seen at the end, by the last mkdir: those above it may be closed to us and still
+ * there. */
+rmseg_status rmseg_folder_create(const char *path)
+{
+    char *part = rmseg_strdup(path);
+    if (!part) return RMSEG_ERROR_MEMORY;
+    for (char *slash = part; (slash = strchr(slash + 1, '/'));) {
+        *slash = '\0';
+        mkdir(part, 0777);
+        *slash = '/';
+    }
+    rmseg_free(part);
+    if (mkdir(path, 0777) && !rmseg_folder_exists(path)) return fail_file("create the folder", path);
+    return RMSEG_OK;
+}
+
+rmseg_status rmseg_file_remove(const char *path)
+{
+    if (unlink(path) && errno != ENOENT) return fail_file("remove", path);
+    return RMSEG_OK;
+}
+
+static int compare_names(const void *a, const void *b) { return strcmp(*(char *const *)a, *(char *const *)b); }
+
+rmseg_status rmseg_folder_list(rmseg_names *names, const char *path)
+{
+    rmseg_names found = {0};
+    rmseg_status status = RMSEG_OK;
+    DIR *folder = opendir(path);
+    if (!folder) return fail_file("list the folder", path);
+    while (!status) {
+        errno = 0;
+        const struct dirent *entry = readdir(folder);
+        if (!entry && errno) status = fail_file("list the folder", path);
+        if (!entry) break;
+        if (entry->d_name[0] != '.') status = rmseg_names_add(&found, entry->d_name);
+    }
+    closedir(folder);
+    if (status) {
+        rmseg_names_destroy(&found);
+        return status;
+    }
+    if (found.count) qsort(found.items, (size_t)found.count, sizeof *found.items, compare_names);
+    *names = found;
+    return RMSEG_OK;
+}
+
+void rmseg_names_destroy(rmseg_names *names)
+{
+    for (int64_t i = 0; i < names->count; i++) rmseg_free(names->items[i]);
+    rmseg_free(names->items);
+    *names = (rmseg_names){0};
+}
+
+/* The array grows whenever the count is a power of two: the capacity need not be kept. */
+rmseg_status rmseg_names_add(rmseg_names *names, const char *name)
+{
+    int64_t count = names->count;
+    if ((count & (count - 1)) == 0) {
+        char **items = rmseg_realloc(names->items, count ? 2 * count : 1, sizeof *items);
+        if (!items) return RMSEG_ERROR_MEMORY;
+        names->items = items;
+    }
+    names->items[count] = rmseg_strdup(name);
+    if (!names->items[count]) return RMSEG_ERROR_MEMORY;
+    names->count++;
+    return RMSEG_OK;
+}
+
+/* ---- paths --------------------------------------------------------------------------------------------------- */
+
+char *rmseg_path_join(const char *folder, const char *name)
+{
+    size_t length = strlen(folder), room = length + strlen(name) + 2;
+    bool needs_slash = length && folder[length - 1] != '/';
+    char *path = rmseg_alloc((int64_t)room, 1);
+    if (path) snprintf(path, room, "%s%s%s", folder, needs_slash ? "/" : "", name);
+    return path;
+}
+
+const char *rmseg_path_base(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    return slash ? slash + 1 : path;
+}
+
+static bool ends_with(const char *text, size_t length, const char *end)
+{
+    size_t more = strlen(end);
+    return length > more && memcmp(text + length - more, end, more) == 0;
+}
+
+char *rmseg_path_stem(const char *path)
+{
+    const char *base = rmseg_path_base(path);
+    size_t length = strlen(base);
+    const char *dot = strrchr(base, '.');
+    if (ends_with(base, length, ".nii.gz"))
+        length -= strlen(".nii.gz");
+    else if (dot && dot != base)
+        length = (size_t)(dot - base);
+    return rmseg_strndup(base, length);
+}

@@ -1,0 +1,280 @@
+/*
+ * parallel.c - a small pool of threads behind rmseg_parallel_for (why our own: docs/decisions/001-threads.md).
+ *
+ * A job is announced by one atomic word: its number, whether it is open, and how many workers are inside. A worker
+ * joins by raising that count while the job is open; whoever is inside takes chunks from a counter. When the chunks
+ * are gone the caller closes the job and waits for those inside to leave. A worker that sleeps through a job is never
+ * waited for. Between jobs a worker spins for some microseconds before it sleeps, unless there are more threads than
+ * processors: then spinning would take the time away from those who work.
+ */
+#include "core/parallel.h"
+
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "core/error.h"
+#include "core/log.h"
+#include "core/text.h"
+
+#define MOST_THREADS 4096
+#define SPIN_S       30e-6
+
+/* The word: number of the job (32 bits), open (1 bit), workers inside (31 bits). */
+#define JOB_SHIFT  32
+#define JOB_OPEN   ((uint64_t)1 << 31)
+#define JOB_INSIDE (JOB_OPEN - 1)
+
+static struct pool {
+    atomic_int wanted; /* threads asked for; 0: the default, not looked up yet */
+    atomic_bool busy;  /* a job runs, or the pool is being changed */
+    int threads;       /* the `wanted` this pool was made for */
+    bool spins;        /* no more threads than processors */
+
+    _Atomic uint64_t word;
+    _Atomic int64_t next; /* first chunk that nobody has taken */
+    int64_t chunks;
+    rmseg_chunk_fn fn;
+    void *context;
+
+    pthread_mutex_t mutex;
+    pthread_cond_t wake, left; /* a job is there; the last one inside left, or a worker ended */
+    atomic_int sleepers;       /* workers that need `wake` */
+    atomic_bool caller_sleeps; /* the caller needs `left` */
+    atomic_bool stopping;
+    int alive; /* workers */
+} pool = {.mutex = PTHREAD_MUTEX_INITIALIZER, .wake = PTHREAD_COND_INITIALIZER, .left = PTHREAD_COND_INITIALIZER};
+
+static _Thread_local int my_thread; /* 0 but in workers */
+
+static int processors(void)
+{
+#ifdef __linux__
+    cpu_set_t set;
+    if (sched_getaffinity(0, sizeof set, &set) == 0) return CPU_COUNT(&set);
+#endif
+    long count = sysconf(_SC_NPROCESSORS_ONLN);
+    return count > 0 ? (int)count : 1;
+}
+
+static int default_threads(void)
+{
+    const char *text = getenv("RMSEG_THREADS");
+    int64_t count = 0;
+    if (!text || !*text) return processors();
+    if (rmseg_parse_integer(&count, text) && count >= 1 && count <= MOST_THREADS) return (int)count;
+    rmseg_warn("RMSEG_THREADS=%s is not a number from 1 to %d; using %d threads", text, MOST_THREADS, processors());
+    return processors();
+}
+
+int rmseg_threads(void)
+{
+    int wanted = atomic_load(&pool.wanted);
+    if (wanted) return wanted;
+    int expected = 0;
+    wanted = default_threads();
+    return atomic_compare_exchange_strong(&pool.wanted, &expected, wanted) ? wanted : expected;
+}
+
+rmseg_status rmseg_threads_set(int count)
+{
+    if (count < 0 || count > MOST_THREADS)
+        return rmseg_fail(RMSEG_ERROR_ARGUMENT, "threads: got %d, expected 1 to %d, or 0 for the default", count,
+                          MOST_THREADS);
+    atomic_store(&pool.wanted, count);
+    return RMSEG_OK;
+}
+
+/* ---- waiting ------------------------------------------------------------------------------------------------- */
+
+static void relax(void)
+{
+#if defined(__x86_64__) || defined(__i386__)
+    __builtin_ia32_pause();
+#endif
+}
+
+/* Spins until `ready` or for SPIN_S. */
+static bool spin(bool (*ready)(uint64_t), uint64_t argument)
+{
+    if (ready(argument)) return true;
+    if (!pool.spins) return false;
+    for (double end = rmseg_now_s() + SPIN_S; rmseg_now_s() < end;)
+        for (int i = 0; i < 16; i++) {
+            relax();
+            if (ready(argument)) return true;
+        }
+    return false;
+}
+
+static bool job_to_join(uint64_t last)
+{
+    uint64_t word = atomic_load(&pool.word);
+    return ((word & JOB_OPEN) && word >> JOB_SHIFT != last) || atomic_load(&pool.stopping);
+}
+
+static bool all_left(uint64_t unused)
+{
+    (void)unused;
+    return (atomic_load(&pool.word) & JOB_INSIDE) == 0;
+}
+
+/* ---- workers ------------------------------------------------------------------------------------------------- */
+
+static void wait_for_job(uint64_t last)
+{
+    if (spin(job_to_join, last)) return;
+    pthread_mutex_lock(&pool.mutex);
+    atomic_fetch_add(&pool.sleepers, 1); /* before the look at the word: the caller does the two in the other order */
+    while (!job_to_join(last)) pthread_cond_wait(&pool.wake, &pool.mutex);
+    atomic_fetch_sub(&pool.sleepers, 1);
+    pthread_mutex_unlock(&pool.mutex);
+}
+
+static bool join_job(uint64_t *last)
+{
+    uint64_t word = atomic_load(&pool.word);
+    while ((word & JOB_OPEN) && word >> JOB_SHIFT != *last)
+        if (atomic_compare_exchange_weak(&pool.word, &word, word + 1)) {
+            *last = word >> JOB_SHIFT;
+            return true;
+        }
+    return false;
+}
+
+static void leave_job(void)
+{
+    uint64_t word = atomic_fetch_sub(&pool.word, 1) - 1;
+    if ((word & (JOB_OPEN | JOB_INSIDE)) || !atomic_load(&pool.caller_sleeps)) return;
+    pthread_mutex_lock(&pool.mutex);
+    pthread_cond_broadcast(&pool.left);
+    pthread_mutex_unlock(&pool.mutex);
+}
+
+static void take_chunks(void)
+{
+    int64_t chunks = pool.chunks;
+    for (int64_t chunk; (chunk = atomic_fetch_add_explicit(&pool.next, 1, memory_order_relaxed)) < chunks;)
+        pool.fn(pool.context, chunk, my_thread);
+}
+
+static void *work(void *index)
+{
+    uint64_t last = UINT64_MAX; /* no job's number */
+    my_thread = (int)(intptr_t)index;
+    while (!atomic_load(&pool.stopping)) {
+        wait_for_job(last);
+        if (!join_job(&last)) continue;
+        take_chunks();
+        leave_job();
+    }
+    pthread_mutex_lock(&pool.mutex);
+    pool.alive--;
+    pthread_cond_broadcast(&pool.left);
+    pthread_mutex_unlock(&pool.mutex);
+    return NULL;
+}
+
+/* ---- the pool ------------------------------------------------------------------------------------------------- */
+
+static void stop_workers(void)
+{
+    pthread_mutex_lock(&pool.mutex);
+    atomic_store(&pool.stopping, true);
+    pthread_cond_broadcast(&pool.wake);
+    while (pool.alive > 0) pthread_cond_wait(&pool.left, &pool.mutex);
+    atomic_store(&pool.stopping, false);
+    pthread_mutex_unlock(&pool.mutex);
+}
+
+/* Workers are detached and take no signals: those are for the program's own threads. Where the system gives fewer than
+ * asked for, the chunks are done by fewer. */
+static void start_workers(int threads)
+{
+    sigset_t all, before;
+    pthread_attr_t detached;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    pthread_attr_init(&detached);
+    pthread_attr_setdetachstate(&detached, PTHREAD_CREATE_DETACHED);
+    for (int index = 1; index < threads; index++) {
+        pthread_t thread;
+        if (pthread_create(&thread, &detached, work, (void *)(intptr_t)index) != 0) break;
+        pool.alive++;
+    }
+    pthread_attr_destroy(&detached);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+}
+
+/* A forked child has none of the workers, and a lock may be held by one: everything is as before the first call. */
+static void start_afresh(void)
+{
+    pthread_mutex_init(&pool.mutex, NULL);
+    pthread_cond_init(&pool.wake, NULL);
+    pthread_cond_init(&pool.left, NULL);
+    atomic_store(&pool.word, 0);
+    atomic_store(&pool.sleepers, 0);
+    atomic_store(&pool.caller_sleeps, false);
+    atomic_store(&pool.stopping, false);
+    atomic_store(&pool.busy, false);
+    pool.alive = pool.threads = 0;
+}
+
+static void watch_forks(void) { pthread_atfork(NULL, NULL, start_afresh); }
+
+static void fit_pool(int threads)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, watch_forks);
+    if (pool.threads == threads) return;
+    stop_workers();
+    pool.spins = threads <= processors();
+    pool.threads = threads;
+    start_workers(threads);
+}
+
+static void wake_sleepers(int64_t most)
+{
+    int sleepers = atomic_load(&pool.sleepers);
+    if (sleepers == 0) return;
+    pthread_mutex_lock(&pool.mutex); /* whoever has looked at the word in vain now waits for the signal */
+    pthread_mutex_unlock(&pool.mutex);
+    if (sleepers <= most)
+        pthread_cond_broadcast(&pool.wake);
+    else
+        for (int64_t i = 0; i < most; i++) pthread_cond_signal(&pool.wake);
+}
+
+static void close_job(void)
+{
+    atomic_fetch_and(&pool.word, ~JOB_OPEN);
+    if (spin(all_left, 0)) return;
+    pthread_mutex_lock(&pool.mutex);
+    atomic_store(&pool.caller_sleeps, true);
+    while (!all_left(0)) pthread_cond_wait(&pool.left, &pool.mutex);
+    atomic_store(&pool.caller_sleeps, false);
+    pthread_mutex_unlock(&pool.mutex);
+}
+
+void rmseg_parallel_for(int64_t chunks, rmseg_chunk_fn fn, void *context)
+{
+    int threads = rmseg_threads();
+    if (threads == 1 || chunks <= 1 || atomic_exchange(&pool.busy, true)) {
+        for (int64_t chunk = 0; chunk < chunks; chunk++) fn(context, chunk, my_thread);
+        return;
+    }
+    fit_pool(threads);
+    pool.fn = fn;
+    pool.context = context;
+    pool.chunks = chunks;
+    atomic_store_explicit(&pool.next, 0, memory_order_relaxed);
+    uint64_t number = (atomic_load(&pool.word) >> JOB_SHIFT) + 1;
+    atomic_store(&pool.word, number << JOB_SHIFT | JOB_OPEN);
+    wake_sleepers(chunks - 1);
+    take_chunks();
+    close_job();
+    atomic_store(&pool.busy, false);
+}
