@@ -14,9 +14,11 @@ typedef struct rmseg_grid {
 } rmseg_grid;
 
 /* Exact Euclidean distance of every voxel centre to the nearest SET voxel centre, squared, in spacing units squared.
- * Felzenszwalb & Huttenlocher / Meijster: separable lower envelopes; integer arithmetic where all spacings are equal.
- * An empty mask gives +infinity everywhere. squared[D*H*W] is the caller's. Threaded; the result does not depend on the
- * threads. */
+ * Where the spacings of the axes that exist are equal it is a whole number times the squared spacing, without rounding;
+ * elsewhere within a few units in the last place. An empty mask gives +infinity everywhere. squared[D*H*W] is the
+ * caller's. Threaded; the result does not depend on the threads. O(D*H*W): Meijster, Roerdink & Hesselink (2000);
+ * Felzenszwalb & Huttenlocher (2012). Errors, here and below: argument (an extent < 1, a spacing that is not positive,
+ * a connectivity that does not exist), memory. */
 rmseg_status rmseg_distance_squared(double *squared, const uint8_t *mask, const rmseg_grid *grid);
 
 typedef enum rmseg_border_edge {
@@ -24,12 +26,14 @@ typedef enum rmseg_border_edge {
     RMSEG_EDGE_IS_INSIDE   /* the image edge makes no border */
 } rmseg_border_edge;
 
-/* border = mask XOR erosion(mask) with SciPy's generate_binary_structure(axes, connectivity): 1 is 4/6 neighbours, 2 is
- * 8/18, 3 is 26. An image of D = 1 has two axes. */
+/* border = mask XOR erosion(mask), 0 or 1: the set voxels with an unset neighbour. Neighbours differ by at most 1 along
+ * each axis and along at most `connectivity` axes (SciPy's generate_binary_structure): in 3D 1 is 6 neighbours, 2 is
+ * 18, 3 is 26; in 2D, which is D = 1, 1 is 4 neighbours and 2 is 8. RMSEG_EDGE_IS_OUTSIDE is SciPy's border_value=0. */
 rmseg_status rmseg_border(uint8_t *border, const uint8_t *mask, const rmseg_grid *grid, int connectivity,
                           rmseg_border_edge edge);
 
-/* Connected components: component[v] = 0 outside, 1..*count in order of their first voxel. */
+/* Connected components, neighbours as above: component[v] = 0 outside, 1..*count in order of their first voxel. At most
+ * 2^31 - 2 voxels, otherwise unsupported. */
 rmseg_status rmseg_components(int32_t *component, int64_t *count, const uint8_t *mask, const rmseg_grid *grid,
                               int connectivity);
 
@@ -37,7 +41,9 @@ rmseg_status rmseg_components(int32_t *component, int64_t *count, const uint8_t 
 rmseg_status rmseg_largest_component(uint8_t *mask, const rmseg_grid *grid, int connectivity);
 
 /* Contours of a 2D mask by marching squares at the half level: closed polylines through the midpoints between a set and
- * an unset pixel. Coordinates are pixel centres, y = row, x = column; the outside counts as unset. */
+ * an unset pixel; the last point joins the first, which is not repeated. Coordinates are those of pixel centres, x =
+ * column, y = row; beyond the image is unset. The set side lies to the right of the way (clockwise round an object on a
+ * screen, counter-clockwise round a hole), and set pixels that touch at a corner only are apart. */
 typedef struct rmseg_contours {
     double *xy;     /* points, x0 y0 x1 y1 ... */
     int64_t *first; /* first[i] .. first[i+1]-1 are the points of polyline i; count + 1 entries */

@@ -1,0 +1,75 @@
+/* border.c - the voxels that an erosion takes away. */
+#include <string.h>
+
+#include "field/grid.h"
+
+enum { CHUNK_VOXELS = 1 << 15 };
+
+typedef struct border_job {
+    uint8_t *border;
+    const uint8_t *mask;
+    int64_t depth, height, width, rows_per_chunk;
+    int axes, connectivity;
+    bool edge_is_border;
+} border_job;
+
+/* Sets border[x] where row[x] is unset; when `wide`, where one of the two beside it is unset too. */
+static void mark_unset(uint8_t *border, const uint8_t *row, int64_t width, bool wide, bool edge_is_border)
+{
+    for (int64_t x = 0; x < width; x++) border[x] |= !row[x];
+    if (!wide) return;
+    for (int64_t x = 1; x < width; x++) border[x] |= !row[x - 1];
+    for (int64_t x = 0; x < width - 1; x++) border[x] |= !row[x + 1];
+    border[0] |= edge_is_border;
+    border[width - 1] |= edge_is_border;
+}
+
+static void trace_row(const border_job *job, int64_t d, int64_t h)
+{
+    int64_t width = job->width, slice = job->height * width, here = d * slice + h * width;
+    uint8_t *border = job->border + here;
+    memset(border, 0, (size_t)width);
+    int deep = job->axes == 3;
+    for (int dd = -deep; dd <= deep; dd++) {
+        for (int dh = -1; dh <= 1; dh++) {
+            int steps = (dd != 0) + (dh != 0);
+            if (steps > job->connectivity) continue;
+            bool inside = d + dd >= 0 && d + dd < job->depth && h + dh >= 0 && h + dh < job->height;
+            if (inside)
+                mark_unset(border, job->mask + here + dd * slice + dh * width, width, steps < job->connectivity,
+                           job->edge_is_border);
+            else if (job->edge_is_border)
+                memset(border, 1, (size_t)width);
+        }
+    }
+    for (int64_t x = 0; x < width; x++) border[x] &= job->mask[here + x] != 0;
+}
+
+static void trace_rows(void *context, int64_t chunk, int thread)
+{
+    (void)thread;
+    const border_job *job = context;
+    int64_t end = rmseg_chunk_end(job->depth * job->height, job->rows_per_chunk, chunk);
+    for (int64_t row = chunk * job->rows_per_chunk; row < end; row++)
+        trace_row(job, row / job->height, row % job->height);
+}
+
+rmseg_status rmseg_border(uint8_t *border, const uint8_t *mask, const rmseg_grid *grid, int connectivity,
+                          rmseg_border_edge edge)
+{
+    int64_t voxels = 0;
+    RMSEG_TRY(rmseg_grid_check(&voxels, grid));
+    RMSEG_TRY(rmseg_grid_check_connectivity(grid, connectivity));
+    const int64_t *n = grid->size;
+    border_job job = {border,
+                      mask,
+                      n[0],
+                      n[1],
+                      n[2],
+                      1 + CHUNK_VOXELS / n[2],
+                      rmseg_grid_axes(grid),
+                      connectivity,
+                      edge == RMSEG_EDGE_IS_OUTSIDE};
+    rmseg_parallel_for(rmseg_chunk_count(n[0] * n[1], job.rows_per_chunk), trace_rows, &job);
+    return RMSEG_OK;
+}
