@@ -125,9 +125,8 @@ void rmseg_executor_destroy(rmseg_executor *executor);
  * statistics. seed and iteration feed dropout. */
 rmseg_status rmseg_executor_forward(void *logits, rmseg_executor *executor, rmseg_weights *weights, const void *input,
                                     uint64_t seed, int64_t iteration);
-/* Fills the gradient arena of `weights`; dinput may be NULL. Only after a training forward of the same batch. */
-rmseg_status rmseg_executor_backward(void *dinput, rmseg_executor *executor, rmseg_weights *weights,
-                                     const void *dlogits);
+/* Fills the gradient arena of `weights` from dlogits (n,K,D,H,W). Only after a training forward of the same batch. */
+rmseg_status rmseg_executor_backward(rmseg_executor *executor, rmseg_weights *weights, const void *dlogits);
 
 /* The algorithm of each layer ("down0.conv1: direct ..."), one line an op, added to text: for run.json and rmseg info.
  */

@@ -1,0 +1,7 @@
+/* f64.c - the plain backend in double. */
+#include "backend/plain/plain.h"
+
+#define REAL         double
+#define BACKEND      rmseg_backend_plain64
+#define BACKEND_NAME "plain64"
+#include "backend/plain/layers.inc"
