@@ -1,6 +1,5 @@
 /*
- * rmseg/metric.h - metrics of a pair of masks, results files, aggregates.                       tier: may change
- * before 1.0
+ * rmseg/metric.h - metrics of a pair of masks, results files, aggregates.                  tier: may change before 1.0
  */
 #ifndef RMSEG_METRIC_H
 #define RMSEG_METRIC_H
@@ -13,7 +12,8 @@ extern "C" {
 
 /* ---- one pair of masks --------------------------------------------------------------------------------------- */
 
-/* What to do where a metric is undefined (an empty mask). Dice and Jaccard with ONE empty mask are 0 by definition. */
+/* What to do where a metric is undefined (an empty mask). Dice and Jaccard with ONE empty mask are 0 by definition. INF
+ * and DIAGONAL (the image's, between voxel centres) stand for distances; an undefined ratio stays NaN under them. */
 typedef enum rmseg_empty {
     RMSEG_EMPTY_NAN,
     RMSEG_EMPTY_INF,
@@ -33,6 +33,9 @@ typedef struct rmseg_metric_settings {
 /* medpy, nan, 1, 100. */
 RMSEG_API void rmseg_metric_settings_default(rmseg_metric_settings *settings);
 
+/* Sets the policy for empty masks from text: nan, inf, diagonal, error or a number. */
+RMSEG_API rmseg_status rmseg_metric_settings_empty(rmseg_metric_settings *settings, const char *text);
+
 typedef struct rmseg_metric_info {
     const char *name, *formula, *unit, *source;
     bool surface; /* needs distance transforms */
@@ -41,9 +44,13 @@ typedef struct rmseg_metric_info {
 /* One row per metric (dice, jaccard, hd, hd95, asd, asd_reverse, assd, ...); NULL past the last. */
 RMSEG_API const rmseg_metric_info *rmseg_metric_list(int64_t index);
 
-/* The metrics named in `names` (count of them) of one pair of masks: dense uint8 [D][H][W], non-zero is set, spacing
- * per axis (1,1,1 for voxels). All surface metrics come from one pair of distance transforms. values[i] is NaN where
- * undefined under RMSEG_EMPTY_NAN; *note (optional) then points at a static text such as "truth empty", else at "". */
+/* The row of that name; an unknown name is RMSEG_ERROR_ARGUMENT and the sentence names the nearest. */
+RMSEG_API rmseg_status rmseg_metric_find(const rmseg_metric_info **info, const char *name);
+
+/* The metrics named in `names` (count of them) of one pair of masks: dense uint8 [D][H][W], non-zero is set; 2D is D
+ * = 1. Spacing is per axis, in the same order (1,1,1 for voxels). All surface metrics come from one pair of distance
+ * transforms. values[i] is NaN where undefined under RMSEG_EMPTY_NAN. *note (optional) points at a static text: "truth
+ * empty", "prediction empty", "both empty", "truth full" where that leaves specificity undefined, else "". */
 RMSEG_API rmseg_status rmseg_metric_measure(double *values, const char **note, const uint8_t *prediction,
                                             const uint8_t *truth, const int64_t size[3], const double spacing[3],
                                             const char *const *names, int64_t count,
@@ -56,6 +63,7 @@ typedef struct rmseg_results rmseg_results; /* records (case, class, metric, val
 RMSEG_API rmseg_status rmseg_results_create(rmseg_results **results, const rmseg_metric_settings *settings,
                                             const char *unit);
 RMSEG_API void rmseg_results_destroy(rmseg_results *results);
+/* Copies its texts; note may be NULL. One call per case, class and metric. */
 RMSEG_API rmseg_status rmseg_results_add(rmseg_results *results, const char *case_id, const char *class_name,
                                          const char *metric, double value, const char *note);
 
@@ -63,14 +71,16 @@ typedef struct rmseg_aggregate {
     const char *class_name, *metric; /* borrowed from the results */
     int64_t n, valid;                /* cases, and those with a finite value */
     double mean, sd, median;         /* over the valid; sd with n - 1; NaN where there is none */
-    double low, high;                /* 95 % bootstrap interval of the mean (percentile, 2000 resamples, fixed seed) */
+    double low, high; /* 95 % bootstrap interval of the mean (percentile, 2000 resamples, fixed seed); NaN for
+                       * fewer than two valid cases */
 } rmseg_aggregate;
 
-RMSEG_API int64_t
-rmseg_results_aggregates(const rmseg_results *results); /* how many (class, metric) pairs, in order of first record */
+/* How many (class, metric) pairs there are, and one of them; in order of first record. */
+RMSEG_API int64_t rmseg_results_aggregates(const rmseg_results *results);
 RMSEG_API rmseg_status rmseg_results_aggregate(rmseg_aggregate *aggregate, const rmseg_results *results, int64_t index);
 
-/* evaluate's JSON and CSV (one row per case and class, one column per metric), written atomically. */
+/* evaluate's JSON (docs/metrics.md shows it) and CSV (one row per case and class, one column per metric and one for the
+ * note), written atomically. */
 RMSEG_API rmseg_status rmseg_results_write_json(const rmseg_results *results, const char *path);
 RMSEG_API rmseg_status rmseg_results_write_csv(const rmseg_results *results, const char *path);
 

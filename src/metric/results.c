@@ -1,0 +1,145 @@
+/* results.c - keeps records and says what they amount to. */
+#include "metric/results.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "metric/rows.h"
+#include "metric/settings.h"
+#include "metric/statistics.h"
+
+#define RESAMPLES      2000
+#define BOOTSTRAP_SEED 1
+
+rmseg_status rmseg_results_create(rmseg_results **results, const rmseg_metric_settings *settings, const char *unit)
+{
+    const rmseg_convention *convention = NULL;
+    RMSEG_TRY(rmseg_metric_settings_check(settings, 3));
+    RMSEG_TRY(rmseg_convention_find(&convention, settings->convention));
+    rmseg_results *r = rmseg_alloc(1, sizeof *r);
+    if (!r) return RMSEG_ERROR_MEMORY;
+    r->settings = *settings;
+    r->settings.convention = convention->name;
+    r->unit = rmseg_strdup(unit);
+    if (!r->unit) {
+        rmseg_results_destroy(r);
+        return RMSEG_ERROR_MEMORY;
+    }
+    *results = r;
+    return RMSEG_OK;
+}
+
+static void record_free(rmseg_record *record)
+{
+    rmseg_free(record->case_id);
+    rmseg_free(record->note);
+}
+
+static void column_free(rmseg_column *column)
+{
+    rmseg_free(column->class_name);
+    rmseg_free(column->metric);
+}
+
+void rmseg_results_destroy(rmseg_results *results)
+{
+    if (!results) return;
+    for (int64_t i = 0; i < results->count; i++) record_free(&results->records[i]);
+    for (int64_t i = 0; i < results->column_count; i++) column_free(&results->columns[i]);
+    rmseg_free(results->records);
+    rmseg_free(results->columns);
+    rmseg_free(results->unit);
+    rmseg_free(results);
+}
+
+/* Room for one more: the block itself or a larger one; NULL without memory, and the old block stays. */
+static void *with_room(void *block, int64_t count, int64_t *capacity, size_t size)
+{
+    if (count < *capacity) return block;
+    int64_t more = *capacity ? *capacity * 2 : 16;
+    void *larger = rmseg_realloc(block, more, size);
+    if (larger) *capacity = more;
+    return larger;
+}
+
+static rmseg_status find_column(int64_t *index, rmseg_results *r, const char *class_name, const char *metric)
+{
+    for (int64_t i = 0; i < r->column_count; i++) {
+        if (strcmp(r->columns[i].class_name, class_name) || strcmp(r->columns[i].metric, metric)) continue;
+        *index = i;
+        return RMSEG_OK;
+    }
+    rmseg_column *columns = with_room(r->columns, r->column_count, &r->column_capacity, sizeof *columns);
+    if (!columns) return RMSEG_ERROR_MEMORY;
+    r->columns = columns;
+    rmseg_column column = {rmseg_strdup(class_name), rmseg_strdup(metric)};
+    if (!column.class_name || !column.metric) {
+        column_free(&column);
+        return RMSEG_ERROR_MEMORY;
+    }
+    *index = r->column_count;
+    r->columns[r->column_count++] = column;
+    return RMSEG_OK;
+}
+
+rmseg_status rmseg_results_add(rmseg_results *results, const char *case_id, const char *class_name, const char *metric,
+                               double value, const char *note)
+{
+    rmseg_record *records = with_room(results->records, results->count, &results->capacity, sizeof *records);
+    if (!records) return RMSEG_ERROR_MEMORY;
+    results->records = records;
+    rmseg_record record = {rmseg_strdup(case_id), rmseg_strdup(note ? note : ""), value, 0};
+    if (!record.case_id || !record.note || find_column(&record.column, results, class_name, metric) != RMSEG_OK) {
+        record_free(&record);
+        return RMSEG_ERROR_MEMORY;
+    }
+    records[results->count++] = record;
+    return RMSEG_OK;
+}
+
+int64_t rmseg_results_aggregates(const rmseg_results *results) { return results->column_count; }
+
+static double deviation(const double *values, int64_t count, double mean)
+{
+    double sum = 0;
+    for (int64_t i = 0; i < count; i++) sum += (values[i] - mean) * (values[i] - mean);
+    return count > 1 ? sqrt(sum / (double)(count - 1)) : NAN;
+}
+
+/* Efron's percentile interval of the mean. The stream is the same for every column, so an interval does not depend on
+ * which other metrics were asked for. */
+static void bootstrap(double *low, double *high, const double *values, int64_t count, double means[RESAMPLES])
+{
+    rmseg_random stream = rmseg_random_stream(BOOTSTRAP_SEED, RMSEG_RANDOM_BOOTSTRAP, 0, 0);
+    for (int i = 0; i < RESAMPLES; i++) {
+        double sum = 0;
+        for (int64_t k = 0; k < count; k++) sum += values[rmseg_random_below(&stream, count)];
+        means[i] = sum / (double)count;
+    }
+    *low = rmseg_percentile(means, RESAMPLES, 2.5);
+    *high = rmseg_percentile(means, RESAMPLES, 97.5);
+}
+
+rmseg_status rmseg_results_aggregate(rmseg_aggregate *aggregate, const rmseg_results *results, int64_t index)
+{
+    if (index < 0 || index >= results->column_count)
+        return rmseg_fail(RMSEG_ERROR_ARGUMENT, "aggregate %lld of %lld: expected 0 to one less", (long long)index,
+                          (long long)results->column_count);
+    double *values = rmseg_alloc(results->count + RESAMPLES, sizeof *values);
+    if (!values) return RMSEG_ERROR_MEMORY;
+    const rmseg_column *column = &results->columns[index];
+    rmseg_aggregate a = {column->class_name, column->metric, 0, 0, NAN, NAN, NAN, NAN, NAN};
+    for (int64_t i = 0; i < results->count; i++) {
+        const rmseg_record *record = &results->records[i];
+        if (record->column != index) continue;
+        a.n++;
+        if (isfinite(record->value)) values[a.valid++] = record->value;
+    }
+    a.mean = rmseg_mean(values, a.valid);
+    a.sd = deviation(values, a.valid, a.mean);
+    if (a.valid > 1) bootstrap(&a.low, &a.high, values, a.valid, values + results->count);
+    a.median = rmseg_percentile(values, a.valid, 50); /* last: it reorders */
+    rmseg_free(values);
+    *aggregate = a;
+    return RMSEG_OK;
+}
