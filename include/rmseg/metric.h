@@ -47,8 +47,8 @@ RMSEG_API const rmseg_metric_info *rmseg_metric_list(int64_t index);
 /* The row of that name; an unknown name is RMSEG_ERROR_ARGUMENT and the sentence names the nearest. */
 RMSEG_API rmseg_status rmseg_metric_find(const rmseg_metric_info **info, const char *name);
 
-/* The metrics named in `names` (count of them) of one pair of masks: dense uint8 [D][H][W], non-zero is set; 2D is D
- * = 1. Spacing is per axis, in the same order (1,1,1 for voxels). All surface metrics come from one pair of distance
+/* The metrics named in `names` (count of them) of one pair of masks: dense uint8 [D][H][W], non-zero is set, D = 1 in
+ * 2D. Spacing is per axis, in the same order (1,1,1 for voxels). All surface metrics come from one pair of distance
  * transforms. values[i] is NaN where undefined under RMSEG_EMPTY_NAN. *note (optional) points at a static text: "truth
  * empty", "prediction empty", "both empty", "truth full" where that leaves specificity undefined, else "". */
 RMSEG_API rmseg_status rmseg_metric_measure(double *values, const char **note, const uint8_t *prediction,
@@ -63,6 +63,7 @@ typedef struct rmseg_results rmseg_results; /* records (case, class, metric, val
 RMSEG_API rmseg_status rmseg_results_create(rmseg_results **results, const rmseg_metric_settings *settings,
                                             const char *unit);
 RMSEG_API void rmseg_results_destroy(rmseg_results *results);
+
 /* Copies its texts; note may be NULL. One call per case, class and metric. */
 RMSEG_API rmseg_status rmseg_results_add(rmseg_results *results, const char *case_id, const char *class_name,
                                          const char *metric, double value, const char *note);
@@ -71,11 +72,11 @@ typedef struct rmseg_aggregate {
     const char *class_name, *metric; /* borrowed from the results */
     int64_t n, valid;                /* cases, and those with a finite value */
     double mean, sd, median;         /* over the valid; sd with n - 1; NaN where there is none */
-    double low, high; /* 95 % bootstrap interval of the mean (percentile, 2000 resamples, fixed seed); NaN for
-                       * fewer than two valid cases */
+    double low, high;                /* 95 % bootstrap interval of the mean (percentile, 2000 resamples, fixed seed) */
 } rmseg_aggregate;
 
-/* How many (class, metric) pairs there are, and one of them; in order of first record. */
+/* How many (class, metric) pairs there are, and one of them; in order of first record. sd and the interval are NaN
+ * where fewer than two cases are valid. */
 RMSEG_API int64_t rmseg_results_aggregates(const rmseg_results *results);
 RMSEG_API rmseg_status rmseg_results_aggregate(rmseg_aggregate *aggregate, const rmseg_results *results, int64_t index);
 

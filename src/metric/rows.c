@@ -68,17 +68,17 @@ static const rmseg_convention conventions[] = {
 
 enum { METRICS = sizeof metrics / sizeof *metrics, CONVENTIONS = sizeof conventions / sizeof *conventions };
 
-/* "unknown metric 'hd59': did you mean 'hd95'? There are dice, ..." */
+/* "unknown metric 'asdd': did you mean 'assd'? (known: dice, ...)" */
 static rmseg_status fail_unknown(const char *what, const char *name, const char *const *names, int64_t count)
 {
     const char *near = rmseg_nearest(name, names, count);
-    rmseg_text all = {0};
-    for (int64_t i = 0; i < count; i++) rmseg_text_addf(&all, "%s%s", i ? ", " : "", names[i]);
-    rmseg_status status = all.failed ? rmseg_fail_memory()
-                                     : rmseg_fail(RMSEG_ERROR_ARGUMENT, "unknown %s '%s'%s%s%s; there %s %s", what,
-                                                  name, near ? ": did you mean '" : "", near ? near : "",
-                                                  near ? "'?" : "", count == 1 ? "is" : "are", all.data);
-    rmseg_text_destroy(&all);
+    rmseg_text sentence = {0};
+    rmseg_text_addf(&sentence, "unknown %s '%s'", what, name);
+    if (near) rmseg_text_addf(&sentence, ": did you mean '%s'?", near);
+    for (int64_t i = 0; i < count; i++) rmseg_text_addf(&sentence, "%s%s", i ? ", " : " (known: ", names[i]);
+    rmseg_text_add(&sentence, ")");
+    rmseg_status status = sentence.failed ? rmseg_fail_memory() : rmseg_fail(RMSEG_ERROR_ARGUMENT, "%s", sentence.data);
+    rmseg_text_destroy(&sentence);
     return status;
 }
 
