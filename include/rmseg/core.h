@@ -115,6 +115,10 @@ typedef struct rmseg_option_info {
     const char *example;     /* a value that works, "" where none */
 } rmseg_option_info;
 
+/* Options made of rows alone, for work that has no typed struct: read the values with rmseg_options_get. Rows are
+ * copied, their strings are not. */
+RMSEG_API rmseg_status rmseg_options_define(rmseg_options **options, const rmseg_option_info *rows, int64_t count);
+
 RMSEG_API void rmseg_options_destroy(rmseg_options *options);
 RMSEG_API int64_t rmseg_options_count(const rmseg_options *options);
 RMSEG_API rmseg_status rmseg_options_info(rmseg_option_info *info, const rmseg_options *options, int64_t index);

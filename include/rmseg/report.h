@@ -23,6 +23,10 @@ RMSEG_API rmseg_status rmseg_overlay(rmseg_image **picture, const rmseg_image *i
 RMSEG_API rmseg_status rmseg_contact_sheet(rmseg_image **picture, const rmseg_image *const *pictures, int64_t count,
                                            int64_t columns, int64_t gap);
 
+/* One picture file: IMAGE with the contours of options pred and truth (`rmseg show --help` lists the options). */
+RMSEG_API rmseg_status rmseg_show_options_create(rmseg_options **options);
+RMSEG_API rmseg_status rmseg_show(const rmseg_options *options, const char *image);
+
 /* The aggregates as a text table for a terminal: class, metric, mean, sd, median, 95 % interval, valid/n. Owned;
  * rmseg_text_free. */
 RMSEG_API rmseg_status rmseg_results_table(char **text, const rmseg_results *results);

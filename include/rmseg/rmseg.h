@@ -4,6 +4,7 @@
 #ifndef RMSEG_RMSEG_H
 #define RMSEG_RMSEG_H
 
+#include "rmseg/backend.h"
 #include "rmseg/core.h"
 #include "rmseg/data.h"
 #include "rmseg/frame.h"

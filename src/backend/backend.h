@@ -15,6 +15,7 @@
 
 #include "backend/kernels.h"
 #include "core/core.h"
+#include "rmseg/backend.h"
 
 typedef struct rmseg_shape {
     int64_t n, c, d, h, w;
@@ -136,11 +137,6 @@ const rmseg_backend *rmseg_backend_find(const char *name);
 /* The backend a user gets: "cpu", or "plain" when RMSEG_CPU=plain. An RMSEG_CPU this processor or build cannot run is
  * an error. */
 rmseg_status rmseg_backend_default(const rmseg_backend **backend);
-
-/* The processor level in use ("v2", "v3", "v4", "native", "plain"), and whether a level is compiled in and can run
- * here. */
-const char *rmseg_cpu_level(void);
-bool rmseg_cpu_level_runs(const char *level);
 
 /* For tests: the cpu backend at a named level, NULL when it cannot run here. */
 const rmseg_backend *rmseg_backend_at_level(const char *level);

@@ -1,8 +1,8 @@
 /*
  * report/canvas.c - a picture and the smooth lines on it.
  *
- * A contour is first drawn into a map of coverage, segment by segment, keeping the largest value at each pixel; the colour is
- * laid on once at the end. So joints and overlaps of half-covered pixels come out even.
+ * A contour is first drawn into a map of coverage, segment by segment, keeping the largest value at each pixel; the
+ * colour is laid on once at the end. So joints and overlaps of half-covered pixels come out even.
  */
 #include "report/canvas.h"
 
@@ -37,8 +37,10 @@ rmseg_status rmseg_canvas_create(rmseg_image **canvas, const rmseg_image *image,
     for (int64_t c = 0; c < 3 && status == RMSEG_OK; c++) {
         int64_t from = image->channels >= 3 ? c : 0;
         uint8_t *plane = (uint8_t *)picture->data + c * height * width;
-        if (image->dtype == RMSEG_U8) round_to_bytes(plane, resized, from);
-        else stretch(plane, resized, from);
+        if (image->dtype == RMSEG_U8)
+            round_to_bytes(plane, resized, from);
+        else
+            stretch(plane, resized, from);
     }
     rmseg_image_destroy(resized);
     if (status == RMSEG_OK) *canvas = picture;
@@ -60,10 +62,12 @@ static int64_t clamp(double value, int64_t high)
     return whole < 0 ? 0 : whole > high ? high : whole;
 }
 
-static void cover_segment(float *coverage, int64_t height, int64_t width, const double a[2], const double b[2], double radius)
+static void cover_segment(float *coverage, int64_t height, int64_t width, const double a[2], const double b[2],
+                          double radius)
 {
     int64_t x0 = clamp(fmin(a[0], b[0]) - radius - 1, width - 1), x1 = clamp(fmax(a[0], b[0]) + radius + 1, width - 1);
-    int64_t y0 = clamp(fmin(a[1], b[1]) - radius - 1, height - 1), y1 = clamp(fmax(a[1], b[1]) + radius + 1, height - 1);
+    int64_t y0 = clamp(fmin(a[1], b[1]) - radius - 1, height - 1),
+            y1 = clamp(fmax(a[1], b[1]) + radius + 1, height - 1);
     for (int64_t y = y0; y <= y1; y++)
         for (int64_t x = x0; x <= x1; x++) {
             double part = radius + 0.5 - distance_to_segment((double)x, (double)y, a, b);
@@ -76,7 +80,8 @@ static void cover_segment(float *coverage, int64_t height, int64_t width, const 
 static void smooth_point(double point[2], const double *xy, int64_t n, int64_t i, double scale_x, double scale_y)
 {
     const double *before = xy + 2 * ((i + n - 1) % n), *here = xy + 2 * (i % n), *after = xy + 2 * ((i + 1) % n);
-    double x = 0.25 * before[0] + 0.5 * here[0] + 0.25 * after[0], y = 0.25 * before[1] + 0.5 * here[1] + 0.25 * after[1];
+    double x = 0.25 * before[0] + 0.5 * here[0] + 0.25 * after[0],
+           y = 0.25 * before[1] + 0.5 * here[1] + 0.25 * after[1];
     point[0] = (x + 0.5) * scale_x - 0.5;
     point[1] = (y + 0.5) * scale_y - 0.5;
 }
@@ -92,8 +97,8 @@ static void lay_on(rmseg_image *canvas, const float *coverage, rmseg_rgb colour)
     }
 }
 
-rmseg_status rmseg_canvas_draw(rmseg_image *canvas, const rmseg_contours *contours, int64_t mask_height, int64_t mask_width,
-                               rmseg_rgb colour, double line_width)
+rmseg_status rmseg_canvas_draw(rmseg_image *canvas, const rmseg_contours *contours, int64_t mask_height,
+                               int64_t mask_width, rmseg_rgb colour, double line_width)
 {
     int64_t height = canvas->size[1], width = canvas->size[2];
     double scale_y = (double)height / (double)mask_height, scale_x = (double)width / (double)mask_width;

@@ -8,7 +8,8 @@
 
 static const rmseg_rgb truth_green = {60, 230, 80}, prediction_blue = {70, 130, 255};
 
-/* Draws the outline of every label value. Neighbouring labels share a line, so nested and separate regions both come out right. */
+/* Draws the outline of every label value. Neighbouring labels share a line, so nested and separate regions both come
+ * out right. */
 static rmseg_status draw_labels(rmseg_image *canvas, const rmseg_image *label, rmseg_rgb colour, double line_width)
 {
     int64_t height = label->size[1], width = label->size[2], pixels = height * width;
@@ -49,8 +50,10 @@ rmseg_status rmseg_overlay(rmseg_image **picture, const rmseg_image *image, cons
     rmseg_status status = RMSEG_OK;
     if (truth) status = draw_labels(canvas, truth, truth_green, line_width);
     if (status == RMSEG_OK && prediction) status = draw_labels(canvas, prediction, prediction_blue, line_width);
-    if (status == RMSEG_OK) *picture = canvas;
-    else rmseg_image_destroy(canvas);
+    if (status == RMSEG_OK)
+        *picture = canvas;
+    else
+        rmseg_image_destroy(canvas);
     return status;
 }
 
@@ -65,20 +68,22 @@ static void place(rmseg_image *sheet, const rmseg_image *picture, int64_t top, i
         }
 }
 
-rmseg_status rmseg_contact_sheet(rmseg_image **picture, const rmseg_image *const *pictures, int64_t count, int64_t columns,
-                                 int64_t gap)
+rmseg_status rmseg_contact_sheet(rmseg_image **picture, const rmseg_image *const *pictures, int64_t count,
+                                 int64_t columns, int64_t gap)
 {
     int64_t height = pictures[0]->size[1], width = pictures[0]->size[2], rows = (count + columns - 1) / columns;
     for (int64_t i = 0; i < count; i++)
         if (pictures[i]->dtype != RMSEG_U8 || pictures[i]->channels != 3 || pictures[i]->size[1] != height ||
             pictures[i]->size[2] != width)
-            return rmseg_fail(RMSEG_ERROR_ARGUMENT, "contact sheet: picture %lld is not an 8-bit RGB picture of the first one's size",
+            return rmseg_fail(RMSEG_ERROR_ARGUMENT,
+                              "contact sheet: picture %lld is not an 8-bit RGB picture of the first one's size",
                               (long long)i);
     const int64_t size[3] = {1, rows * (height + gap) - gap, columns * (width + gap) - gap};
     rmseg_image *sheet = NULL;
     RMSEG_TRY(rmseg_image_create(&sheet, RMSEG_U8, 3, size));
     memset(sheet->data, 255, (size_t)(3 * size[1] * size[2]));
-    for (int64_t i = 0; i < count; i++) place(sheet, pictures[i], i / columns * (height + gap), i % columns * (width + gap));
+    for (int64_t i = 0; i < count; i++)
+        place(sheet, pictures[i], i / columns * (height + gap), i % columns * (width + gap));
     *picture = sheet;
     return RMSEG_OK;
 }

@@ -1,0 +1,84 @@
+/*
+ * cli/info.c - what is running: version, build, libraries, processor level; a network's op list.
+ */
+#include "cli/cli.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const rmseg_option_info rows[] = {
+    {"net", "text", "", "", 0, 0, "", "print the op list of this network", "unet"},
+    {"width", "integer", "64", "", 1, 1 << 20, "channels", "channels of the first level", "16"},
+    {"depth", "integer", "4", "", 1, 16, "", "poolings", "4"},
+    {"in-channels", "integer", "3", "", 1, 1 << 20, "", "channels of the image", "1"},
+    {"out-channels", "integer", "2", "", 1, 1 << 20, "", "channels of the prediction", "2"},
+    {"norm", "choice", "batch", "batch|none", 0, 0, "", "normalisation", "none"},
+    {"activation", "choice", "relu", "relu|leaky-relu", 0, 0, "", "activation", "relu"},
+    {"grid", "text", "512,512", "", 0, 0, "voxels", "size of a sample: H,W or D,H,W", "256,256"},
+    {"batch", "integer", "1", "", 1, 1 << 20, "samples", "samples at a time", "4"},
+    {"inference", "switch", "false", "", 0, 0, "", "plans for prediction instead of training", ""},
+};
+
+rmseg_status cli_info_options(rmseg_options **options)
+{
+    return rmseg_options_define(options, rows, sizeof rows / sizeof *rows);
+}
+
+static int64_t integer(const rmseg_options *options, const char *key)
+{
+    return strtoll(rmseg_options_get(options, key), NULL, 10);
+}
+
+/* "256,256" -> 2 and size {1,256,256}; 0 when it is no such list. */
+static int read_grid(int64_t size[3], const char *text)
+{
+    long long a, b, c;
+    char rest;
+    int n = sscanf(text, "%lld,%lld,%lld%c", &a, &b, &c, &rest);
+    size[0] = n == 3 ? a : 1;
+    size[1] = n == 3 ? b : a;
+    size[2] = n == 3 ? c : b;
+    return (n == 2 || n == 3) && size[0] > 0 && size[1] > 0 && size[2] > 0 ? n : 0;
+}
+
+static rmseg_status describe_net(const rmseg_options *options)
+{
+    int64_t size[3];
+    int spatial = read_grid(size, rmseg_options_get(options, "grid"));
+    if (!spatial) {
+        fprintf(stderr, "rmseg info: --grid %s: expected H,W or D,H,W, as in --grid 256,256\n",
+                rmseg_options_get(options, "grid"));
+        exit(EXIT_WRONG_USE);
+    }
+    const rmseg_net_spec spec = {.net = rmseg_options_get(options, "net"),
+                                 .spatial = spatial,
+                                 .in_channels = integer(options, "in-channels"),
+                                 .out_channels = integer(options, "out-channels"),
+                                 .width = integer(options, "width"),
+                                 .depth = integer(options, "depth"),
+                                 .norm = rmseg_options_get(options, "norm"),
+                                 .activation = rmseg_options_get(options, "activation")};
+    bool training = strcmp(rmseg_options_get(options, "inference"), "true") != 0;
+    char *text = NULL;
+    rmseg_status status = rmseg_net_describe(&text, &spec, integer(options, "batch"), size, training);
+    if (status == RMSEG_OK) fputs(text, stdout);
+    rmseg_text_free(text);
+    return status;
+}
+
+rmseg_status cli_info(const rmseg_options *options, const char *const *operands, int64_t count)
+{
+    cli_no_operands("info", count, operands);
+    if (*rmseg_options_get(options, "net")) return describe_net(options);
+    printf("rmseg      %s\nbuild      %s\nprocessor  level %s; can run", rmseg_version(), rmseg_build(),
+           rmseg_cpu_level());
+    const char *levels[] = {"plain", "v2", "v3", "v4", "native"};
+    for (int i = 0; i < 5; i++)
+        if (rmseg_cpu_level_runs(levels[i])) printf(" %s", levels[i]);
+    printf("\nthreads    %d\n", rmseg_threads());
+    rmseg_library_info library;
+    for (int64_t i = 0; i < rmseg_library_count() && rmseg_library_get(&library, i) == RMSEG_OK; i++)
+        printf("%-10s %s\n", library.name, library.version ? library.version : "not in this build");
+    return RMSEG_OK;
+}

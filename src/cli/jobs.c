@@ -1,0 +1,41 @@
+/*
+ * cli/jobs.c - train, predict, evaluate, show: the library's jobs, called as they are.
+ */
+#include "cli/cli.h"
+
+#include <stdio.h>
+
+rmseg_status cli_train(const rmseg_options *options, const char *const *operands, int64_t count)
+{
+    cli_no_operands("train", count, operands);
+    return rmseg_train(options);
+}
+
+rmseg_status cli_predict(const rmseg_options *options, const char *const *operands, int64_t count)
+{
+    return rmseg_predict(options, operands, count);
+}
+
+/* The table is printed even when some cases failed: what is known is not withheld. */
+rmseg_status cli_evaluate(const rmseg_options *options, const char *const *operands, int64_t count)
+{
+    cli_no_operands("evaluate", count, operands);
+    rmseg_results *results = NULL;
+    rmseg_status status = rmseg_evaluate(&results, options);
+    char *table = NULL;
+    if (results && rmseg_results_table(&table, results) == RMSEG_OK) fputs(table, stdout);
+    rmseg_text_free(table);
+    rmseg_results_destroy(results);
+    return status;
+}
+
+rmseg_status cli_show(const rmseg_options *options, const char *const *operands, int64_t count)
+{
+    rmseg_status status = RMSEG_OK;
+    if (count == 1)
+        status = rmseg_show(options, operands[0]);
+    else
+        cli_no_operands("show", count > 1 ? count - 1 : 0, operands + 1);
+    if (count == 0) status = rmseg_show(options, "");
+    return status;
+}

@@ -1,0 +1,65 @@
+/*
+ * cli/lists.c - losses, metrics, layouts, nets: what there is, one entry each.
+ */
+#include "cli/cli.h"
+
+#include <stdio.h>
+
+/* A line "name: text" of an entry, left out where there is nothing to say. */
+static void line(const char *name, const char *text)
+{
+    if (text && *text) printf("    %-10s %s\n", name, text);
+}
+
+rmseg_status cli_losses(const rmseg_options *options, const char *const *operands, int64_t count)
+{
+    (void)options;
+    cli_no_operands("losses", count, operands);
+    for (int64_t i = 0; rmseg_loss_list(i); i++) {
+        const rmseg_loss_info *loss = rmseg_loss_list(i);
+        printf("%s  %s\n", loss->name, loss->help);
+        line("arguments", loss->arguments);
+        line("formula", loss->formula);
+        line("source", loss->source);
+    }
+    return RMSEG_OK;
+}
+
+rmseg_status cli_metrics(const rmseg_options *options, const char *const *operands, int64_t count)
+{
+    (void)options;
+    cli_no_operands("metrics", count, operands);
+    for (int64_t i = 0; rmseg_metric_list(i); i++) {
+        const rmseg_metric_info *metric = rmseg_metric_list(i);
+        printf("%s\n", metric->name);
+        line("formula", metric->formula);
+        line("unit", metric->unit);
+        line("source", metric->source);
+    }
+    return RMSEG_OK;
+}
+
+rmseg_status cli_layouts(const rmseg_options *options, const char *const *operands, int64_t count)
+{
+    (void)options;
+    cli_no_operands("layouts", count, operands);
+    for (int64_t i = 0; rmseg_layout_list(i); i++) {
+        const rmseg_layout_info *layout = rmseg_layout_list(i);
+        printf("%s  %s\n", layout->name, layout->help);
+        line("defaults", layout->defaults);
+        line("source", layout->source);
+        printf("%s\n", layout->tree);
+    }
+    return RMSEG_OK;
+}
+
+rmseg_status cli_nets(const rmseg_options *options, const char *const *operands, int64_t count)
+{
+    (void)options;
+    cli_no_operands("nets", count, operands);
+    for (int64_t i = 0; rmseg_net_list(i); i++) {
+        printf("%s  %s\n", rmseg_net_list(i)->name, rmseg_net_list(i)->help);
+        line("source", rmseg_net_list(i)->source);
+    }
+    return RMSEG_OK;
+}

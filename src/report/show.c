@@ -1,0 +1,129 @@
+/*
+ * report/show.c - one image with its contours into a file.
+ */
+#include "report/canvas.h"
+
+#include <string.h>
+
+#define SHOW_OPTIONS(X)                                                                                                \
+    X(str, pred, "", 0, 0, "", "", "label image drawn in blue", "pred/drishtiGS_001.png")                              \
+    X(str, truth, "", 0, 0, "", "", "label image drawn in green; several files are joined by commas",                  \
+      "labels/001.png")                                                                                                \
+    X(str, out, "", 0, 0, "", "", "picture to write", "overlay.png")                                                   \
+    X(f64, threshold, "", 0, 65535, "", "grey value", "truth is a soft map: set where value >= threshold", "128")      \
+    X(f64, scale, "1", 0.01, 64, "", "", "picture pixels per image pixel", "2")                                        \
+    X(flag, zoom, "false", 0, 0, "", "", "cut the picture to the labels' box and a margin", "")
+
+RMSEG_OPTIONS_DECLARE(show_options, SHOW_OPTIONS)
+#define OPTIONS_STRUCT show_options
+static const rmseg_option_row show_rows[] = {SHOW_OPTIONS(RMSEG_OPTIONS_ROW)};
+
+rmseg_status rmseg_show_options_create(rmseg_options **options)
+{
+    return rmseg_options_create(options, show_rows, sizeof show_rows / sizeof *show_rows, sizeof(show_options));
+}
+
+/* Soft maps become masks, several files one label image: file i writes i + 1 where it is set. */
+static rmseg_status add_truth(rmseg_image **label, const char *path, int64_t number, bool single, double threshold)
+{
+    rmseg_image *part = NULL;
+    RMSEG_TRY(rmseg_image_read(&part, path));
+    rmseg_status status = RMSEG_OK;
+    if (!*label) status = rmseg_image_create(label, RMSEG_U8, 1, part->size);
+    if (status == RMSEG_OK && memcmp((*label)->size, part->size, sizeof part->size) != 0)
+        status =
+            rmseg_fail(RMSEG_ERROR_FORMAT, "%s: %lld x %lld pixels, but the truth files before it have %lld x %lld",
+                       path, (long long)part->size[2], (long long)part->size[1], (long long)(*label)->size[2],
+                       (long long)(*label)->size[1]);
+    int64_t width = part->size[2], pixels = part->size[1] * width;
+    for (int64_t i = 0; i < pixels && status == RMSEG_OK; i++) {
+        double value = rmseg_image_value(part, 0, 0, i / width, i % width);
+        uint8_t *to = (uint8_t *)(*label)->data + i;
+        if (threshold > 0) value = value >= threshold;
+        if (single && threshold <= 0)
+            *to = (uint8_t)value;
+        else if (value > 0)
+            *to = (uint8_t)number;
+    }
+    rmseg_image_destroy(part);
+    return status;
+}
+
+static rmseg_status read_truth(rmseg_image **label, const char *list, double threshold)
+{
+    bool single = !strchr(list, ',');
+    rmseg_status status = RMSEG_OK;
+    int64_t number = 1;
+    for (const char *at = list; *at && status == RMSEG_OK; number++) {
+        size_t length = strcspn(at, ",");
+        char *path = rmseg_strndup(at, length);
+        if (!path) return RMSEG_ERROR_MEMORY;
+        status = add_truth(label, path, number, single, threshold);
+        rmseg_free(path);
+        at += length + (at[length] == ',');
+    }
+    return status;
+}
+
+/* Grows box (top, bottom, left, right; fractions of the field of view) by the set pixels of a label image. */
+static void grow_box(double box[4], const rmseg_image *label)
+{
+    double height = (double)label->size[1], width = (double)label->size[2];
+    for (int64_t y = 0; y < label->size[1]; y++)
+        for (int64_t x = 0; x < label->size[2]; x++) {
+            if (rmseg_image_value(label, 0, 0, y, x) <= 0) continue;
+            if ((double)y / height < box[0]) box[0] = (double)y / height;
+            if ((double)(y + 1) / height > box[1]) box[1] = (double)(y + 1) / height;
+            if ((double)x / width < box[2]) box[2] = (double)x / width;
+            if ((double)(x + 1) / width > box[3]) box[3] = (double)(x + 1) / width;
+        }
+}
+
+static int64_t pixel(double fraction, int64_t extent)
+{
+    int64_t at = (int64_t)(fraction * (double)extent + 0.5);
+    return at < 0 ? 0 : at > extent ? extent : at;
+}
+
+/* The picture cut to the box and a third of its size around it. */
+static rmseg_status cut(rmseg_image **picture, const double box[4])
+{
+    rmseg_image *whole = *picture, *part = NULL;
+    double margin_y = (box[1] - box[0]) / 3, margin_x = (box[3] - box[2]) / 3;
+    int64_t top = pixel(box[0] - margin_y, whole->size[1]), bottom = pixel(box[1] + margin_y, whole->size[1]);
+    int64_t left = pixel(box[2] - margin_x, whole->size[2]), right = pixel(box[3] + margin_x, whole->size[2]);
+    const int64_t size[3] = {1, bottom - top, right - left};
+    RMSEG_TRY(rmseg_image_create(&part, RMSEG_U8, 3, size));
+    for (int64_t c = 0; c < 3; c++)
+        for (int64_t y = 0; y < size[1]; y++)
+            memcpy((uint8_t *)part->data + (c * size[1] + y) * size[2],
+                   (uint8_t *)whole->data + (c * whole->size[1] + top + y) * whole->size[2] + left, (size_t)size[2]);
+    rmseg_image_destroy(whole);
+    *picture = part;
+    return RMSEG_OK;
+}
+
+rmseg_status rmseg_show(const rmseg_options *options, const char *path)
+{
+    const show_options *o = rmseg_options_values(options);
+    if (!*o->out)
+        return rmseg_fail(RMSEG_ERROR_ARGUMENT,
+                          "show: no --out given; name the picture to write, as in --out overlay.png");
+    rmseg_image *image = NULL, *prediction = NULL, *truth = NULL, *picture = NULL;
+    rmseg_status status = rmseg_image_read(&image, path);
+    if (status == RMSEG_OK && *o->pred) status = rmseg_image_read(&prediction, o->pred);
+    if (status == RMSEG_OK && *o->truth) status = read_truth(&truth, o->truth, o->threshold);
+    if (status == RMSEG_OK) status = rmseg_overlay(&picture, image, prediction, truth, o->scale);
+    double box[4] = {1, 0, 1, 0};
+    if (status == RMSEG_OK && o->zoom) {
+        if (truth) grow_box(box, truth);
+        if (prediction) grow_box(box, prediction);
+        if (box[1] > box[0]) status = cut(&picture, box);
+    }
+    if (status == RMSEG_OK) status = rmseg_image_write(picture, o->out);
+    rmseg_image_destroy(image);
+    rmseg_image_destroy(prediction);
+    rmseg_image_destroy(truth);
+    rmseg_image_destroy(picture);
+    return status;
+}
