@@ -14,6 +14,7 @@
 struct rmseg_options {
     const char *name;
     const rmseg_option_row *rows;
+    rmseg_option_row *own_rows; /* rows, where rmseg_options_define made them */
     int64_t count;
     void *values; /* the typed struct */
     char **keys;  /* [count] each; keys and texts are owned */
@@ -27,6 +28,7 @@ typedef union value {
     int64_t i64;
     double f64;
     bool flag;
+    const char *text;
 } value;
 
 static const char *const type_names[] = {"integer", "number", "text", "choice", "switch"};
@@ -206,7 +208,38 @@ void rmseg_options_destroy(rmseg_options *options)
     destroy_strings(options->texts, options->count);
     rmseg_free(options->given);
     rmseg_free(options->values);
+    rmseg_free(options->own_rows);
     rmseg_free(options);
+}
+
+static rmseg_option_type type_named(const char *name)
+{
+    rmseg_option_type type = RMSEG_OPTION_i64;
+    while (type < RMSEG_OPTION_flag && strcmp(type_names[type], name) != 0) type++;
+    return type;
+}
+
+rmseg_status rmseg_options_define(rmseg_options **options, const rmseg_option_info *infos, int64_t count)
+{
+    rmseg_option_row *rows = rmseg_alloc(count, sizeof *rows);
+    if (!rows) return RMSEG_ERROR_MEMORY;
+    for (int64_t i = 0; i < count; i++)
+        rows[i] = (rmseg_option_row){.type = type_named(infos[i].type),
+                                     .field = infos[i].key,
+                                     .offset = (size_t)i * sizeof(value),
+                                     .fallback = infos[i].fallback,
+                                     .minimum = infos[i].minimum,
+                                     .maximum = infos[i].maximum,
+                                     .choices = infos[i].choices,
+                                     .unit = infos[i].unit,
+                                     .help = infos[i].help,
+                                     .example = infos[i].example};
+    rmseg_status status = rmseg_options_create(options, "options", rows, count, (size_t)(count + 1) * sizeof(value));
+    if (status)
+        rmseg_free(rows);
+    else
+        (*options)->own_rows = rows;
+    return status;
 }
 
 int64_t rmseg_options_count(const rmseg_options *options) { return options->count; }

@@ -15,13 +15,9 @@
     X(flag, zoom, "false", 0, 0, "", "", "cut the picture to the labels' box and a margin", "")
 
 RMSEG_OPTIONS_DECLARE(show_options, SHOW_OPTIONS)
-#define OPTIONS_STRUCT show_options
-static const rmseg_option_row show_rows[] = {SHOW_OPTIONS(RMSEG_OPTIONS_ROW)};
+RMSEG_OPTIONS_DEFINE(show_options, SHOW_OPTIONS)
 
-rmseg_status rmseg_show_options_create(rmseg_options **options)
-{
-    return rmseg_options_create(options, show_rows, sizeof show_rows / sizeof *show_rows, sizeof(show_options));
-}
+rmseg_status rmseg_show_options_create(rmseg_options **options) { return show_options_create(options); }
 
 /* Soft maps become masks, several files one label image: file i writes i + 1 where it is set. */
 static rmseg_status add_truth(rmseg_image **label, const char *path, int64_t number, bool single, double threshold)
@@ -105,7 +101,8 @@ static rmseg_status cut(rmseg_image **picture, const double box[4])
 
 rmseg_status rmseg_show(const rmseg_options *options, const char *path)
 {
-    const show_options *o = rmseg_options_values(options);
+    const show_options *o = show_options_values(options);
+    if (!o) return RMSEG_ERROR_ARGUMENT;
     if (!*o->out)
         return rmseg_fail(RMSEG_ERROR_ARGUMENT,
                           "show: no --out given; name the picture to write, as in --out overlay.png");
