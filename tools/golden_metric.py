@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Golden values of the `medpy` convention: small masks and what MedPy 0.5.2 says of them.
 
-    golden_metric.py tests/golden/metric/medpy.txt             writes the golden file (needs numpy, scipy, MedPy)
-    golden_metric.py --drishti DIR FILE                        writes the same from real masks, for the same test program
+    golden_metric.py tests/golden/metric/medpy.txt   writes the golden file (needs numpy, scipy, MedPy)
+    golden_metric.py --drishti DIR FILE              writes the same from real masks, for the same test program
     golden_metric.py --check-drishti DIR --rmseg build/rmseg   compares `rmseg evaluate` with MedPy on them
 
 DIR is the Drishti-GS folder that holds Test/Test_GT or Test/GT; --drishti and --check-drishti also need pillow.
@@ -38,8 +38,8 @@ def medpy_hd(pred, truth, percentile, **how):
 
 
 def medpy_values(pred, truth, spacing=None, connectivity=1, percentile=100):
-    """MedPy's value of each metric. NaN where it raises, and where it answers 0/0 with a number of its own (Dice and Jaccard
-    of two empty masks 1; sensitivity, specificity and precision without a denominator 0), which this project calls undefined."""
+    """MedPy's value of each metric. NaN where it raises, and where it answers 0/0 with a number of its own (Dice and
+    Jaccard of two empty masks 1; sensitivity, specificity and precision without a denominator 0): undefined here."""
     pred, truth = pred.astype(bool), truth.astype(bool)
     how = dict(voxelspacing=spacing, connectivity=connectivity)
     calls = {
@@ -172,7 +172,8 @@ def drishti_labels(folder):
     base = next(p for p in (folder / "Test/Test_GT", folder / "Test/GT") if p.is_dir())
     for number in ("001", "003"):
         maps = base / f"drishtiGS_{number}" / "SoftMap"
-        disc, cup = (np.array(Image.open(maps / f"drishtiGS_{number}_{part}segSoftmap.png")) >= 128 for part in ("OD", "cup"))
+        disc, cup = (np.array(Image.open(maps / f"drishtiGS_{number}_{part}segSoftmap.png")) >= 128
+                     for part in ("OD", "cup"))
         truth = np.where(cup, 2, disc.astype(np.uint8)).astype(np.uint8)
         one, edge = np.zeros_like(truth), np.zeros_like(truth)
         one[10, 20] = 2

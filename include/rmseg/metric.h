@@ -41,6 +41,13 @@ typedef struct rmseg_metric_info {
     bool surface; /* needs distance transforms */
 } rmseg_metric_info;
 
+typedef struct rmseg_convention_info {
+    const char *name, *source; /* "medpy"; the tool and version whose numbers it gives */
+} rmseg_convention_info;
+
+/* One row per convention; NULL past the last. */
+RMSEG_API const rmseg_convention_info *rmseg_convention_list(int64_t index);
+
 /* One row per metric (dice, jaccard, hd, hd95, asd, asd_reverse, assd, ...); NULL past the last. */
 RMSEG_API const rmseg_metric_info *rmseg_metric_list(int64_t index);
 

@@ -19,7 +19,7 @@ rmseg_status rmseg_results_create(rmseg_results **results, const rmseg_metric_se
     rmseg_results *r = rmseg_alloc(1, sizeof *r);
     if (!r) return RMSEG_ERROR_MEMORY;
     r->settings = *settings;
-    r->settings.convention = convention->name;
+    r->settings.convention = convention->info.name;
     r->unit = rmseg_strdup(unit);
     if (!r->unit) {
         rmseg_results_destroy(r);

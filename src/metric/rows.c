@@ -48,11 +48,11 @@ static double assd(const rmseg_measurement *m) { return m->convention->assd(&m->
 #define LENGTH "spacing" /* voxels where the spacing is 1, else millimetres */
 
 static const rmseg_metric_row metrics[] = {
-    {{"dice", "2 |P&T| / (|P| + |T|)", RATIO, "Dice 1945", false}, dice},
-    {{"jaccard", "|P&T| / |P+T|", RATIO, "Jaccard 1912", false}, jaccard},
-    {{"sensitivity", "|P&T| / |T|", RATIO, "Taha and Hanbury 2015", false}, sensitivity},
-    {{"specificity", "|not P & not T| / |not T|", RATIO, "Taha and Hanbury 2015", false}, specificity},
-    {{"precision", "|P&T| / |P|", RATIO, "Taha and Hanbury 2015", false}, precision},
+    {{"dice", "2 |P and T| / (|P| + |T|)", RATIO, "Dice 1945", false}, dice},
+    {{"jaccard", "|P and T| / |P or T|", RATIO, "Jaccard 1912", false}, jaccard},
+    {{"sensitivity", "|P and T| / |T|", RATIO, "Taha and Hanbury 2015", false}, sensitivity},
+    {{"specificity", "|not P and not T| / |not T|", RATIO, "Taha and Hanbury 2015", false}, specificity},
+    {{"precision", "|P and T| / |P|", RATIO, "Taha and Hanbury 2015", false}, precision},
     {{"volume_difference", "(|P| - |T|) / |T|", RATIO, "Heimann et al. 2009", false}, volume_difference},
     {{"hd", "percentile q (100: maximum) of d(P->T) and d(T->P)", LENGTH, "Huttenlocher et al. 1993", true}, hd},
     {{"hd95", "percentile 95 of d(P->T) and d(T->P)", LENGTH, "Huttenlocher et al. 1993", true}, hd95},
@@ -62,7 +62,9 @@ static const rmseg_metric_row metrics[] = {
 };
 
 static const rmseg_convention conventions[] = {
-    {"medpy", "MedPy 0.5.2, medpy.metric.binary", RMSEG_EDGE_IS_OUTSIDE, rmseg_surface_percentile_pooled,
+    {{"medpy", "MedPy 0.5.2, medpy.metric.binary"},
+     RMSEG_EDGE_IS_OUTSIDE,
+     rmseg_surface_percentile_pooled,
      rmseg_surface_mean_pooled},
 };
 
@@ -98,7 +100,7 @@ rmseg_status rmseg_convention_find(const rmseg_convention **convention, const ch
 {
     const char *names[CONVENTIONS];
     for (int64_t i = 0; i < CONVENTIONS; i++) {
-        names[i] = conventions[i].name;
+        names[i] = conventions[i].info.name;
         if (strcmp(name, names[i])) continue;
         *convention = &conventions[i];
         return RMSEG_OK;
@@ -109,6 +111,11 @@ rmseg_status rmseg_convention_find(const rmseg_convention **convention, const ch
 const rmseg_metric_info *rmseg_metric_list(int64_t index)
 {
     return index >= 0 && index < METRICS ? &metrics[index].info : NULL;
+}
+
+const rmseg_convention_info *rmseg_convention_list(int64_t index)
+{
+    return index >= 0 && index < CONVENTIONS ? &conventions[index].info : NULL;
 }
 
 rmseg_status rmseg_metric_find(const rmseg_metric_info **info, const char *name)

@@ -12,7 +12,7 @@
 #include "metric/surface.h"
 
 typedef struct rmseg_convention {
-    const char *name, *source;
+    rmseg_convention_info info;
     rmseg_border_edge edge;                                      /* is a set voxel at the image's edge border? */
     double (*hausdorff)(const rmseg_surface *surface, double q); /* how the q-th percentile joins the two directions */
     double (*assd)(const rmseg_surface *surface);                /* how the mean joins them */

@@ -363,6 +363,8 @@ static void the_list_names_every_metric_once(void **state)
     }
     assert_int_equal(count, ALL);
     assert_null(rmseg_metric_list(-1));
+    assert_string_equal(rmseg_convention_list(0)->name, "medpy");
+    assert_null(rmseg_convention_list(1));
 }
 
 /* Each allocation fails once: the sentence is that of memory, and nothing leaks. */
