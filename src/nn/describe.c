@@ -1,0 +1,99 @@
+/* describe.c - `rmseg info --net`: the op list with shapes, work, bytes and algorithms, planned and not run. */
+#include "nn/executor.h"
+
+static double macs_of(const rmseg_op_desc *op)
+{
+    const rmseg_op_row *row = rmseg_op_row_get(op->kind);
+    return row->macs ? row->macs(op) : 0;
+}
+
+static int64_t parameters_of(const rmseg_net *net, int64_t op)
+{
+    int64_t count = 0;
+    for (int64_t i = net->nodes[op].first_info; i < net->info_count && net->infos[i].op == op; i++)
+        if (net->infos[i].role == RMSEG_ROLE_PARAMETER) count += net->infos[i].elements;
+    return count;
+}
+
+/* "4 x 64 x 256 x 256"; 2D shapes have no D. */
+static void add_shape(rmseg_text *text, const rmseg_shape *s, int spatial)
+{
+    rmseg_text_addf(text, "%lld x %lld", (long long)s->n, (long long)s->c);
+    if (spatial == 3) rmseg_text_addf(text, " x %lld", (long long)s->d);
+    rmseg_text_addf(text, " x %lld x %lld", (long long)s->h, (long long)s->w);
+}
+
+/* 31031810 -> "31,031,810" */
+static void add_grouped(rmseg_text *text, int64_t value)
+{
+    if (value >= 1000) {
+        add_grouped(text, value / 1000);
+        rmseg_text_addf(text, ",%03d", (int)(value % 1000));
+    } else {
+        rmseg_text_addf(text, "%d", (int)value);
+    }
+}
+
+static void add_op(rmseg_text *text, const rmseg_executor *executor, int64_t op)
+{
+    const rmseg_op_desc *desc = &executor->ops[op];
+    rmseg_text shape = {0}, parameters = {0};
+    add_shape(&shape, &desc->out[0], executor->net->spec.spatial);
+    add_grouped(&parameters, parameters_of(executor->net, op));
+    int64_t elements = executor->backend->sample_elements(&desc->out[0]) * desc->out[0].n;
+    rmseg_layer_info info = executor->backend->layer_info(executor->layers[op]);
+    rmseg_text_addf(text, "%-14s %-10s %-24s %12s %9.3f %9.2f  %s\n", executor->net->nodes[op].name,
+                    rmseg_op_row_get(desc->kind)->name, shape.length ? shape.data : "",
+                    parameters.length ? parameters.data : "", macs_of(desc) / 1e9,
+                    (double)elements * (double)executor->backend->element / 1e6, info.algorithm);
+    text->failed = text->failed || shape.failed || parameters.failed;
+    rmseg_text_destroy(&shape);
+    rmseg_text_destroy(&parameters);
+}
+
+static void add_head(rmseg_text *text, const rmseg_executor *executor)
+{
+    const rmseg_net *net = executor->net;
+    const rmseg_net_spec *spec = &net->spec;
+    double macs = 0;
+    for (int64_t op = 0; op < net->node_count; op++) macs += macs_of(&executor->ops[op]);
+    rmseg_text_addf(text, "%s, %dD: %lld channels in, %lld out; width %lld, depth %lld, norm %s, %s, dropout %g\n",
+                    spec->net, spec->spatial, (long long)spec->in_channels, (long long)spec->out_channels,
+                    (long long)spec->width, (long long)spec->depth, spec->norm, spec->activation, spec->dropout);
+    add_grouped(text, rmseg_net_parameter_count(net));
+    rmseg_text_addf(text, " parameters; %.1f GMAC forward; input ", macs / 1e9);
+    add_shape(text, &executor->ops[0].in[0], spec->spatial);
+    rmseg_text_addf(text, "\n%s on backend %s: %.1f MB beside the weights\n\n",
+                    executor->training ? "training" : "inference", executor->backend->name,
+                    (double)rmseg_executor_bytes(executor) / 1e6);
+    rmseg_text_addf(text, "%-14s %-10s %-24s %12s %9s %9s  %s\n", "name", "op", "output", "parameters", "GMAC", "MB",
+                    "algorithm");
+}
+
+static rmseg_status describe(char **text, const rmseg_executor *executor)
+{
+    rmseg_text made = {0};
+    add_head(&made, executor);
+    for (int64_t op = 0; op < executor->net->node_count; op++) add_op(&made, executor, op);
+    if (made.failed) {
+        rmseg_text_destroy(&made);
+        return RMSEG_ERROR_MEMORY;
+    }
+    *text = made.data;
+    return RMSEG_OK;
+}
+
+rmseg_status rmseg_net_describe(char **text, const rmseg_net_spec *spec, int64_t batch, const int64_t size[3],
+                                bool training)
+{
+    const rmseg_backend *backend = NULL;
+    rmseg_net *net = NULL;
+    rmseg_executor *executor = NULL;
+    rmseg_status status = rmseg_backend_default(&backend);
+    if (status == RMSEG_OK) status = rmseg_net_create(&net, spec);
+    if (status == RMSEG_OK) status = rmseg_executor_plan(&executor, net, backend, batch, size, training);
+    if (status == RMSEG_OK) status = describe(text, executor);
+    rmseg_executor_destroy(executor);
+    rmseg_net_destroy(net);
+    return status;
+}

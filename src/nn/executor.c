@@ -1,0 +1,199 @@
+/* executor.c - plans and memory of a net for one shape; forward is one loop up, backward one loop down. */
+#include "nn/executor.h"
+
+#include "nn/weights.h"
+
+#define LINE_BYTES 64
+
+/* ---- planning ------------------------------------------------------------------------------------------------------
+ */
+
+/* A norm of a single value is that value minus itself: there is nothing to train. */
+static rmseg_status check_norms(const rmseg_executor *executor)
+{
+    for (int64_t op = 0; executor->training && op < executor->net->node_count; op++) {
+        const rmseg_shape *s = &executor->ops[op].in[0];
+        if (executor->ops[op].kind == RMSEG_OP_NORM && s->n * s->d * s->h * s->w == 1)
+            return rmseg_fail(
+                RMSEG_ERROR_ARGUMENT,
+                "%s would normalise a single value per channel; train with a larger batch or a larger input",
+                executor->net->nodes[op].name);
+    }
+    return RMSEG_OK;
+}
+
+static size_t whole_lines(size_t bytes) { return (bytes + LINE_BYTES - 1) / LINE_BYTES * LINE_BYTES; }
+
+static void at_least(rmseg_block *block, size_t bytes)
+{
+    if (bytes > block->bytes) block->bytes = bytes;
+}
+
+static rmseg_status create_layers(rmseg_executor *executor)
+{
+    for (int64_t op = 0; op < executor->net->node_count; op++) {
+        rmseg_op_desc *desc = &executor->ops[op];
+        desc->feeds_norm = desc->feeds_norm && executor->training;
+        rmseg_status status = executor->backend->layer_create(&executor->layers[op], desc, executor->training);
+        if (status != RMSEG_OK) return rmseg_fail_in(status, "%s", executor->net->nodes[op].name);
+        rmseg_layer_info info = executor->backend->layer_info(executor->layers[op]);
+        executor->saved_at[op] = executor->blocks[RMSEG_BLOCK_SAVED].bytes;
+        executor->blocks[RMSEG_BLOCK_SAVED].bytes += whole_lines(info.saved_bytes);
+        at_least(&executor->blocks[RMSEG_BLOCK_SCRATCH], info.scratch_bytes);
+        at_least(&executor->blocks[RMSEG_BLOCK_SUMS], info.sums_bytes);
+    }
+    return RMSEG_OK;
+}
+
+static rmseg_status plan(rmseg_executor *executor, int64_t n, const int64_t size[3])
+{
+    const rmseg_net *net = executor->net;
+    executor->ops = rmseg_alloc(net->node_count, sizeof *executor->ops);
+    executor->layers = rmseg_alloc(net->node_count, sizeof *executor->layers);
+    executor->io = rmseg_alloc(net->node_count, sizeof *executor->io);
+    executor->saved_at = rmseg_alloc(net->node_count, sizeof *executor->saved_at);
+    if (!executor->ops || !executor->layers || !executor->io || !executor->saved_at) return RMSEG_ERROR_MEMORY;
+    RMSEG_TRY(rmseg_net_check_input(net, n, size));
+    RMSEG_TRY(rmseg_graph_shapes(executor->ops, net, n, size));
+    RMSEG_TRY(check_norms(executor));
+    for (int block = RMSEG_BLOCK_ACTIVATIONS; block <= (executor->training ? RMSEG_BLOCK_GRADIENTS : 0); block++) {
+        executor->places[block] = rmseg_alloc(net->edge_count, sizeof *executor->places[block]);
+        if (!executor->places[block]) return RMSEG_ERROR_MEMORY;
+        RMSEG_TRY(rmseg_places_find(executor->places[block], &executor->blocks[block].bytes, net, executor->ops,
+                                    executor->backend, block == RMSEG_BLOCK_GRADIENTS));
+    }
+    return create_layers(executor);
+}
+
+rmseg_status rmseg_executor_plan(rmseg_executor **executor, const rmseg_net *net, const rmseg_backend *backend,
+                                 int64_t n, const int64_t size[3], bool training)
+{
+    rmseg_executor *made = rmseg_alloc(1, sizeof *made);
+    if (!made) return RMSEG_ERROR_MEMORY;
+    made->net = net;
+    made->backend = backend;
+    made->training = training;
+    rmseg_status status = plan(made, n, size);
+    if (status != RMSEG_OK) {
+        rmseg_executor_destroy(made);
+        return status;
+    }
+    *executor = made;
+    return RMSEG_OK;
+}
+
+/* ---- memory --------------------------------------------------------------------------------------------------------
+ */
+
+static rmseg_view view(const rmseg_executor *executor, rmseg_block_kind block, int64_t tensor)
+{
+    const rmseg_place *place = executor->places[block] ? &executor->places[block][tensor] : NULL;
+    if (!place || place->offset == SIZE_MAX) return (rmseg_view){NULL, 0};
+    return (rmseg_view){(char *)executor->blocks[block].data + place->offset, place->n_stride};
+}
+
+static void connect(rmseg_executor *executor, int64_t op)
+{
+    const rmseg_node *node = &executor->net->nodes[op];
+    const rmseg_op_row *row = rmseg_op_row_get(executor->ops[op].kind);
+    rmseg_op_io *io = &executor->io[op];
+    for (int i = 0; i < row->inputs; i++) {
+        io->in[i] = view(executor, RMSEG_BLOCK_ACTIVATIONS, node->in[i]);
+        io->din[i] = view(executor, RMSEG_BLOCK_GRADIENTS, node->in[i]);
+    }
+    for (int i = 0; i < row->outputs; i++) {
+        io->out[i] = view(executor, RMSEG_BLOCK_ACTIVATIONS, node->out[i]);
+        io->dout[i] = view(executor, RMSEG_BLOCK_GRADIENTS, node->out[i]);
+    }
+    io->saved = (char *)executor->blocks[RMSEG_BLOCK_SAVED].data + executor->saved_at[op];
+    io->scratch = executor->blocks[RMSEG_BLOCK_SCRATCH].data;
+    bool writes_sums = executor->backend->layer_info(executor->layers[op]).sums_bytes > 0;
+    bool reads_sums = op > 0 && executor->ops[op - 1].feeds_norm && executor->io[op - 1].sums;
+    if (writes_sums || reads_sums) io->sums = executor->blocks[RMSEG_BLOCK_SUMS].data;
+}
+
+rmseg_status rmseg_executor_create(rmseg_executor **executor, const rmseg_net *net, const rmseg_backend *backend,
+                                   int64_t n, const int64_t size[3], bool training)
+{
+    rmseg_executor *made = NULL;
+    RMSEG_TRY(rmseg_executor_plan(&made, net, backend, n, size, training));
+    for (int block = 0; block < RMSEG_BLOCKS; block++) {
+        made->blocks[block].data = rmseg_arena_alloc(made->blocks[block].bytes);
+        if (!made->blocks[block].data) {
+            rmseg_executor_destroy(made);
+            return RMSEG_ERROR_MEMORY;
+        }
+    }
+    for (int64_t op = 0; op < net->node_count; op++) connect(made, op);
+    *executor = made;
+    return RMSEG_OK;
+}
+
+void rmseg_executor_destroy(rmseg_executor *executor)
+{
+    if (!executor) return;
+    for (int block = 0; block < RMSEG_BLOCKS; block++)
+        rmseg_arena_free(executor->blocks[block].data, executor->blocks[block].bytes);
+    for (int64_t op = 0; executor->layers && op < executor->net->node_count; op++)
+        if (executor->layers[op]) executor->backend->layer_destroy(executor->layers[op]);
+    rmseg_free(executor->ops);
+    rmseg_free(executor->layers);
+    rmseg_free(executor->io);
+    rmseg_free(executor->saved_at);
+    rmseg_free(executor->places[0]);
+    rmseg_free(executor->places[1]);
+    rmseg_free(executor);
+}
+
+/* ---- running -------------------------------------------------------------------------------------------------------
+ */
+
+rmseg_status rmseg_executor_forward(void *logits, rmseg_executor *executor, rmseg_weights *weights, const void *input,
+                                    uint64_t seed, int64_t iteration)
+{
+    const rmseg_backend *backend = executor->backend;
+    int64_t last = executor->net->node_count - 1;
+    RMSEG_TRY(rmseg_weights_check(weights, executor->net, backend, executor->training));
+    backend->tensor_pack(executor->io[0].in[0], input, &executor->ops[0].in[0]);
+    for (int64_t op = 0; op <= last; op++) {
+        rmseg_op_io *io = &executor->io[op];
+        rmseg_weights_bind(io, weights, op);
+        io->seed = seed;
+        io->iteration = (uint32_t)iteration;
+        backend->layer_forward(executor->layers[op], io);
+    }
+    backend->tensor_unpack(logits, executor->io[last].out[0], &executor->ops[last].out[0]);
+    executor->forwarded = executor->training;
+    if (executor->training) rmseg_weights_count_batch(weights);
+    return RMSEG_OK;
+}
+
+rmseg_status rmseg_executor_backward(rmseg_executor *executor, rmseg_weights *weights, const void *dlogits)
+{
+    const rmseg_backend *backend = executor->backend;
+    int64_t last = executor->net->node_count - 1;
+    RMSEG_TRY(rmseg_weights_check(weights, executor->net, backend, true));
+    if (!executor->forwarded)
+        return rmseg_fail(RMSEG_ERROR_INTERNAL, "a backward pass needs a training forward pass before it");
+    backend->tensor_pack(executor->io[last].dout[0], dlogits, &executor->ops[last].out[0]);
+    for (int64_t op = last; op >= 0; op--) {
+        rmseg_weights_bind(&executor->io[op], weights, op);
+        backend->layer_backward(executor->layers[op], &executor->io[op]);
+    }
+    return RMSEG_OK;
+}
+
+size_t rmseg_executor_bytes(const rmseg_executor *executor)
+{
+    size_t bytes = 0;
+    for (int block = 0; block < RMSEG_BLOCKS; block++) bytes += executor->blocks[block].bytes;
+    return bytes;
+}
+
+void rmseg_executor_algorithms(const rmseg_executor *executor, rmseg_text *text)
+{
+    for (int64_t op = 0; op < executor->net->node_count; op++) {
+        rmseg_layer_info info = executor->backend->layer_info(executor->layers[op]);
+        rmseg_text_addf(text, "%s: %s (%s)\n", executor->net->nodes[op].name, info.algorithm, info.reason);
+    }
+}

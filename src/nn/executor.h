@@ -1,0 +1,40 @@
+/*
+ * nn/executor.h - the executor's inside, for describe.c: a plan can be made, and looked at, without its memory.
+ */
+#ifndef NN_EXECUTOR_H
+#define NN_EXECUTOR_H
+
+#include "nn/graph.h"
+#include "nn/places.h"
+
+typedef enum rmseg_block_kind {
+    RMSEG_BLOCK_ACTIVATIONS,
+    RMSEG_BLOCK_GRADIENTS,
+    RMSEG_BLOCK_SAVED,   /* what each layer's forward leaves for its backward */
+    RMSEG_BLOCK_SCRATCH, /* shared by all layers */
+    RMSEG_BLOCK_SUMS,    /* from a convolution to the norm right behind it */
+    RMSEG_BLOCKS
+} rmseg_block_kind;
+
+typedef struct rmseg_block {
+    void *data;
+    size_t bytes;
+} rmseg_block;
+
+struct rmseg_executor {
+    const rmseg_net *net;
+    const rmseg_backend *backend;
+    bool training, forwarded; /* forwarded: backward has a forward to work on */
+    rmseg_op_desc *ops;       /* [node_count], with the shapes of this batch */
+    rmseg_layer **layers;     /* [node_count] */
+    rmseg_op_io *io;          /* [node_count]; parameters are bound at each run */
+    rmseg_place *places[2];   /* [edge_count], in ACTIVATIONS and in GRADIENTS */
+    size_t *saved_at;         /* [node_count]: bytes into the block SAVED */
+    rmseg_block blocks[RMSEG_BLOCKS];
+};
+
+/* Shapes, layers and the size of every block; no block yet. Destroyed like a whole executor. */
+rmseg_status rmseg_executor_plan(rmseg_executor **executor, const rmseg_net *net, const rmseg_backend *backend,
+                                 int64_t n, const int64_t size[3], bool training);
+
+#endif

@@ -1,0 +1,18 @@
+/*
+ * nn/weights.h - where the executor finds an op's parameters.
+ */
+#ifndef NN_WEIGHTS_H
+#define NN_WEIGHTS_H
+
+#include "nn/nn.h"
+
+/* Fails unless `weights` belong to this net and backend, and can be trained where `training` asks for it. */
+rmseg_status rmseg_weights_check(const rmseg_weights *weights, const rmseg_net *net, const rmseg_backend *backend,
+                                 bool training);
+
+/* Points the io of op `op` at its parameters, their gradients (where there are any) and its states. */
+void rmseg_weights_bind(rmseg_op_io *io, const rmseg_weights *weights, int64_t op);
+
+void rmseg_weights_count_batch(rmseg_weights *weights);
+
+#endif
