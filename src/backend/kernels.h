@@ -1,11 +1,89 @@
 /*
- * backend/kernels.h - what loss/ and backend/ share: the compiled objective and the sweeps that evaluate it.
+ * backend/kernels.h - what loss/ and backend/ share: the compiled objective and the two sweeps that evaluate it.
+ *
+ * p = head(logits), y the truth, r = p - y. An objective's value is a function of few sums over voxels, and its
+ * gradient at p is, in every voxel v of sample n and channel c, g[c] = A[n,c] y + B[n,c] p + C[n,c] + w[n,c](v) r so
+ * two sweeps over the logits are enough: `gather` writes every sum; loss/ turns them into values and the coefficients
+ * A, B, C; `scatter` writes dlogits, through the head's Jacobian, the cross-entropy's share directly at the logits.
+ * Probabilities are computed twice and never stored.
+ *
+ * A weight field w is a sum of separable parts, kept as tables along the axes and never as a map:
+ *     w(d,h,w) = sum_t coefficient_t T0[t0][d] T1[t1][h] T2[t2][w]
+ *
+ * A voxel is invalid where index == ignore, or where any channel of the map is negative: it is in no sum, its dlogits
+ * are 0.
  */
 #ifndef BACKEND_KERNELS_H
 #define BACKEND_KERNELS_H
 
 #include "core/core.h"
+#include "rmseg/loss.h"
 
+/* Sums over the valid voxels of one sample and channel. NLL: softmax and exclusive probabilities: y * -log p; sigmoid
+ * and a single channel of probabilities: binary cross-entropy. Behind them follow the weighted squares sum T0 T1 T2 r^2
+ * of all parts of all fields. */
+enum { RMSEG_SUM_PY, RMSEG_SUM_P, RMSEG_SUM_PP, RMSEG_SUM_Y, RMSEG_SUM_YY, RMSEG_SUM_NLL, RMSEG_SUMS };
+
+/* Probabilities handed over (head none) are cut off here before a logarithm or a division. */
+#define RMSEG_PROBABILITY_FLOOR 1e-12
+
+/* The float tables of axis W are padded with zeros to a multiple of this, so that vectors may read past a row's end. */
+#define RMSEG_TABLE_PAD 16
+
+typedef struct rmseg_weight_part {
+    int64_t table[3];   /* which table along D, H, W */
+    double coefficient; /* of the gradient: written between the sweeps */
+} rmseg_weight_part;
+
+typedef struct rmseg_weight_field {
+    bool *channels;          /* (K): the channels it weighs */
+    rmseg_weight_part *part; /* (parts) */
+    int64_t parts;
+    int64_t first;     /* sum of part t: sums[(n K + c) width + RMSEG_SUMS + first + t] */
+    bool own_centres;  /* tables differ by channel (centroids) */
+    int64_t tables[3]; /* how many along each axis */
+    int64_t stride[3]; /* elements from one table to the next: at least the axis' extent */
+    double *table[3];  /* (N, own_centres ? K : 1, tables, stride) */
+    float *narrow;     /* table[2] in float, for float kernels */
+} rmseg_weight_field;
+
+typedef struct rmseg_slope {
+    double y, p, one; /* A, B, C above */
+} rmseg_slope;
+
+/* One evaluation: what both sweeps read and write. */
+typedef struct rmseg_sweep {
+    rmseg_batch batch;
+    rmseg_head head;
+    int32_t first_label; /* the index value of channel 0: 0 where it is the background, 1 where it is foreground */
+    bool nll;            /* whether RMSEG_SUM_NLL is wanted (else left 0) */
+    int64_t fields;
+    rmseg_weight_field *field;
+
+    int64_t width; /* sums per sample and channel */
+    double *sums;  /* (N, K, width) */
+    double *valid; /* (N) */
+    bool fault;    /* an index out of range, or a map above 1 or NaN, was met */
+
+    rmseg_slope *slope; /* (N, K) */
+    double *nll_slope;  /* (K): softmax: dlogits[c] += p[c] sum_j nll_slope[j] y[j] - nll_slope[c] y[c]; sigmoid: +=
+                           nll_slope[c] r */
+    void *dlogits;      /* as the logits */
+    void *scratch;      /* scratch_bytes(), aligned to 64 */
+} rmseg_sweep;
+
+struct rmseg_objective_kernels {
+    const char *name;
+    /* Of a sweep whose shape, head and fields are set; grows with the number of threads. */
+    size_t (*scratch_bytes)(const rmseg_sweep *sweep, int threads);
+    void (*gather)(rmseg_sweep *sweep);
+    void (*scatter)(const rmseg_sweep *sweep);
+    /* Sums of y and of i y along D, H, W (i = 0 .. extent-1) per sample and channel: sums (N, K, 4). For centroids. */
+    void (*locate)(double *sums, const rmseg_sweep *sweep);
+};
 typedef struct rmseg_objective_kernels rmseg_objective_kernels;
+
+/* The naive loops, for float and for double logits: what the sweeps mean. */
+extern const rmseg_objective_kernels rmseg_objective_plain, rmseg_objective_plain64;
 
 #endif

@@ -4,4 +4,5 @@
 #define REAL         float
 #define BACKEND      rmseg_backend_plain
 #define BACKEND_NAME "plain"
+#define OBJECTIVE    rmseg_objective_plain
 #include "backend/plain/layers.inc"

@@ -1,0 +1,76 @@
+/*
+ * loss/evaluator.h - an objective compiled for one backend and one batch shape: what the rows' functions work on.
+ */
+#ifndef LOSS_EVALUATOR_H
+#define LOSS_EVALUATOR_H
+
+#include "backend/backend.h"
+#include "loss/objective.h"
+
+/* How a weight field's coordinate is made; fields with equal rules and channels are one field. */
+typedef enum rmseg_centre {
+    RMSEG_CENTRE_PAPER,
+    RMSEG_CENTRE_EXACT,
+    RMSEG_CENTRE_NONE,
+    RMSEG_CENTRE_CENTROID
+} rmseg_centre;
+
+typedef struct rmseg_field_rule {
+    rmseg_centre centre;
+    double scale;
+    bool volume, mm;
+} rmseg_field_rule;
+
+/* The rule of sweep.field[i], and the exponents q of its tables along each axis. */
+typedef struct rmseg_field_plan {
+    rmseg_field_rule rule;
+    int64_t *order[3];
+} rmseg_field_plan;
+
+struct rmseg_loss_part {
+    const rmseg_loss_term *term;
+    bool *channels; /* (K) the channels it looks at; NULL: the row does not choose */
+    int64_t channel_count;
+    double *weights;      /* (K) of classes; NULL: equal */
+    int64_t field, index; /* rm: its part of a weight field */
+};
+
+struct rmseg_evaluator {
+    const rmseg_objective *objective;
+    const rmseg_objective_kernels *kernels;
+    rmseg_loss_part *part; /* one for each term */
+    double *values;        /* (terms) */
+    rmseg_sweep sweep;
+    rmseg_field_plan *plan; /* one for each of sweep.field */
+    double *located;        /* (N, K, 4) where a field has its own centres, else NULL */
+    double valid;           /* voxels in the sums of this evaluation, all samples together */
+    size_t scratch_bytes;
+    int threads; /* that the scratch suffices for */
+};
+
+/* Reads channels and class weights (text may be ""), one weight for each of the channels, into the part. */
+rmseg_status rmseg_part_channels(rmseg_evaluator *evaluator, rmseg_loss_part *part, const char *channels,
+                                 const char *weights);
+
+/* The sums of one sample and channel; their gradient coefficients. */
+static inline const double *rmseg_sums_at(const rmseg_evaluator *e, int64_t n, int64_t c)
+{
+    return e->sweep.sums + (n * e->sweep.batch.k + c) * e->sweep.width;
+}
+static inline rmseg_slope *rmseg_slope_at(const rmseg_evaluator *e, int64_t n, int64_t c)
+{
+    return e->sweep.slope + n * e->sweep.batch.k + c;
+}
+
+/* A separable weight with these orders along D, H, W, in the field of this rule and the part's channels (made if new):
+ * sets part->field and part->index. */
+rmseg_status rmseg_field_add(rmseg_evaluator *evaluator, rmseg_loss_part *part, const rmseg_field_rule *rule,
+                             const int64_t order[3]);
+
+/* Once all terms are compiled: allocates the tables. In every evaluation: fills them from the batch's frames and truth.
+ */
+rmseg_status rmseg_fields_finish(rmseg_evaluator *evaluator);
+void rmseg_fields_fill(rmseg_evaluator *evaluator);
+void rmseg_fields_destroy(rmseg_evaluator *evaluator);
+
+#endif

@@ -1,0 +1,33 @@
+/*
+ * families.c - the table of losses: one row each.
+ */
+#include <string.h>
+
+#include "loss/objective.h"
+
+static const rmseg_loss_row *const rows[] = {
+    &rmseg_loss_ce,
+    &rmseg_loss_dice,
+    &rmseg_loss_mse,
+    &rmseg_loss_rm,
+};
+
+const rmseg_loss_row *rmseg_loss_row_at(int64_t index)
+{
+    int64_t count = (int64_t)(sizeof rows / sizeof *rows);
+    return index >= 0 && index < count ? rows[index] : NULL;
+}
+
+const rmseg_loss_row *rmseg_loss_row_find(const char *name, size_t length)
+{
+    const rmseg_loss_row *row;
+    for (int64_t i = 0; (row = rmseg_loss_row_at(i)); i++)
+        if (strlen(row->info.name) == length && !memcmp(row->info.name, name, length)) return row;
+    return NULL;
+}
+
+const rmseg_loss_info *rmseg_loss_list(int64_t index)
+{
+    const rmseg_loss_row *row = rmseg_loss_row_at(index);
+    return row ? &row->info : NULL;
+}

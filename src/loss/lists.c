@@ -1,0 +1,75 @@
+/*
+ * lists.c - the lists a term's options hold: channels ("fg", "all", "1+2") and class weights ("1+0.5+2").
+ */
+#include <string.h>
+
+#include "loss/evaluator.h"
+
+/* The item at *text up to the next '+', copied into `item`; moves on. False when it is empty or too long. */
+static bool next_item(char item[32], const char **text)
+{
+    size_t length = strcspn(*text, "+");
+    if (length == 0 || length > 31) return false;
+    memcpy(item, *text, length);
+    item[length] = 0;
+    *text += length;
+    return true;
+}
+
+rmseg_status rmseg_channels_parse(bool *set, int64_t *count, int64_t k, int64_t first, const char *text)
+{
+    bool all = !strcmp(text, "all");
+    if (all || !strcmp(text, "fg")) {
+        for (int64_t c = 0; set && c < k; c++) set[c] = all || c >= first;
+        if (set) *count = all ? k : k - first;
+        return RMSEG_OK;
+    }
+    const char *at = text;
+    for (;;) {
+        char item[32];
+        int64_t channel;
+        if (!next_item(item, &at) || !rmseg_parse_integer(&channel, item) || channel < 0)
+            return rmseg_fail(RMSEG_ERROR_ARGUMENT, "channels=%.60s: expected fg, all, or channels such as 1+2", text);
+        if (set && channel >= k)
+            return rmseg_fail(RMSEG_ERROR_ARGUMENT, "channels=%.60s: the batch has the channels 0 to %lld", text,
+                              (long long)k - 1);
+        if (set) *count += !set[channel];
+        if (set) set[channel] = true;
+        if (!*at++) return RMSEG_OK;
+    }
+}
+
+rmseg_status rmseg_weights_parse(double *weights, int64_t expected, const char *text)
+{
+    int64_t count = 0;
+    const char *at = text;
+    if (!*text) return RMSEG_OK;
+    do {
+        char item[32];
+        double weight;
+        if (!next_item(item, &at) || !rmseg_parse_number(&weight, item) || !(weight >= 0 && weight <= 1e30))
+            return rmseg_fail(RMSEG_ERROR_ARGUMENT, "weights=%.60s: expected numbers of at least 0, such as 1+0.5",
+                              text);
+        if (weights && count < expected) weights[count] = weight;
+        count++;
+    } while (*at++);
+    if (!weights || count == expected) return RMSEG_OK;
+    return rmseg_fail(RMSEG_ERROR_ARGUMENT, "weights=%.60s: found %lld weights for %lld channels", text,
+                      (long long)count, (long long)expected);
+}
+
+rmseg_status rmseg_part_channels(rmseg_evaluator *e, rmseg_loss_part *part, const char *channels, const char *weights)
+{
+    int64_t k = e->sweep.batch.k;
+    part->channels = rmseg_alloc(k, sizeof *part->channels);
+    if (!part->channels) return RMSEG_ERROR_MEMORY;
+    RMSEG_TRY(rmseg_channels_parse(part->channels, &part->channel_count, k, 1 - e->sweep.first_label, channels));
+    if (!*weights) return RMSEG_OK;
+    part->weights = rmseg_alloc(k, sizeof *part->weights);
+    if (!part->weights) return RMSEG_ERROR_MEMORY;
+    RMSEG_TRY(rmseg_weights_parse(part->weights, part->channel_count, weights));
+    /* Read for the chosen channels in order; moved to their places from the end. */
+    for (int64_t c = k, from = part->channel_count; c-- > 0;)
+        part->weights[c] = part->channels[c] ? part->weights[--from] : 0;
+    return RMSEG_OK;
+}

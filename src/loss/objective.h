@@ -1,0 +1,77 @@
+/*
+ * loss/objective.h - a parsed objective, and the rows that losses are.
+ *
+ * Adding a loss: one file with its options, its formula and three functions (see dice.c), and one row in families.c.
+ * The row gives it to the parser, to `rmseg losses`, to the fuzzer's dictionary and to every test that walks the table.
+ */
+#ifndef LOSS_OBJECTIVE_H
+#define LOSS_OBJECTIVE_H
+
+#include "core/core.h"
+#include "loss/loss.h"
+
+typedef struct rmseg_loss_row rmseg_loss_row;
+typedef struct rmseg_loss_part rmseg_loss_part; /* a term compiled for a shape: loss/evaluator.h */
+
+typedef struct rmseg_loss_term {
+    const rmseg_loss_row *row;
+    rmseg_options *options; /* values of the row's options */
+    double weight;
+    int64_t order[3], orders; /* rm: one order per spatial axis, 2 or 3 of them */
+    int64_t column;           /* where the expression names it, 1-based */
+    char *name;               /* as reported: with the options that are not defaults */
+} rmseg_loss_term;
+
+struct rmseg_objective {
+    rmseg_head head;
+    rmseg_loss_term *term;
+    int64_t terms, capacity;
+    char *text; /* canonical form */
+};
+
+/* One kind of term. */
+struct rmseg_loss_row {
+    rmseg_loss_info info;
+    bool orders; /* takes orders before its options */
+    rmseg_status (*create_options)(rmseg_options **options);
+
+    /* Called once the options are set, at parsing: derived defaults, syntax of lists. May be NULL. */
+    rmseg_status (*settle)(rmseg_loss_term *term);
+
+    /* Fits the term to a batch's shape: checks it, fills `part`, asks the sweeps for what it needs. Called once. */
+    rmseg_status (*compile)(rmseg_evaluator *evaluator, rmseg_loss_part *part);
+
+    /* Between the sweeps, in every evaluation: returns the value and adds weight * gradient to the sweep's
+     * coefficients. */
+    double (*finish)(rmseg_evaluator *evaluator, const rmseg_loss_part *part);
+};
+
+/* The rows; NULL past the last. */
+const rmseg_loss_row *rmseg_loss_row_at(int64_t index);
+const rmseg_loss_row *rmseg_loss_row_find(const char *name, size_t length);
+
+/* One file each. */
+extern const rmseg_loss_row rmseg_loss_ce, rmseg_loss_dice, rmseg_loss_mse, rmseg_loss_rm;
+
+/* A row's `arguments`, written from its option rows: one line each, "name=default  choices  help". */
+#define RMSEG_LOSS_ARGUMENT(type, field, fallback, minimum, maximum, choices, unit, help, example)                     \
+#field "=" fallback "  " choices "  " help "\n"
+
+/* An option's name as expressions and Python spell it: with '_'. Into a buffer of RMSEG_LOSS_NAME. */
+#define RMSEG_LOSS_NAME 64
+const char *rmseg_loss_option_name(char *buffer, const char *key);
+
+/* Room for one more term, zeroed, at the end; not yet counted in objective->terms. */
+rmseg_status rmseg_objective_grow(rmseg_objective *objective);
+
+/* Fills in the names and the canonical text of a parsed objective. */
+rmseg_status rmseg_objective_describe(rmseg_objective *objective);
+
+/* "fg", "all" or channels joined by '+': marks set[0..k-1] and counts. `first` is the first foreground channel. Without
+ * a set, checks the syntax alone. */
+rmseg_status rmseg_channels_parse(bool *set, int64_t *count, int64_t k, int64_t first, const char *text);
+
+/* Numbers >= 0 joined by '+', one for each of `expected` channels. Without `weights`, checks the syntax alone. */
+rmseg_status rmseg_weights_parse(double *weights, int64_t expected, const char *text);
+
+#endif

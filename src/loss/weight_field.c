@@ -1,0 +1,195 @@
+/*
+ * weight_field.c - the weight fields of an evaluator: which parts share one, and the tables along its axes.
+ *
+ *     T[d][h] etc. = c_k^(2 q),   c_k = scale (i_k - m_k) / n_k,  in mm: scale s_k (i_k - m_k) / max_j(n_j s_j)
+ * with i_k = 1..n_k; frame=volume: i_k counts in the whole image, n_k is its extent, and outside of it c simply
+ * continues.
+ */
+#include <string.h>
+
+#include "loss/evaluator.h"
+
+/* ---- which parts share a field ------------------------------------------------------------------------------- */
+
+static bool same_rule(const rmseg_field_rule *a, const rmseg_field_rule *b)
+{
+    return a->centre == b->centre && a->scale == b->scale && a->volume == b->volume && a->mm == b->mm;
+}
+
+static rmseg_status find_field(rmseg_evaluator *e, int64_t *index, const rmseg_loss_part *part,
+                               const rmseg_field_rule *rule)
+{
+    rmseg_sweep *s = &e->sweep;
+    size_t k = (size_t)s->batch.k;
+    for (int64_t f = 0; f < s->fields; f++)
+        if (same_rule(&e->plan[f].rule, rule) && !memcmp(s->field[f].channels, part->channels, k)) {
+            *index = f;
+            return RMSEG_OK;
+        }
+    /* As many fields as terms at most: the arrays were made for that. */
+    rmseg_weight_field *field = s->field + s->fields;
+    field->channels = rmseg_alloc(s->batch.k, 1);
+    if (!field->channels) return RMSEG_ERROR_MEMORY;
+    memcpy(field->channels, part->channels, k);
+    field->own_centres = rule->centre == RMSEG_CENTRE_CENTROID;
+    e->plan[s->fields].rule = *rule;
+    *index = s->fields++;
+    return RMSEG_OK;
+}
+
+/* The table of c^(2 order) along one axis. */
+static rmseg_status find_table(rmseg_evaluator *e, int64_t *index, int64_t f, int axis, int64_t order)
+{
+    rmseg_weight_field *field = e->sweep.field + f;
+    int64_t **orders = &e->plan[f].order[axis], count = field->tables[axis];
+    for (int64_t i = 0; i < count; i++)
+        if ((*orders)[i] == order) {
+            *index = i;
+            return RMSEG_OK;
+        }
+    int64_t *grown = rmseg_realloc(*orders, count + 1, sizeof **orders);
+    if (!grown) return RMSEG_ERROR_MEMORY;
+    grown[count] = order;
+    *orders = grown;
+    *index = count;
+    field->tables[axis]++;
+    return RMSEG_OK;
+}
+
+rmseg_status rmseg_field_add(rmseg_evaluator *e, rmseg_loss_part *part, const rmseg_field_rule *rule,
+                             const int64_t order[3])
+{
+    rmseg_weight_part fresh = {{0}, 0};
+    RMSEG_TRY(find_field(e, &part->field, part, rule));
+    for (int axis = 0; axis < 3; axis++) RMSEG_TRY(find_table(e, &fresh.table[axis], part->field, axis, order[axis]));
+    rmseg_weight_field *field = e->sweep.field + part->field;
+    for (int64_t t = 0; t < field->parts; t++)
+        if (!memcmp(field->part[t].table, fresh.table, sizeof fresh.table)) {
+            part->index = t;
+            return RMSEG_OK;
+        }
+    rmseg_weight_part *grown = rmseg_realloc(field->part, field->parts + 1, sizeof *grown);
+    if (!grown) return RMSEG_ERROR_MEMORY;
+    grown[field->parts] = fresh;
+    field->part = grown;
+    part->index = field->parts++;
+    return RMSEG_OK;
+}
+
+/* ---- the tables ---------------------------------------------------------------------------------------------- */
+
+static int64_t sets_of(const rmseg_sweep *s, const rmseg_weight_field *field)
+{
+    return s->batch.n * (field->own_centres ? s->batch.k : 1);
+}
+
+static rmseg_status allocate(rmseg_sweep *s, rmseg_weight_field *field)
+{
+    int64_t sets = sets_of(s, field), elements;
+    for (int axis = 0; axis < 3; axis++) {
+        field->stride[axis] = s->batch.size[axis];
+        if (axis == 2) field->stride[2] = rmseg_chunk_count(s->batch.size[2], RMSEG_TABLE_PAD) * RMSEG_TABLE_PAD;
+        if (!rmseg_mul3(&elements, sets, field->tables[axis], field->stride[axis])) return rmseg_fail_memory();
+        field->table[axis] = rmseg_alloc(elements, sizeof(double));
+        if (!field->table[axis]) return RMSEG_ERROR_MEMORY;
+    }
+    field->narrow = rmseg_alloc(elements, sizeof(float));
+    return field->narrow ? RMSEG_OK : RMSEG_ERROR_MEMORY;
+}
+
+rmseg_status rmseg_fields_finish(rmseg_evaluator *e)
+{
+    rmseg_sweep *s = &e->sweep;
+    s->width = RMSEG_SUMS;
+    bool located = false;
+    for (int64_t f = 0; f < s->fields; f++) {
+        s->field[f].first = s->width - RMSEG_SUMS;
+        s->width += s->field[f].parts;
+        located |= s->field[f].own_centres;
+        RMSEG_TRY(allocate(s, s->field + f));
+    }
+    if (located) e->located = rmseg_alloc(s->batch.n * s->batch.k * 4, sizeof(double));
+    return !located || e->located ? RMSEG_OK : RMSEG_ERROR_MEMORY;
+}
+
+void rmseg_fields_destroy(rmseg_evaluator *e)
+{
+    for (int64_t f = 0; f < e->sweep.fields; f++) {
+        rmseg_weight_field *field = e->sweep.field + f;
+        for (int axis = 0; axis < 3; axis++) {
+            rmseg_free(field->table[axis]);
+            rmseg_free(e->plan[f].order[axis]);
+        }
+        rmseg_free(field->narrow);
+        rmseg_free(field->part);
+        rmseg_free(field->channels);
+    }
+    rmseg_free(e->sweep.field);
+    rmseg_free(e->plan);
+    rmseg_free(e->located);
+}
+
+static double power(double base, int64_t exponent)
+{
+    double result = 1;
+    for (; exponent; exponent >>= 1, base *= base)
+        if (exponent & 1) result *= base;
+    return result;
+}
+
+/* How far index i of the patch lies along one axis: c = step (origin + i - middle). */
+typedef struct ruler {
+    double step, origin, middle;
+} ruler;
+
+/* `located`: the sums of the truth of one sample and channel, for centroids; else NULL. */
+static ruler ruler_of(const rmseg_field_rule *rule, const rmseg_batch *b, const rmseg_frame *frame, int axis,
+                      const double *located)
+{
+    bool whole = !rule->volume || !frame;
+    double extent = (double)(whole ? b->size[axis] : frame->extent[axis]), longest = extent, spacing = 1;
+    ruler r = {.origin = whole ? 1 : (double)frame->offset[axis] + 1};
+    if (rule->mm) {
+        spacing = frame ? frame->spacing[axis] : 1;
+        longest = 0;
+        for (int a = 3 - b->spatial; a < 3; a++) {
+            double length = (double)(whole ? b->size[a] : frame->extent[a]) * (frame ? frame->spacing[a] : 1);
+            if (length > longest) longest = length;
+        }
+    }
+    r.step = rule->scale * spacing / longest;
+    if (rule->centre == RMSEG_CENTRE_PAPER) r.middle = extent / 2;
+    if (rule->centre == RMSEG_CENTRE_EXACT) r.middle = (extent + 1) / 2;
+    if (rule->centre == RMSEG_CENTRE_CENTROID)
+        r.middle = located[0] > 0 ? r.origin + located[1 + axis] / located[0] : (extent + 1) / 2;
+    return r;
+}
+
+/* All tables of one axis of one set (a sample, or a sample and channel). */
+static void fill_axis(rmseg_weight_field *field, const int64_t *orders, int axis, int64_t set, int64_t extent, ruler r)
+{
+    for (int64_t t = 0; t < field->tables[axis]; t++) {
+        int64_t start = (set * field->tables[axis] + t) * field->stride[axis];
+        for (int64_t i = 0; i < extent; i++) {
+            double value = power(r.step * (r.origin + (double)i - r.middle), 2 * orders[t]);
+            field->table[axis][start + i] = value;
+            if (axis == 2) field->narrow[start + i] = (float)value;
+        }
+    }
+}
+
+void rmseg_fields_fill(rmseg_evaluator *e)
+{
+    const rmseg_batch *b = &e->sweep.batch;
+    for (int64_t f = 0; f < e->sweep.fields; f++) {
+        rmseg_weight_field *field = e->sweep.field + f;
+        int64_t sets = sets_of(&e->sweep, field);
+        for (int64_t set = 0; set < sets; set++)
+            for (int axis = 0; axis < 3; axis++) {
+                const rmseg_frame *frame = b->frames ? b->frames + set / (sets / b->n) : NULL;
+                const double *located = field->own_centres ? e->located + set * 4 : NULL;
+                ruler r = ruler_of(&e->plan[f].rule, b, frame, axis, located);
+                fill_axis(field, e->plan[f].order[axis], axis, set, b->size[axis], r);
+            }
+    }
+}

@@ -1,0 +1,300 @@
+#!/usr/bin/env python3
+"""Writes tests/golden/loss.txt: values and gradients of objectives by float64 PyTorch autograd, MONAI and nnU-Net's formula.
+
+    python3 tools/golden_loss.py            (needs torch and monai; the tests read the file and need neither)
+
+The file is text. `batch` opens a batch: name n k d h w spatial, then logits, index, map. `case` is one objective on the last
+batch: truth (index or map), ignored value, number of frames (0: none), expression; then frames, the value of each term,
+the total and the gradient at the logits. The reference below is written from the formulas, not from the C code.
+"""
+
+import sys
+from pathlib import Path
+
+import torch
+from monai.losses import DiceCELoss, DiceLoss
+
+torch.set_default_dtype(torch.float64)
+IGNORE = 255
+
+
+class Batch:
+    """logits (N,K,D,H,W); index (N,D,H,W) for both heads; map (N,K,D,H,W) with soft values."""
+
+    def __init__(self, name, n, k, size, spatial, seed):
+        generator = torch.Generator().manual_seed(seed)
+        self.name, self.n, self.k, self.size, self.spatial = name, n, k, size, spatial
+        self.logits = torch.randn(n, k, *size, generator=generator) * 2
+        self.index = torch.randint(0, max(k, 2), (n, *size), generator=generator)
+        soft = torch.rand(n, k, *size, generator=generator)
+        hard = torch.rand(n, k, *size, generator=generator) < 0.4
+        self.map = torch.where(torch.rand(n, k, *size, generator=generator) < 0.5, soft, hard.double())
+        self.frames = [
+            dict(offset=[(3 + b) % 4 if s > 1 else 0 for s in size], extent=[s + 4 + b if s > 1 else 1 for s in size],
+                 spacing=[1.25, 0.5 + b, 0.75])
+            for b in range(n)
+        ]
+
+
+# ---- the reference -----------------------------------------------------------------------------------------------
+
+
+class View:
+    """What a term sees: probabilities, truth, validity, logits, and the first foreground channel."""
+
+    def __init__(self, batch, head, truth, ignore, logits, frames):
+        self.batch, self.head, self.logits, self.frames = batch, head, logits, frames
+        self.first_fg = 0 if head == "sigmoid" or batch.k == 1 else 1
+        if truth == "index":
+            index = batch.index.clone()
+            if ignore:
+                index[..., ::3] = IGNORE
+            self.index = index
+            self.valid = index != IGNORE
+            labels = torch.arange(batch.k) + 1 - self.first_fg
+            self.y = (index[:, None] == labels.view(1, -1, 1, 1, 1)).double()
+        else:
+            self.map = batch.map.clone()
+            if ignore:
+                self.map[:, -1, ..., ::3] = -1
+            self.valid = (self.map >= 0).all(1)
+            self.y = torch.where(self.valid[:, None], self.map, torch.zeros(()))
+        probabilities = dict(softmax=lambda z: z.softmax(1), sigmoid=torch.sigmoid, none=lambda z: z)[head](logits)
+        self.m = self.valid[:, None].double()
+        self.p = probabilities * self.m
+        self.binary = head == "sigmoid" or (head == "none" and batch.k == 1)
+
+    def channels(self, text):
+        if text == "fg":
+            return list(range(self.first_fg, self.batch.k))
+        return list(range(self.batch.k)) if text == "all" else [int(c) for c in text.split("+")]
+
+
+def numbers(text):
+    return torch.tensor([float(w) for w in text.split("+")])
+
+
+def ratio(above, over):
+    """A mean over no voxel is 0."""
+    return above / over if over > 0 else above * 0
+
+
+def ce(v, weights=None):
+    w = (numbers(weights) if weights else torch.ones(v.batch.k)).view(1, -1, 1, 1, 1)
+    if v.binary:
+        if v.head == "none":
+            loss = torch.nn.functional.binary_cross_entropy(v.logits, v.y, reduction="none")
+        else:
+            loss = torch.nn.functional.binary_cross_entropy_with_logits(v.logits, v.y, reduction="none")
+        return ratio((w * loss * v.m).sum(), (w * v.m).expand_as(loss).sum())
+    log_p = v.logits.log() if v.head == "none" else v.logits.log_softmax(1)
+    over = (w * v.y * v.m).sum() if weights else v.m.sum()
+    return ratio(-(w * v.y * log_p * v.m).sum(), over)
+
+
+def dice(v, variant="ua-mt", channels=None, include_background=None, batch=None, squared_pred=None, jaccard="false", smooth=None,
+         smooth_nr=1e-5, smooth_dr=1e-5, weights=None):
+    if smooth is not None:
+        smooth_nr = smooth_dr = smooth
+    default = dict([("ua-mt", ("fg", "true", "true")), ("monai", ("all", "false", "false")), ("nnunet", ("fg", "auto", "false"))])
+    if include_background is not None:
+        channels = "all" if include_background == "true" else "fg"
+    channels = channels or default[variant][0]
+    batch = batch or default[variant][1]
+    squared = (squared_pred or default[variant][2]) == "true"
+    pooled = batch == "true" or (batch == "auto" and v.batch.spatial == 2)
+    chosen = v.channels(channels)
+    dims = (0, 2, 3, 4) if pooled else (2, 3, 4)
+    p, y = v.p[:, chosen], (v.y * v.m)[:, chosen]
+    both = (p * y).sum(dims)
+    sums = (p**2 + y**2 if squared else p + y).sum(dims)
+    over = (2 * (sums - both) if jaccard == "true" else sums) + smooth_dr
+    score = (2 * both + smooth_nr) / (over.clip(1e-8) if variant == "nnunet" else over)
+    loss = -score if variant == "nnunet" else 1 - score
+    return (loss * (numbers(weights) if weights else 1)).mean()
+
+
+def rm(v, *orders, center="paper", scale=1, reduction="mean", frame="patch", channels="fg", units="fraction"):
+    b, chosen = v.batch, v.channels(channels)
+    orders = [0] * (3 - len(orders)) + list(orders)
+    total, axes = 0, range(3 - b.spatial, 3)
+    for s in range(b.n):
+        f = v.frames[s] if v.frames else dict(offset=[0] * 3, extent=b.size, spacing=[1, 1, 1])
+        extent = f["extent"] if frame == "volume" else b.size
+        start = [1 + o for o in f["offset"]] if frame == "volume" else [1, 1, 1]
+        for c in chosen:
+            w = torch.ones(b.size)
+            for axis in range(3):
+                shape = [1, 1, 1]
+                shape[axis] = -1
+                i = (torch.arange(b.size[axis]).double() + start[axis]).view(shape)
+                y, n = v.y[s, c] * v.m[s, 0], extent[axis]
+                centroid = (i * y).sum() / y.sum() if y.sum() > 0 else torch.tensor((n + 1) / 2)
+                middle = dict(paper=n / 2, exact=(n + 1) / 2, none=0, centroid=centroid)[center]
+                if units == "mm":
+                    step = f["spacing"][axis] / max(extent[a] * f["spacing"][a] for a in axes)
+                else:
+                    step = 1 / n
+                w = w * (scale * step * (i - middle)) ** (2 * orders[axis])
+            total = total + (w * (v.p[s, c] - v.y[s, c] * v.m[s, 0]) ** 2).sum()
+    return ratio(total, dict(mean=len(chosen) * v.m.sum(), sum=1, batchmean=b.n)[reduction])
+
+
+def mse(v, **options):
+    return rm(v, **options)
+
+
+TERMS = dict(ce=ce, dice=dice, rm=rm, mse=mse)
+
+
+class Term:
+    def __init__(self, weight, name, *orders, **options):
+        self.weight, self.name, self.orders, self.options = weight, name, orders, options
+
+    def text(self):
+        options = ", ".join(f"{k}={v}" for k, v in self.options.items())
+        orders = ",".join(map(str, self.orders))
+        inside = "; ".join(filter(None, [orders, options]))
+        return f"{self.weight!r}*{self.name}" + (f"({inside})" if inside else "")
+
+    def value(self, view):
+        return TERMS[self.name](view, *self.orders, **self.options)
+
+
+# ---- other people's losses, as a check on the reference ------------------------------------------------------------
+
+
+def monai_agrees(batch, head):
+    """DiceLoss and DiceCELoss give what the reference gives."""
+    view = View(batch, head, "index", False, batch.logits, None)
+    act = dict(softmax=head == "softmax", sigmoid=head == "sigmoid")
+    for squared in (False, True):
+        for jaccard in (False, True):
+            for pooled in (False, True):
+                for background in (False, True) if batch.k > 1 and head == "softmax" else (True,):
+                    theirs = DiceLoss(include_background=background, squared_pred=squared, jaccard=jaccard, batch=pooled, **act)
+                    word = lambda flag: str(flag).lower()
+                    ours = dice(view, "monai", include_background=word(background), squared_pred=word(squared), jaccard=word(jaccard),
+                                batch=word(pooled))
+                    difference = abs(theirs(batch.logits, view.y) - ours)
+                    assert difference < 1e-12, (head, squared, jaccard, pooled, background, difference)
+    if head == "softmax":
+        theirs = DiceCELoss(softmax=True)(batch.logits, view.y)
+        assert abs(theirs - dice(view, "monai") - ce(view)) < 1e-12
+        weight = torch.arange(1.0, batch.k + 1)
+        theirs = torch.nn.CrossEntropyLoss(weight=weight)(batch.logits, view.index)
+        assert abs(theirs - ce(view, "+".join(str(float(w)) for w in weight))) < 1e-12
+
+
+def nnunet_agrees(batch):
+    """The arithmetic of nnU-Net's MemoryEfficientSoftDiceLoss(batch_dice, do_bg=False, smooth=1e-5), softmax."""
+    view = View(batch, "softmax", "index", True, batch.logits, None)
+    p, y, mask = batch.logits.softmax(1)[:, 1:], view.y[:, 1:], view.m
+    intersect, sum_pred, sum_gt = ((t * mask).sum((2, 3, 4)) for t in (p * y, p, y))
+    if batch.spatial == 2:
+        intersect, sum_pred, sum_gt = intersect.sum(0), sum_pred.sum(0), sum_gt.sum(0)
+    dc = (2 * intersect + 1e-5) / torch.clip(sum_gt + sum_pred + 1e-5, 1e-8)
+    assert abs(-dc.mean() - dice(view, "nnunet")) < 1e-12
+
+
+# ---- the cases -----------------------------------------------------------------------------------------------------
+
+
+def rm_cases(orders):
+    a, b, both = orders
+    yield [Term(1.0, "rm", *a)]
+    yield [Term(1.0, "rm", *a), Term(0.5, "rm", *b), Term(2.0, "rm", *both)]
+    yield [Term(1.0, "mse")]
+    for options in (dict(center="exact"), dict(center="none"), dict(center="centroid"), dict(scale=2), dict(reduction="sum"),
+                    dict(reduction="batchmean"), dict(frame="volume"), dict(channels="all"), dict(units="mm"),
+                    dict(center="centroid", frame="volume", units="mm", scale=2, reduction="sum", channels="all"),
+                    dict(center="exact", frame="volume", units="mm")):
+        yield [Term(1.0, "rm", *both, **options)]
+        yield [Term(0.25, "rm", *a, **options), Term(-3.0, "rm", *b, **options), Term(1.0, "mse", reduction="sum")]
+
+
+def dice_cases():
+    for variant in ("ua-mt", "monai", "nnunet"):
+        yield [Term(1.0, "dice", variant=variant)]
+        for options in (dict(batch="true"), dict(batch="false"), dict(include_background="true"), dict(squared_pred="false"),
+                        dict(squared_pred="true"), dict(jaccard="true"), dict(smooth=1.0), dict(smooth_nr=0, smooth_dr=0.5)):
+            yield [Term(1.0, "dice", variant=variant, **options)]
+        yield [Term(1.0, "dice", variant=variant, jaccard="true", squared_pred="true", batch="false")]
+
+
+def cases(batch):
+    """(head, truth, ignore, frames, terms) of one batch."""
+    k, orders = batch.k, ((2, 0), (0, 2), (2, 1)) if batch.spatial == 2 else ((2, 0, 0), (0, 0, 2), (1, 2, 1))
+    heads = (["softmax"] if k > 1 else []) + ["sigmoid"]
+    mixed = [Term(1.0, "ce"), Term(1.0, "dice"), *(Term(0.5, "rm", *q) for q in orders)]
+    for head in heads:
+        for truth in ("index", "map"):
+            for ignore in (False, True):
+                yield head, truth, ignore, False, mixed
+        yield head, "index", True, False, [Term(1.0, "ce", weights="+".join(str(1.5 * (c + 1)) for c in range(k)))]
+        yield head, "map", False, False, [Term(1.0, "ce", weights="+".join(str(1.5 * (c + 1)) for c in range(k)))]
+    yield "none", "map", True, False, [Term(1.0, "dice"), Term(1.0, "rm", *orders[2])]
+    yield "none", "map", False, False, [Term(1.0, "ce"), Term(1.0, "mse", channels="all")]
+    yield "none", "index", True, False, [Term(1.0, "ce")]
+    if batch.name in ("flat3", "solid2"):
+        for terms in rm_cases(orders):
+            yield "softmax", "index", True, True, terms
+        for terms in dice_cases():
+            yield "softmax", "index", True, False, terms
+        yield "softmax", "map", False, False, [Term(1.0, "dice", variant="monai", weights="+".join("123"[:k]))]
+        yield "softmax", "map", False, False, [Term(1.0, "dice", variant="ua-mt", channels=str(k - 1)), Term(1.0, "mse", channels="0+1")]
+    if batch.name == "flat1":
+        for terms in rm_cases(orders):
+            yield "sigmoid", "map", True, True, terms
+
+
+BATCHES = [
+    Batch("flat3", 2, 3, [1, 3, 5], 2, 1),
+    Batch("solid2", 2, 2, [2, 3, 4], 3, 2),
+    Batch("flat1", 3, 1, [1, 4, 3], 2, 3),
+    Batch("line2", 1, 2, [1, 1, 17], 2, 4),
+    Batch("solid5", 1, 5, [1, 2, 3], 3, 5),
+    Batch("dot2", 2, 2, [1, 1, 1], 2, 6),
+]
+
+
+def row(values):
+    return " ".join(f"{float(x):.15g}" for x in values)
+
+
+def write_case(out, batch, head, truth, ignore, frames, terms):
+    given = batch.logits if head != "none" else torch.sigmoid(batch.logits)
+    logits = given.clone().requires_grad_()
+    view = View(batch, head, truth, ignore, logits, batch.frames if frames else None)
+    values = [t.value(view) for t in terms]
+    total = sum(t.weight * v for t, v in zip(terms, values))
+    (gradient,) = torch.autograd.grad(total, logits)
+    print("case", truth, IGNORE if ignore else -1, batch.n if frames else 0, f"{head}:", " + ".join(t.text() for t in terms), file=out)
+    for f in batch.frames if frames else ():
+        print(row(f["offset"] + f["extent"] + f["spacing"]), file=out)
+    print(row(v.detach() for v in values), file=out)
+    print(row([total.detach()]), file=out)
+    print(row(gradient.flatten()), file=out)
+
+
+def main():
+    path = Path(__file__).parents[1] / "tests/golden/loss.txt"
+    count = 0
+    with open(path, "w") as out:
+        print("# Written by tools/golden_loss.py: PyTorch", torch.__version__.split("+")[0], "autograd in float64", file=out)
+        for batch in BATCHES:
+            monai_agrees(batch, "sigmoid")
+            if batch.k > 1:
+                monai_agrees(batch, "softmax")
+                nnunet_agrees(batch)
+            print("batch", batch.name, batch.n, batch.k, *batch.size, batch.spatial, file=out)
+            for values in (batch.logits, batch.index, batch.map):
+                print(row(values.flatten()), file=out)
+            for case in cases(batch):
+                write_case(out, batch, *case)
+                count += 1
+    print(f"{path}: {count} cases, {path.stat().st_size} bytes", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    main()
