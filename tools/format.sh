@@ -18,7 +18,7 @@ find_formatter() {
 }
 
 formatter=$(find_formatter)
-sources=$(find include src tests bench python -type f \( -name '*.[ch]' -o -name '*.cu' -o -name '*.inc' \) | sort)
+sources=$(find include src tests bench python examples -type f \( -name '*.[ch]' -o -name '*.cu' -o -name '*.inc' \) 2>/dev/null | sort)
 if [ "${1:-}" = --check ]; then
     failed=0
     for source in $sources; do

@@ -153,6 +153,7 @@ rmseg_status rmseg_file_begin(rmseg_file_writer **result, const char *path)
 {
     struct stat info;
     bool exists = stat(path, &info) == 0;
+    if (!path[0]) return rmseg_fail(RMSEG_ERROR_FILE, "cannot write a file without a name; give a path");
     if (exists && S_ISDIR(info.st_mode))
         return rmseg_fail(RMSEG_ERROR_FILE, "cannot write %s: it is a folder; give the name of a file", path);
     rmseg_file_writer *writer = rmseg_alloc(1, sizeof *writer);

@@ -17,22 +17,28 @@ void rmseg_cancel(void) { atomic_store(&cancelled, 1); }
 bool rmseg_cancelled(void) { return atomic_load(&cancelled) != 0; }
 void rmseg_cancel_reset(void) { atomic_store(&cancelled, 0); }
 
-/* Everything below is guarded by this lock. It is recursive, so that a callback may itself log, and it is held over a
- * fork, so that a child never inherits it from a thread that the child does not have. */
+/* Everything below is guarded by this lock. It is recursive, so that a callback may itself log. A fork waits for it,
+ * and the child makes it anew: the child's thread has another number and could not give it back. */
 static pthread_mutex_t mutex;
 static pthread_once_t mutex_once = PTHREAD_ONCE_INIT;
 
-static void mutex_lock(void) { pthread_mutex_lock(&mutex); }
-static void mutex_unlock(void) { pthread_mutex_unlock(&mutex); }
-
-static void mutex_create(void)
+static void mutex_init(void)
 {
     pthread_mutexattr_t recursive;
     pthread_mutexattr_init(&recursive);
     pthread_mutexattr_settype(&recursive, PTHREAD_MUTEX_RECURSIVE);
     pthread_mutex_init(&mutex, &recursive);
     pthread_mutexattr_destroy(&recursive);
-    pthread_atfork(mutex_lock, mutex_unlock, mutex_unlock);
+}
+
+static void mutex_lock(void) { pthread_mutex_lock(&mutex); }
+
+static void unlock(void) { pthread_mutex_unlock(&mutex); }
+
+static void mutex_create(void)
+{
+    mutex_init();
+    pthread_atfork(mutex_lock, unlock, mutex_init);
 }
 
 static void lock(void)
@@ -40,8 +46,6 @@ static void lock(void)
     pthread_once(&mutex_once, mutex_create);
     mutex_lock();
 }
-
-static void unlock(void) { mutex_unlock(); }
 
 static rmseg_log_fn log_fn;
 static void *log_user;

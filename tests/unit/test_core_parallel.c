@@ -167,15 +167,6 @@ static void pool_allocates_nothing(void **state)
     assert_int_equal(rmseg_memory_stats_get().allocations, before);
 }
 
-/* ThreadSanitizer refuses threads in the child of a threaded parent, so there the test has nothing to look at. */
-#if defined(__SANITIZE_THREAD__)
-#define THREAD_SANITIZER 1
-#elif defined(__has_feature)
-#if __has_feature(thread_sanitizer)
-#define THREAD_SANITIZER 1
-#endif
-#endif
-
 static int child_work(void)
 {
     tally t = {0};

@@ -32,4 +32,13 @@
             fail_msg("%s: \"%s\" does not say \"%s\"", #call, rmseg_error_last(), words);                              \
     } while (0)
 
+/* ThreadSanitizer does not follow a fork of a process that has threads: tests that fork so skip there. */
+#if defined(__SANITIZE_THREAD__)
+#define THREAD_SANITIZER 1
+#elif defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define THREAD_SANITIZER 1
+#endif
+#endif
+
 #endif
