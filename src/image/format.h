@@ -1,0 +1,67 @@
+/*
+ * image/format.h - what a file format of this room is: one row of formats.c, one file for its code.
+ *
+ * To add a format: write its file with a decode (and an encode), declare them below, add its row.
+ */
+#ifndef IMAGE_FORMAT_H
+#define IMAGE_FORMAT_H
+
+#include "core/core.h"
+#include "image/image.h"
+
+/* A file in memory. */
+typedef struct rmseg_image_file {
+    const uint8_t *bytes;
+    size_t length;
+    const char *name;   /* for sentences */
+    const char *format; /* "PNG", for sentences */
+} rmseg_image_file;
+
+typedef struct rmseg_format {
+    rmseg_format_info info;
+    const char *package; /* what to install where this build cannot read it */
+    bool (*sniff)(const uint8_t *bytes, size_t length);
+
+    /* Fills an image that is zero; `data` is left NULL when `header_only`. What it leaves there on failure its caller
+     * frees. */
+    rmseg_status (*decode)(rmseg_image *image, const rmseg_image_file *file, bool header_only);
+
+    /* Puts the file into `writer`; NULL where the format is not written. `name` is for sentences. */
+    rmseg_status (*encode)(rmseg_file_writer *writer, const rmseg_image *image, const char *name);
+} rmseg_format;
+
+rmseg_status rmseg_png_decode(rmseg_image *image, const rmseg_image_file *file, bool header_only);
+rmseg_status rmseg_png_encode(rmseg_file_writer *writer, const rmseg_image *image, const char *name);
+rmseg_status rmseg_jpeg_decode(rmseg_image *image, const rmseg_image_file *file, bool header_only);
+rmseg_status rmseg_tiff_decode(rmseg_image *image, const rmseg_image_file *file, bool header_only);
+rmseg_status rmseg_tiff_encode(rmseg_file_writer *writer, const rmseg_image *image, const char *name);
+
+/* ---- for decoders ------------------------------------------------------------------------------------------------ */
+
+/* Says what the file announces and refuses it where that cannot be: no pixels, more than RMSEG_IMAGE_MOST_PIXELS, or
+ * more than the file can hold: `encoded` bytes (before the format's compression, -1 when that overflowed) against at
+ * most `expansion` bytes for each byte of the file. Nothing may be allocated by what a file announces before this has
+ * passed. */
+#define RMSEG_IMAGE_MOST_PIXELS ((int64_t)1 << 30)
+rmseg_status rmseg_image_announce(rmseg_image *image, const rmseg_image_file *file, rmseg_dtype dtype, int64_t channels,
+                                  const int64_t size[3], int64_t encoded, int64_t expansion);
+
+/* Allocates the data of an announced image. */
+rmseg_status rmseg_image_allocate(rmseg_image *image);
+
+/* Elements at .. at+count-1 of one channel, at an index into D*H*W, from samples `stride` apart, in the image's type.
+ */
+void rmseg_image_put(rmseg_image *image, int64_t channel, int64_t at, const void *samples, int64_t stride,
+                     int64_t count);
+
+/* The inverse, for encoders. */
+void rmseg_image_get(void *samples, const rmseg_image *image, int64_t channel, int64_t at, int64_t stride,
+                     int64_t count);
+
+/* "cup.png: this PNG is damaged or cut short: <reason>; ..." */
+rmseg_status rmseg_image_fail_damaged(const rmseg_image_file *file, const char *reason);
+
+/* "u8", "f32", ... */
+const char *rmseg_dtype_name(rmseg_dtype dtype);
+
+#endif

@@ -1,0 +1,201 @@
+/* formats.c - the table of formats; reading and writing files through it. */
+#include <ctype.h>
+#include <string.h>
+#include <strings.h>
+
+#include "image/format.h"
+
+/* ---- the table ----------------------------------------------------------------------------------------------------
+ */
+
+static bool starts_with(const uint8_t *bytes, size_t length, const char *magic, size_t magic_length)
+{
+    return length >= magic_length && memcmp(bytes, magic, magic_length) == 0;
+}
+
+static bool is_png(const uint8_t *bytes, size_t length) { return starts_with(bytes, length, "\x89PNG\r\n\x1a\n", 8); }
+
+static bool is_jpeg(const uint8_t *bytes, size_t length) { return starts_with(bytes, length, "\xff\xd8\xff", 3); }
+
+/* Classic and BigTIFF, either byte order. */
+static bool is_tiff(const uint8_t *bytes, size_t length)
+{
+    return starts_with(bytes, length, "II*\0", 4) || starts_with(bytes, length, "MM\0*", 4) ||
+           starts_with(bytes, length, "II+\0", 4) || starts_with(bytes, length, "MM\0+", 4);
+}
+
+/* A format whose library is absent keeps its row, so that its files are recognised and the sentence says what to
+ * install. */
+#ifdef RMSEG_HAVE_PNG
+#define HAS_PNG true
+#else
+#define HAS_PNG          false
+#define rmseg_png_decode NULL
+#define rmseg_png_encode NULL
+#endif
+#ifdef RMSEG_HAVE_JPEG
+#define HAS_JPEG true
+#else
+#define HAS_JPEG          false
+#define rmseg_jpeg_decode NULL
+#endif
+#ifdef RMSEG_HAVE_TIFF
+#define HAS_TIFF true
+#else
+#define HAS_TIFF          false
+#define rmseg_tiff_decode NULL
+#define rmseg_tiff_encode NULL
+#endif
+
+/*    name, extensions, reads, writes              package        sniff    decode             encode */
+static const rmseg_format formats[] = {
+    {{"PNG", ".png", HAS_PNG, HAS_PNG}, "libpng-dev", is_png, rmseg_png_decode, rmseg_png_encode},
+    {{"JPEG", ".jpg .jpeg", HAS_JPEG, false}, "libjpeg-dev", is_jpeg, rmseg_jpeg_decode, NULL},
+    {{"TIFF", ".tif .tiff", HAS_TIFF, HAS_TIFF}, "libtiff-dev", is_tiff, rmseg_tiff_decode, rmseg_tiff_encode},
+};
+enum { FORMATS = sizeof formats / sizeof *formats };
+
+const rmseg_format_info *rmseg_image_formats(int64_t index)
+{
+    return index >= 0 && index < FORMATS ? &formats[index].info : NULL;
+}
+
+/* ---- reading ------------------------------------------------------------------------------------------------------
+ */
+
+/* The first bytes as a reader can recognise them: "<html>" or the bytes 1f 8b 08. */
+static void describe_start(rmseg_text *text, const uint8_t *bytes, size_t length)
+{
+    size_t count = 0;
+    while (count < length && count < 16 && (isprint(bytes[count]) && bytes[count] != '"')) count++;
+    if (count >= 4 || count == length) {
+        rmseg_text_addf(text, "\"%.*s\"", (int)count, (const char *)bytes);
+        return;
+    }
+    rmseg_text_add(text, "the bytes");
+    for (size_t i = 0; i < length && i < 8; i++) rmseg_text_addf(text, " %02x", bytes[i]);
+}
+
+/* "PNG, JPEG or TIFF": what this build reads. */
+static void list_readable(rmseg_text *text)
+{
+    int left = 0;
+    for (int i = 0; i < FORMATS; i++) left += formats[i].decode != NULL;
+    if (!left) rmseg_text_add(text, "nothing (this build has no image library)");
+    for (int i = 0; i < FORMATS; i++) {
+        if (!formats[i].decode) continue;
+        rmseg_text_addf(text, "%s%s", formats[i].info.name, left > 2 ? ", " : left == 2 ? " or " : "");
+        left--;
+    }
+}
+
+static rmseg_status fail_unknown(const uint8_t *bytes, size_t length, const char *name)
+{
+    rmseg_text start = {0}, readable = {0};
+    describe_start(&start, bytes, length);
+    list_readable(&readable);
+    bool failed = start.failed || readable.failed;
+    if (!failed)
+        rmseg_fail(RMSEG_ERROR_FORMAT,
+                   "%s: not an image rmseg reads: it starts with %s; expected %s, by content and not by name", name,
+                   start.data, readable.data);
+    rmseg_text_destroy(&start);
+    rmseg_text_destroy(&readable);
+    return failed ? RMSEG_ERROR_MEMORY : RMSEG_ERROR_FORMAT;
+}
+
+static rmseg_status decode(rmseg_image *image, const uint8_t *bytes, size_t length, const char *name, bool header_only)
+{
+    if (!length) return rmseg_fail(RMSEG_ERROR_FORMAT, "%s: the file is empty; expected an image", name);
+    for (int i = 0; i < FORMATS; i++) {
+        const rmseg_format *format = &formats[i];
+        if (!format->sniff(bytes, length)) continue;
+        if (!format->decode)
+            return rmseg_fail(RMSEG_ERROR_UNSUPPORTED,
+                              "%s: a %s image, which this build does not read: install %s and build again", name,
+                              format->info.name, format->package);
+        return format->decode(image, &(rmseg_image_file){bytes, length, name, format->info.name}, header_only);
+    }
+    return fail_unknown(bytes, length, name);
+}
+
+rmseg_status rmseg_image_decode(rmseg_image **image, const void *bytes, size_t length, const char *name)
+{
+    rmseg_image *made = rmseg_alloc(1, sizeof *made);
+    if (!made) return RMSEG_ERROR_MEMORY;
+    rmseg_status status = decode(made, bytes, length, name, false);
+    if (status == RMSEG_OK)
+        *image = made;
+    else
+        rmseg_image_destroy(made);
+    return status;
+}
+
+rmseg_status rmseg_image_read(rmseg_image **image, const char *path)
+{
+    uint8_t *bytes = NULL;
+    size_t length = 0;
+    RMSEG_TRY(rmseg_file_read(&bytes, &length, path, 0));
+    rmseg_status status = rmseg_image_decode(image, bytes, length, path);
+    rmseg_free(bytes);
+    return status;
+}
+
+rmseg_status rmseg_image_read_header(rmseg_image *header, const char *path)
+{
+    uint8_t *bytes = NULL;
+    size_t length = 0;
+    rmseg_image made = {0};
+    RMSEG_TRY(rmseg_file_read(&bytes, &length, path, 0));
+    rmseg_status status = decode(&made, bytes, length, path, true);
+    if (status == RMSEG_OK) *header = made;
+    rmseg_free(bytes);
+    return status;
+}
+
+/* ---- writing ------------------------------------------------------------------------------------------------------
+ */
+
+/* Is `extension` (with its dot) one of the space-separated `extensions`? */
+static bool has_extension(const char *extensions, const char *extension)
+{
+    size_t length = strlen(extension);
+    for (const char *at = extensions; *at; at += *at == ' ') {
+        size_t word = strcspn(at, " ");
+        if (word == length && strncasecmp(at, extension, length) == 0) return true;
+        at += word;
+    }
+    return false;
+}
+
+static rmseg_status find_encoder(const rmseg_format **format, const char *path)
+{
+    const char *dot = strrchr(rmseg_path_base(path), '.'), *extension = dot ? dot : "";
+    for (int i = 0; i < FORMATS; i++) {
+        const rmseg_format *row = &formats[i];
+        if (!has_extension(row->info.extensions, extension)) continue;
+        *format = row;
+        if (row->encode) return RMSEG_OK;
+        if (!row->decode)
+            return rmseg_fail(RMSEG_ERROR_UNSUPPORTED, "%s: this build does not write %s: install %s and build again",
+                              path, row->info.name, row->package);
+        return rmseg_fail(RMSEG_ERROR_UNSUPPORTED,
+                          "%s: rmseg does not write %s, which would lose values; use .png or .tif", path,
+                          row->info.name);
+    }
+    return rmseg_fail(RMSEG_ERROR_ARGUMENT,
+                      "%s: the extension \"%s\" names no image format that rmseg writes; use .png or .tif", path,
+                      extension);
+}
+
+rmseg_status rmseg_image_write(const rmseg_image *image, const char *path)
+{
+    const rmseg_format *format = NULL;
+    rmseg_file_writer *writer = NULL;
+    RMSEG_TRY(find_encoder(&format, path));
+    RMSEG_TRY(rmseg_file_begin(&writer, path));
+    rmseg_status status = format->encode(writer, image, path);
+    if (status == RMSEG_OK) return rmseg_file_commit(writer);
+    rmseg_file_abandon(writer);
+    return status;
+}
