@@ -84,6 +84,8 @@ void rmseg_text_destroy(rmseg_text *text)
     *text = (rmseg_text){0};
 }
 
+void rmseg_text_free(char *text) { rmseg_free(text); }
+
 rmseg_status rmseg_text_write(const rmseg_text *text, const char *path)
 {
     if (text->failed) return rmseg_fail_memory();

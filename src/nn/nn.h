@@ -76,11 +76,13 @@ rmseg_status rmseg_weights_step(double *norm, rmseg_weights *weights, const rmse
 /* ---- safetensors --------------------------------------------------------------------------------------------------
  * A file of named tensors: u64 header length, JSON header, data. Written atomically; read with every offset, shape and
  * type checked. */
+#define RMSEG_TENSOR_RANK 8 /* most axes */
+
 typedef struct rmseg_named_tensor {
     char *name;
     const char *dtype; /* "F32", "F64", "I64", "U8" */
     int rank;
-    int64_t dims[8];
+    int64_t dims[RMSEG_TENSOR_RANK];
     void *data; /* owned when read */
     size_t bytes;
 } rmseg_named_tensor;
@@ -101,8 +103,9 @@ rmseg_status rmseg_tensor_file_note(rmseg_tensor_file *file, const char *key, co
 const rmseg_named_tensor *rmseg_tensor_file_find(const rmseg_tensor_file *file, const char *name);
 const char *rmseg_tensor_file_value(const rmseg_tensor_file *file, const char *key); /* NULL where absent */
 
-/* All values (and, with `momenta`, "momentum.<name>") under PyTorch's names; loading is strict: a missing, unknown or
- * misshapen tensor is an error naming it, what was found and what was expected. */
+/* All values (and, with `momenta`, "momentum.<name>") under PyTorch's names, of the backend's element type. Loading
+ * takes F32 and F64 and is strict: a missing, unknown or misshapen tensor is an error naming it, what was found and
+ * what was expected, and changes nothing. Momenta that are not asked for are passed over. */
 rmseg_status rmseg_weights_save(rmseg_tensor_file *file, const rmseg_weights *weights, bool momenta);
 rmseg_status rmseg_weights_load(rmseg_weights *weights, const rmseg_tensor_file *file, bool momenta, const char *path);
 

@@ -235,6 +235,9 @@ rmseg_status rmseg_weights_set64(rmseg_weights *weights, int64_t tensor, rmseg_t
 
 int64_t rmseg_weights_batches_tracked(const rmseg_weights *weights) { return weights->batches_tracked; }
 void rmseg_weights_set_batches_tracked(rmseg_weights *weights, int64_t count) { weights->batches_tracked = count; }
+const rmseg_net *rmseg_weights_net(const rmseg_weights *weights) { return weights->net; }
+const rmseg_backend *rmseg_weights_backend(const rmseg_weights *weights) { return weights->backend; }
+
 void rmseg_weights_count_batch(rmseg_weights *weights) { weights->batches_tracked++; }
 
 /* ---- initial values ------------------------------------------------------------------------------------------------

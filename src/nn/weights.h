@@ -15,4 +15,7 @@ void rmseg_weights_bind(rmseg_op_io *io, const rmseg_weights *weights, int64_t o
 
 void rmseg_weights_count_batch(rmseg_weights *weights);
 
+const rmseg_net *rmseg_weights_net(const rmseg_weights *weights);
+const rmseg_backend *rmseg_weights_backend(const rmseg_weights *weights);
+
 #endif

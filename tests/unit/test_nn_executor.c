@@ -1,0 +1,284 @@
+/* Executors: shared memory changes no number, threads change no bit, running allocates nothing, wrong use is told. */
+#include <math.h>
+
+#include "nn/graph.h"
+#include "nn/places.h"
+#include "unit.h"
+
+static const rmseg_net_spec batch_norm = {"unet", 2, 3, 2, 4, 2, "batch", "relu", 0.5};
+static const rmseg_net_spec no_norm = {"unet", 3, 1, 3, 5, 1, "none", "leaky-relu", 0};
+static const char *const backends[] = {"plain", "plain64", "cpu"};
+
+typedef struct run {
+    rmseg_net *net;
+    rmseg_weights *weights;
+    rmseg_executor *executor;
+    const rmseg_backend *backend;
+    void *input, *logits;
+    int64_t inputs, outputs; /* elements */
+} run;
+
+static run open_run(const rmseg_net_spec *spec, const char *backend, int64_t n, const int64_t size[3], bool training)
+{
+    run r = {.backend = rmseg_backend_find(backend)};
+    assert_ok(rmseg_net_create(&r.net, spec));
+    assert_ok(rmseg_weights_create(&r.weights, r.net, r.backend, training));
+    assert_ok(rmseg_weights_init(r.weights, 1));
+    assert_ok(rmseg_executor_create(&r.executor, r.net, r.backend, n, size, training));
+    r.inputs = n * spec->in_channels * size[0] * size[1] * size[2];
+    r.outputs = n * spec->out_channels * size[0] * size[1] * size[2];
+    r.input = rmseg_alloc(r.inputs, r.backend->element);
+    r.logits = rmseg_alloc(r.outputs, r.backend->element);
+    rmseg_random random = rmseg_random_stream(1, RMSEG_RANDOM_TEST, 0, 0);
+    for (int64_t i = 0; i < r.inputs; i++) {
+        double value = rmseg_random_normal(&random);
+        if (r.backend->element == sizeof(double))
+            ((double *)r.input)[i] = value;
+        else
+            ((float *)r.input)[i] = (float)value;
+    }
+    return r;
+}
+
+static void close_run(run *r)
+{
+    rmseg_free(r->input);
+    rmseg_free(r->logits);
+    rmseg_executor_destroy(r->executor);
+    rmseg_weights_destroy(r->weights);
+    rmseg_net_destroy(r->net);
+}
+
+/* One step: forward, backward with dlogits = logits, SGD. */
+static void step(run *r, int64_t iteration)
+{
+    rmseg_sgd sgd = {.lr = 1e-3, .momentum = 0.9};
+    assert_ok(rmseg_executor_forward(r->logits, r->executor, r->weights, r->input, 5, iteration));
+    assert_ok(rmseg_executor_backward(r->executor, r->weights, r->logits));
+    assert_ok(rmseg_weights_step(NULL, r->weights, &sgd));
+}
+
+static void with_each_backend(void (*test)(const char *backend))
+{
+    for (size_t i = 0; i < sizeof backends / sizeof *backends; i++)
+        if (rmseg_backend_find(backends[i])) test(backends[i]);
+}
+
+static const int64_t flat[3] = {1, 12, 8}, solid[3] = {4, 6, 4};
+
+/* ---- places
+ * ---------------------------------------------------------------------------------------------------------- */
+
+static void skips_are_written_where_they_are_joined(void **state)
+{
+    (void)state;
+    rmseg_net *net = NULL;
+    size_t bytes = 0, gradient_bytes = 0;
+    assert_ok(rmseg_net_create(&net, &batch_norm));
+    rmseg_op_desc *ops = rmseg_alloc(net->node_count, sizeof *ops);
+    rmseg_place *places = rmseg_alloc(net->edge_count, sizeof *places),
+                *gradients = rmseg_alloc(net->edge_count, sizeof *places);
+    assert_ok(rmseg_graph_shapes(ops, net, 2, flat));
+    assert_ok(rmseg_places_find(places, &bytes, net, ops, rmseg_backend_find("plain"), false));
+    assert_ok(rmseg_places_find(gradients, &gradient_bytes, net, ops, rmseg_backend_find("plain"), true));
+    int joins = 0;
+    for (int64_t op = 0; op < net->node_count; op++) {
+        const rmseg_node *node = &net->nodes[op];
+        if (node->desc.kind == RMSEG_OP_FORK) {
+            assert_int_equal(places[node->in[0]].offset, places[node->out[0]].offset);
+            assert_int_equal(places[node->in[0]].offset, places[node->out[1]].offset);
+            assert_int_equal(gradients[node->in[0]].offset, gradients[node->out[1]].offset);
+            assert_int_not_equal(gradients[node->in[0]].offset, gradients[node->out[0]].offset);
+        }
+        if (node->desc.kind != RMSEG_OP_CONCAT) continue;
+        joins++;
+        const rmseg_shape *skip = &ops[op].in[0];
+        assert_int_equal(places[node->in[0]].offset, places[node->out[0]].offset);
+        assert_int_equal(places[node->in[1]].offset - places[node->out[0]].offset, skip->c * skip->h * skip->w * 4);
+        assert_int_equal(places[node->in[1]].n_stride, ops[op].out[0].c * skip->h * skip->w);
+        assert_int_equal(gradients[node->in[1]].offset - gradients[node->out[0]].offset,
+                         skip->c * skip->h * skip->w * 4);
+    }
+    assert_int_equal(joins, 2);
+    assert_true(gradients[0].offset == SIZE_MAX); /* nobody wants the gradient of the input */
+    rmseg_free(ops);
+    rmseg_free(places);
+    rmseg_free(gradients);
+    rmseg_net_destroy(net);
+}
+
+/* ---- numbers
+ * --------------------------------------------------------------------------------------------------------- */
+
+/* All values and momenta of a run, as bytes. */
+static void *snapshot(const run *r, size_t *bytes)
+{
+    rmseg_tensor_file file = {0};
+    assert_ok(rmseg_weights_save(&file, r->weights, true));
+    *bytes = 0;
+    for (int64_t i = 0; i < file.count; i++) *bytes += file.tensors[i].bytes;
+    char *all = rmseg_alloc((int64_t)*bytes, 1);
+    size_t at = 0;
+    for (int64_t i = 0; i < file.count; at += file.tensors[i].bytes, i++)
+        memcpy(all + at, file.tensors[i].data, file.tensors[i].bytes);
+    rmseg_tensor_file_destroy(&file);
+    return all;
+}
+
+static void check_threads(const char *backend)
+{
+    const rmseg_net_spec *specs[] = {&batch_norm, &no_norm};
+    const int64_t *sizes[] = {flat, solid};
+    const int counts[] = {1, 2, 3, 7};
+    for (int s = 0; s < 2; s++) {
+        void *first = NULL;
+        size_t bytes = 0;
+        for (int c = 0; c < 4; c++) {
+            assert_ok(rmseg_threads_set(counts[c]));
+            run r = open_run(specs[s], backend, 2, sizes[s], true);
+            for (int i = 0; i < 3; i++) step(&r, i);
+            void *now = snapshot(&r, &bytes);
+            if (first) assert_memory_equal(first, now, bytes);
+            if (first)
+                rmseg_free(now);
+            else
+                first = now;
+            close_run(&r);
+        }
+        rmseg_free(first);
+    }
+    assert_ok(rmseg_threads_set(0));
+}
+
+static void threads_change_no_bit(void **state)
+{
+    (void)state;
+    with_each_backend(check_threads);
+}
+
+static void check_allocations(const char *backend)
+{
+    run r = open_run(&batch_norm, backend, 2, flat, true);
+    step(&r, 0);
+    int64_t before = rmseg_memory_stats_get().allocations;
+    for (int i = 1; i < 4; i++) step(&r, i);
+    assert_int_equal(rmseg_memory_stats_get().allocations, before);
+    close_run(&r);
+}
+
+static void running_allocates_nothing(void **state)
+{
+    (void)state;
+    with_each_backend(check_allocations);
+}
+
+static double element(const run *r, int64_t i)
+{
+    return r->backend->element == sizeof(double) ? ((double *)r->logits)[i] : ((float *)r->logits)[i];
+}
+
+/* Samples of a batch do not see one another at inference; two executors share the weights. */
+static void check_inference(const char *backend)
+{
+    run pair = open_run(&batch_norm, backend, 2, flat, true);
+    for (int i = 0; i < 3; i++) step(&pair, i);
+    rmseg_executor *two = NULL, *one = NULL;
+    assert_ok(rmseg_executor_create(&two, pair.net, pair.backend, 2, flat, false));
+    assert_ok(rmseg_executor_create(&one, pair.net, pair.backend, 1, flat, false));
+    int64_t batches = rmseg_weights_batches_tracked(pair.weights);
+    assert_int_equal(batches, 3);
+    assert_ok(rmseg_executor_forward(pair.logits, two, pair.weights, pair.input, 0, 0));
+    double last = element(&pair, pair.outputs - 1);
+    const char *second = (const char *)pair.input + (size_t)(pair.inputs / 2) * pair.backend->element;
+    assert_ok(rmseg_executor_forward(pair.logits, one, pair.weights, second, 99, 99));
+    assert_true(fabs(element(&pair, pair.outputs / 2 - 1) - last) < 1e-5);
+    assert_int_equal(rmseg_weights_batches_tracked(pair.weights), batches);
+    assert_true(rmseg_executor_bytes(one) < rmseg_executor_bytes(two));
+    rmseg_executor_destroy(one);
+    rmseg_executor_destroy(two);
+    close_run(&pair);
+}
+
+static void inference_uses_running_statistics_and_no_dropout(void **state)
+{
+    (void)state;
+    with_each_backend(check_inference);
+}
+
+static void check_dropout(const char *backend)
+{
+    run r = open_run(&batch_norm, backend, 2, flat, true);
+    double seen[3];
+    for (int i = 0; i < 3; i++) {
+        assert_ok(rmseg_executor_forward(r.logits, r.executor, r.weights, r.input, 5, i / 2));
+        seen[i] = element(&r, 0);
+    }
+    assert_true(seen[0] == seen[1]);
+    assert_true(seen[0] != seen[2]);
+    close_run(&r);
+}
+
+static void dropout_depends_on_the_iteration_alone(void **state)
+{
+    (void)state;
+    with_each_backend(check_dropout);
+}
+
+/* ---- wrong use
+ * ------------------------------------------------------------------------------------------------------- */
+
+static void wrong_use_is_told(void **state)
+{
+    (void)state;
+    run r = open_run(&batch_norm, "plain", 2, flat, true), other = open_run(&no_norm, "plain", 1, solid, false);
+    rmseg_executor *executor = NULL;
+    const int64_t odd[3] = {1, 10, 8}, least[3] = {1, 4, 4};
+    assert_fails(rmseg_executor_backward(r.executor, r.weights, r.logits), RMSEG_ERROR_INTERNAL, "training forward");
+    assert_fails(rmseg_executor_forward(r.logits, r.executor, other.weights, r.input, 0, 0), RMSEG_ERROR_INTERNAL,
+                 "another network");
+    assert_ok(rmseg_executor_forward(other.logits, other.executor, other.weights, other.input, 0, 0));
+    assert_fails(rmseg_executor_backward(other.executor, other.weights, other.logits), RMSEG_ERROR_INTERNAL,
+                 "no gradients");
+    assert_fails(rmseg_executor_create(&executor, r.net, r.backend, 2, odd, true), RMSEG_ERROR_ARGUMENT,
+                 "8 x 8 and 12 x 8");
+    assert_fails(rmseg_executor_create(&executor, r.net, r.backend, 1, least, true), RMSEG_ERROR_ARGUMENT,
+                 "single value");
+    assert_ok(rmseg_executor_create(&executor, r.net, r.backend, 1, least, false));
+    rmseg_executor_destroy(executor);
+    rmseg_executor_destroy(NULL);
+    close_run(&r);
+    close_run(&other);
+}
+
+static void running_out_of_memory_is_told_and_nothing_leaks(void **state)
+{
+    (void)state;
+    run r = open_run(&batch_norm, "plain", 2, flat, true);
+    int64_t before = rmseg_memory_stats_get().live_bytes;
+    rmseg_executor *executor = NULL;
+    rmseg_status status = RMSEG_ERROR_MEMORY;
+    for (int64_t n = 1; status != RMSEG_OK; n++) {
+        assert_int_equal(status, RMSEG_ERROR_MEMORY);
+        assert_int_equal(rmseg_memory_stats_get().live_bytes, before);
+        rmseg_memory_fail_at(n);
+        status = rmseg_executor_create(&executor, r.net, r.backend, 2, flat, true);
+    }
+    rmseg_memory_fail_at(0);
+    rmseg_executor_destroy(executor);
+    assert_int_equal(rmseg_memory_stats_get().live_bytes, before);
+    close_run(&r);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(skips_are_written_where_they_are_joined),
+        cmocka_unit_test(threads_change_no_bit),
+        cmocka_unit_test(running_allocates_nothing),
+        cmocka_unit_test(inference_uses_running_statistics_and_no_dropout),
+        cmocka_unit_test(dropout_depends_on_the_iteration_alone),
+        cmocka_unit_test(wrong_use_is_told),
+        cmocka_unit_test(running_out_of_memory_is_told_and_nothing_leaks),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
