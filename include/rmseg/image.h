@@ -3,7 +3,11 @@
  * before 1.0
  *
  * An image is dense, channel by channel: data[c][d][h][w], w fastest. A 2D image has size[0] = D = 1. Formats are
- * recognised by content, never by name.
+ * recognised by content, never by name:
+ *   PNG   1 to 16 bits; fewer than 8 are scaled to 0..255, as the format defines it; palettes are resolved, alpha is dropped
+ *   JPEG  grey and colour; a damaged or truncated file is an error; EXIF orientation is not applied
+ *   TIFF  integers of 1, 8, 16, 32 bits, floats of 32, 64; grey, RGB, palette; pages that are alike become D slices
+ * Dots per inch in these three are about printing and are not taken for a spacing.
  */
 #ifndef RMSEG_IMAGE_H
 #define RMSEG_IMAGE_H
@@ -44,7 +48,8 @@ RMSEG_API rmseg_status rmseg_image_read(rmseg_image **image, const char *path);
 /* Decodes a file's bytes; `name` is used in sentences. */
 RMSEG_API rmseg_status rmseg_image_decode(rmseg_image **image, const void *bytes, size_t length, const char *name);
 
-/* Writes atomically in the format that the path's extension names (.png: U8 or U16 with 1 or 3 channels and D = 1). */
+/* Writes atomically in the format that the path's extension names (.png: U8 or U16 with 1 or 3 channels and D = 1;
+ * .tif: every type, 1 or 3 channels, one page per slice). The geometry is not written. */
 RMSEG_API rmseg_status rmseg_image_write(const rmseg_image *image, const char *path);
 
 /* A copy in another type: values are rounded to nearest even and clamped for integers, never scaled. */

@@ -63,17 +63,19 @@ const rmseg_format_info *rmseg_image_formats(int64_t index)
 /* ---- reading ------------------------------------------------------------------------------------------------------
  */
 
-/* The first bytes as a reader can recognise them: "<html>" or the bytes 1f 8b 08. */
+/* What a reader can recognise: it starts with "<html>", or with the bytes 1f 8b 08. */
 static void describe_start(rmseg_text *text, const uint8_t *bytes, size_t length)
 {
     size_t count = 0;
-    while (count < length && count < 16 && (isprint(bytes[count]) && bytes[count] != '"')) count++;
-    if (count >= 4 || count == length) {
-        rmseg_text_addf(text, "\"%.*s\"", (int)count, (const char *)bytes);
-        return;
+    while (count < length && count < 24 && isprint(bytes[count]) && bytes[count] != '"') count++;
+    if (length == 0) {
+        rmseg_text_add(text, "the file is empty");
+    } else if (count >= 4 || count == length) {
+        rmseg_text_addf(text, "it starts with \"%.*s\"", (int)count, (const char *)bytes);
+    } else {
+        rmseg_text_add(text, "it starts with the bytes");
+        for (size_t i = 0; i < length && i < 8; i++) rmseg_text_addf(text, " %02x", bytes[i]);
     }
-    rmseg_text_add(text, "the bytes");
-    for (size_t i = 0; i < length && i < 8; i++) rmseg_text_addf(text, " %02x", bytes[i]);
 }
 
 /* "PNG, JPEG or TIFF": what this build reads. */
@@ -97,8 +99,8 @@ static rmseg_status fail_unknown(const uint8_t *bytes, size_t length, const char
     bool failed = start.failed || readable.failed;
     if (!failed)
         rmseg_fail(RMSEG_ERROR_FORMAT,
-                   "%s: not an image rmseg reads: it starts with %s; expected %s, by content and not by name", name,
-                   start.data, readable.data);
+                   "%s: not an image rmseg reads: %s; expected %s (the content counts, not the name)", name, start.data,
+                   readable.data);
     rmseg_text_destroy(&start);
     rmseg_text_destroy(&readable);
     return failed ? RMSEG_ERROR_MEMORY : RMSEG_ERROR_FORMAT;
@@ -106,7 +108,6 @@ static rmseg_status fail_unknown(const uint8_t *bytes, size_t length, const char
 
 static rmseg_status decode(rmseg_image *image, const uint8_t *bytes, size_t length, const char *name, bool header_only)
 {
-    if (!length) return rmseg_fail(RMSEG_ERROR_FORMAT, "%s: the file is empty; expected an image", name);
     for (int i = 0; i < FORMATS; i++) {
         const rmseg_format *format = &formats[i];
         if (!format->sniff(bytes, length)) continue;

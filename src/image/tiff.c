@@ -103,18 +103,21 @@ typedef struct reader {
     int64_t pages;
 } reader;
 
-static rmseg_status fail_kind(const reader *r, const char *what, unsigned found)
+/* "this TIFF has compression 34676", "this TIFF has 16 bit float samples" */
+static rmseg_status fail_kind(const reader *r, const char *before, unsigned found, const char *after)
 {
     return rmseg_fail(
         RMSEG_ERROR_UNSUPPORTED,
-        "%s: this TIFF has %s %u; rmseg reads grey, RGB and palette images of integers of 1, 8, 16 or 32 bits or of "
+        "%s: this TIFF has %s%u%s; rmseg reads grey, RGB and palette images of integers of 1, 8, 16 or 32 bits or of "
         "floats: convert it",
-        r->file->name, what, found);
+        r->file->name, before, found, after);
 }
 
 static rmseg_status fail_read(const reader *r)
 {
-    return rmseg_image_fail_damaged(r->file, r->stream.failed ? r->stream.reason : "pixels are missing");
+    const rmseg_tiff_stream *s = &r->stream;
+    const char *reason = s->failed ? s->reason : s->ended_early ? "the file ends too early" : "pixels are missing";
+    return rmseg_image_fail_damaged(r->file, reason);
 }
 
 static bool find_palette(palette *map, TIFF *tiff)
@@ -153,6 +156,8 @@ static bool find_colours(page *p, TIFF *tiff)
 
 static rmseg_status read_page(page *p, const reader *r)
 {
+    static const char *const format_names[] = {" bit samples", " bit unsigned samples", " bit signed samples",
+                                               " bit float samples", " bit samples"};
     TIFF *tiff = r->tiff;
     uint16_t format = SAMPLEFORMAT_UINT;
     *p = (page){.photometric = PHOTOMETRIC_MINISBLACK};
@@ -164,11 +169,12 @@ static rmseg_status read_page(page *p, const reader *r)
     TIFFGetFieldDefaulted(tiff, TIFFTAG_SAMPLEFORMAT, &format);
     TIFFGetFieldDefaulted(tiff, TIFFTAG_PLANARCONFIG, &p->planar);
     TIFFGetFieldDefaulted(tiff, TIFFTAG_COMPRESSION, &p->compression);
-    if (!expansion_of(p->compression)) return fail_kind(r, "compression", p->compression);
+    if (!expansion_of(p->compression)) return fail_kind(r, "compression ", p->compression, "");
     p->kind = find_kind(p->bits, format);
-    if (!p->kind) return fail_kind(r, format == SAMPLEFORMAT_IEEEFP ? "float bits" : "bits per sample", p->bits);
-    if (!find_colours(p, tiff)) return fail_kind(r, "photometric interpretation", p->photometric);
-    if (p->samples != p->colours && p->samples != p->colours + 1) return fail_kind(r, "samples per pixel", p->samples);
+    if (!p->kind) return fail_kind(r, "", p->bits, format < 5 ? format_names[format] : " bit complex samples");
+    if (!find_colours(p, tiff)) return fail_kind(r, "photometric interpretation ", p->photometric, "");
+    if (p->samples != p->colours && p->samples != p->colours + 1)
+        return fail_kind(r, "", p->samples, " samples a pixel");
     return RMSEG_OK;
 }
 
@@ -191,9 +197,19 @@ static rmseg_status fail_unlike(const reader *r, const page *p)
         rmseg_dtype_name(first->kind->dtype));
 }
 
+/* libtiff's own words for an extent of 0 do not say what was found. */
+static rmseg_status fail_directory(const reader *r)
+{
+    uint32_t width = 1, height = 1;
+    TIFFGetField(r->tiff, TIFFTAG_IMAGEWIDTH, &width);
+    TIFFGetField(r->tiff, TIFFTAG_IMAGELENGTH, &height);
+    if (width && height) return fail_read(r);
+    return rmseg_image_announce(&(rmseg_image){0}, r->file, RMSEG_U8, 1, (int64_t[3]){1, height, width}, 0, 1);
+}
+
 static rmseg_status read_pages(reader *r)
 {
-    do {
+    while (TIFFReadDirectory(r->tiff)) {
         page p;
         if (is_side_picture(r->tiff)) continue;
         RMSEG_TRY(read_page(&p, r));
@@ -202,8 +218,8 @@ static rmseg_status read_pages(reader *r)
             p.channels != r->first.channels)
             return fail_unlike(r, &p);
         r->pages++;
-    } while (TIFFReadDirectory(r->tiff));
-    return r->stream.failed || !r->pages ? fail_read(r) : RMSEG_OK;
+    }
+    return r->stream.failed || r->stream.ended_early || !r->pages ? fail_directory(r) : RMSEG_OK;
 }
 
 static rmseg_status announce(rmseg_image *image, const reader *r)
@@ -254,7 +270,7 @@ static rmseg_status blocks_create(blocks *b, const reader *r, const page *p)
     b->height = height;
     b->bytes = b->tiled ? TIFFTileSize(r->tiff) : TIFFStripSize(r->tiff);
     b->row_bytes = b->tiled ? TIFFTileRowSize(r->tiff) : TIFFScanlineSize(r->tiff);
-    if (!blocks_are_sound(b, r, p)) return fail_read(r);
+    if (!blocks_are_sound(b, r, p)) return rmseg_image_fail_damaged(r->file, "its strips or tiles do not fit its size");
     b->data = rmseg_alloc(b->bytes, 1);
     b->row = rmseg_alloc(b->width * b->samples, rmseg_dtype_size(p->kind->dtype));
     b->colour = rmseg_alloc(b->width, 1);
@@ -312,7 +328,7 @@ static rmseg_status read_block(rmseg_image *image, reader *r, const blocks *b, c
     for (int64_t i = 0; i < rows; i++) {
         if (!p->kind->convert(b->row, b->data + i * b->row_bytes, pixels * b->samples))
             return rmseg_fail(RMSEG_ERROR_UNSUPPORTED,
-                              "%s: this TIFF has values above %d; expected 32 bit integers below: convert it",
+                              "%s: this TIFF has unsigned values above %d, the largest that is read: convert it",
                               r->file->name, INT32_MAX);
         if (p->photometric == PHOTOMETRIC_MINISWHITE) invert(b->row, pixels * b->samples, image->dtype);
         put_row(image, b, p, plane, (d * height + y + i) * width + x, pixels);
@@ -348,7 +364,7 @@ static rmseg_status decode_pages(rmseg_image *image, reader *r)
 rmseg_status rmseg_tiff_decode(rmseg_image *image, const rmseg_image_file *file, bool header_only)
 {
     reader r = {.stream = {.bytes = file->bytes, .length = file->length}, .file = file};
-    r.tiff = rmseg_tiff_open(&r.stream, file->name, "rm");
+    r.tiff = rmseg_tiff_open(&r.stream, file->name, "rmh");
     if (!r.tiff) return fail_read(&r);
     rmseg_status status = read_pages(&r);
     if (!status) status = announce(image, &r);

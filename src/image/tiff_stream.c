@@ -8,7 +8,10 @@ static tmsize_t on_read(thandle_t handle, void *to, tmsize_t count)
 {
     rmseg_tiff_stream *s = handle;
     size_t left = s->at < s->length ? s->length - s->at : 0;
-    if ((size_t)count > left) count = (tmsize_t)left;
+    if ((size_t)count > left) {
+        s->ended_early = true;
+        count = (tmsize_t)left;
+    }
     if (count) memcpy(to, s->bytes + s->at, (size_t)count);
     s->at += (size_t)count;
     return count;

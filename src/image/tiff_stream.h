@@ -13,12 +13,14 @@ typedef struct rmseg_tiff_stream {
     size_t length, at;
     uint8_t *buffer; /* writing: what `bytes` points at; the caller's to free */
     size_t capacity;
-    bool strict; /* a warning counts as an error: set while pixels are being read */
+    bool ended_early; /* a read wanted more than there is, which libtiff may take for the end of the pages */
+    bool strict;      /* a warning counts as an error: set while pixels are being read */
     bool failed;
     char reason[256]; /* of the first failure; nothing is printed */
 } rmseg_tiff_stream;
 
-/* Opens it: `mode` "rm" reads (m: nothing to map), "w" and "w8" write. NULL where that fails; TIFFClose what it gives
+/* Opens it: `mode` "rmh" reads (m: there is nothing to map; h: the first directory is the caller's to read), "w" and
+ * "w8" write. NULL where that fails; TIFFClose what it gives
  * before the stream goes. libtiff may take 256 MiB at once beyond the file's length. */
 TIFF *rmseg_tiff_open(rmseg_tiff_stream *stream, const char *name, const char *mode);
 
