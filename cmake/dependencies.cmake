@@ -4,6 +4,7 @@ find_package(PkgConfig REQUIRED)
 find_package(Threads REQUIRED)
 
 set(RMSEG_LIBRARY_ROWS "")
+set(RMSEG_MODULES "") # of pkg-config, that a static librmseg needs
 
 # rmseg_dependency(<name> <pkg-config module and version> <what for> [REQUIRED])
 function(rmseg_dependency name module purpose)
@@ -17,6 +18,7 @@ function(rmseg_dependency name module purpose)
     if(${NAME}_FOUND)
         target_link_libraries(rmseg_${name} INTERFACE PkgConfig::${NAME})
         target_compile_definitions(rmseg_${name} INTERFACE RMSEG_HAVE_${NAME}=1)
+        set(RMSEG_MODULES ${RMSEG_MODULES} ${module} PARENT_SCOPE)
         message(STATUS "${name} ${${NAME}_VERSION}: ${purpose}")
     else()
         message(STATUS "${name} is missing (${module}); without it: no ${purpose}")

@@ -27,13 +27,15 @@ int main(void)
     }
     logits[0] = 2.0f; /* a false positive in the corner, far from the centre */
 
-    const rmseg_batch batch = {.n = 1, .k = 1, .size = {1, H, W}, .spatial = 2, .logits = logits, .map = truth, .ignore = -1};
+    const rmseg_batch batch = {
+        .n = 1, .k = 1, .size = {1, H, W}, .spatial = 2, .logits = logits, .map = truth, .ignore = -1};
     double total, terms[8];
     if (rmseg_objective_evaluate(&total, terms, gradient, objective, &batch) != RMSEG_OK) return fail();
 
     for (int64_t i = 0; i < rmseg_objective_terms(objective); i++)
         printf("%-10s %.6f\n", rmseg_objective_term_name(objective, i), terms[i]);
-    printf("%-10s %.6f\ngradient at the false positive %.6f, at the background beside it %.6f\n", "total", total, gradient[0], gradient[1]);
+    printf("%-10s %.6f\ngradient at the false positive %.6f, at the background beside it %.6f\n", "total", total,
+           gradient[0], gradient[1]);
     rmseg_objective_destroy(objective);
     return 0;
 }

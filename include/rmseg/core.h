@@ -132,6 +132,10 @@ RMSEG_API const char *rmseg_options_get(const rmseg_options *options, const char
 /* True when the key was set by the user (rmseg_options_set or _read) rather than left at its default. */
 RMSEG_API bool rmseg_options_given(const rmseg_options *options, const char *key);
 
+/* The candidate nearest to `word` by edit distance, upper and lower case alike; NULL when none is near (distance above
+ * max(2, length/3), or as many edits as `word` has letters). For "did you mean". */
+RMSEG_API const char *rmseg_nearest(const char *word, const char *const *candidates, int64_t count);
+
 /* Reads `key = value` lines; '#' and ';' start comment lines, [sections] are ignored. Errors name file and line. */
 RMSEG_API rmseg_status rmseg_options_read(rmseg_options *options, const char *path);
 

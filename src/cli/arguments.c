@@ -5,16 +5,21 @@
  */
 #include "cli/cli.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-static bool is_switch(const rmseg_options *options, const char *key)
+typedef struct reader {
+    rmseg_arguments *arguments;
+    rmseg_options *options;
+    int at, argc;
+    char **argv;
+    bool configs; /* the first sweep reads --config alone, the second all else, so that a flag wins over a file */
+} reader;
+
+static bool find(rmseg_option_info *info, const rmseg_options *options, const char *key)
 {
-    rmseg_option_info info;
-    for (int64_t i = 0; i < rmseg_options_count(options); i++)
-        if (rmseg_options_info(&info, options, i) == RMSEG_OK && strcmp(info.key, key) == 0)
-            return strcmp(info.type, "switch") == 0;
+    for (int64_t i = 0; cli_option_at(info, options, i); i++)
+        if (strcmp(info->key, key) == 0) return true;
     return false;
 }
 
@@ -22,58 +27,82 @@ static rmseg_status set_threads(const char *value)
 {
     char *end;
     long count = strtol(value, &end, 10);
-    return rmseg_threads_set(*end || end == value || count < 0 || count > 1 << 20 ? -1 : (int)count);
+    if (*end || end == value || count < 0 || count > 4096)
+        return cli_fail(RMSEG_ERROR_ARGUMENT, "option threads: got \"%s\", expected an integer from 0 to 4096", value);
+    return rmseg_threads_set((int)count);
 }
 
-/* One flag with its value. Options every command takes come first unless the command has a row of that name. */
-static rmseg_status set_flag(rmseg_options *options, const char *key, const char *value)
+/* Options that every command takes; a command with a row of its own gets them too. */
+static rmseg_status set(const reader *r, const char *key, const char *value)
 {
-    if (strcmp(key, "config") == 0) return rmseg_options_read(options, value);
+    bool own = rmseg_options_get(r->options, key) != NULL;
+    if ((strcmp(key, "config") == 0) != r->configs) return RMSEG_OK;
+    if (r->configs) return rmseg_options_read(r->options, value);
+    if (strcmp(key, "quiet") == 0) return r->arguments->quiet = true, RMSEG_OK;
+    if (strcmp(key, "help") == 0) return r->arguments->help = true, RMSEG_OK;
+    if (strcmp(key, "seed") == 0 && !own) return RMSEG_OK;
     if (strcmp(key, "threads") == 0) {
         rmseg_status status = set_threads(value);
-        if (status != RMSEG_OK || !rmseg_options_get(options, key)) return status;
+        if (status != RMSEG_OK || !own) return status;
     }
-    if (strcmp(key, "seed") == 0 && !rmseg_options_get(options, key)) return RMSEG_OK;
-    return rmseg_options_set(options, key, value);
+    return rmseg_options_set(r->options, key, value);
 }
 
-/* "--key" without a value where one is needed: the options object makes the sentence. */
-static rmseg_status value_missing(rmseg_options *options, const char *key)
+static rmseg_status read_flag(reader *r, const char *key, const char *value)
 {
-    if (!rmseg_options_get(options, key) && strcmp(key, "config") != 0 && strcmp(key, "threads") != 0)
-        return rmseg_options_set(options, key, ""); /* an unknown key: names the nearest */
-    fprintf(stderr, "rmseg: --%s needs a value\n", key);
-    exit(EXIT_WRONG_USE);
+    rmseg_option_info info;
+    if (!find(&info, r->options, key)) return rmseg_options_set(r->options, key, ""); /* its sentence has the nearest */
+    if (!value && strcmp(info.type, "switch") == 0) value = "true";
+    if (!value && r->at + 1 < r->argc) value = r->argv[++r->at];
+    if (!value)
+        return cli_fail(RMSEG_ERROR_ARGUMENT, "--%s needs a value%s%s", key, *info.example ? ", for example " : "",
+                        info.example);
+    return set(r, key, value);
 }
 
-static rmseg_status read_flag(rmseg_arguments *arguments, rmseg_options *options, int *at, int argc, char **argv)
+static rmseg_status read_word(reader *r, const char *word)
 {
-    char key[128];
-    const char *flag = argv[*at] + 2, *equals = strchr(flag, '=');
-    snprintf(key, sizeof key, "%.*s", equals ? (int)(equals - flag) : (int)sizeof key - 1, flag);
-    if (strcmp(key, "quiet") == 0) return arguments->quiet = true, RMSEG_OK;
-    if (strcmp(key, "help") == 0) return arguments->help = true, RMSEG_OK;
-    if (equals) return set_flag(options, key, equals + 1);
-    if (is_switch(options, key)) return rmseg_options_set(options, key, "true");
-    if (*at + 1 >= argc) return value_missing(options, key);
-    return set_flag(options, key, argv[++*at]);
+    if (strcmp(word, "-h") == 0) return read_flag(r, "help", NULL);
+    if (strncmp(word, "--", 2) != 0) {
+        if (!r->configs) r->arguments->operands[r->arguments->count++] = word;
+        return RMSEG_OK;
+    }
+    const char *equals = strchr(word, '=');
+    char *key = equals ? strndup(word + 2, (size_t)(equals - word - 2)) : strdup(word + 2);
+    if (!key) return cli_fail(RMSEG_ERROR_MEMORY, "out of memory");
+    rmseg_status status = read_flag(r, key, equals ? equals + 1 : NULL);
+    free(key);
+    return status;
 }
 
 rmseg_status cli_arguments_read(rmseg_arguments *arguments, rmseg_options *options, int argc, char **argv)
 {
     arguments->operands = calloc((size_t)argc, sizeof *arguments->operands);
-    bool flags = true;
-    for (int i = 2; i < argc; i++) {
-        if (flags && strcmp(argv[i], "--") == 0) {
-            flags = false;
-        } else if (flags && strcmp(argv[i], "-h") == 0) {
-            arguments->help = true;
-        } else if (flags && strncmp(argv[i], "--", 2) == 0) {
-            rmseg_status status = read_flag(arguments, options, &i, argc, argv);
-            if (status != RMSEG_OK) return status;
-        } else {
-            arguments->operands[arguments->count++] = argv[i];
-        }
+    if (!arguments->operands) return cli_fail(RMSEG_ERROR_MEMORY, "out of memory");
+    rmseg_status status = RMSEG_OK;
+    for (int sweep = 0; sweep < 2; sweep++) {
+        reader r = {arguments, options, 2, argc, argv, sweep == 0};
+        for (; r.at < argc && strcmp(argv[r.at], "--") != 0 && status == RMSEG_OK; r.at++)
+            status = read_word(&r, argv[r.at]);
+        for (r.at++; r.at < argc && sweep == 1 && status == RMSEG_OK; r.at++)
+            arguments->operands[arguments->count++] = argv[r.at];
     }
-    return RMSEG_OK;
+    return status;
+}
+
+void cli_arguments_destroy(rmseg_arguments *arguments) { free(arguments->operands); }
+
+int64_t cli_integer(const rmseg_options *options, const char *key)
+{
+    return strtoll(rmseg_options_get(options, key), NULL, 10);
+}
+
+double cli_number(const rmseg_options *options, const char *key)
+{
+    return strtod(rmseg_options_get(options, key), NULL);
+}
+
+bool cli_switch(const rmseg_options *options, const char *key)
+{
+    return strcmp(rmseg_options_get(options, key), "true") == 0;
 }

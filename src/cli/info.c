@@ -3,10 +3,6 @@
  */
 #include "cli/cli.h"
 
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
 static const rmseg_option_info rows[] = {
     {"net", "text", "", "", 0, 0, "", "print the op list of this network", "unet"},
     {"width", "integer", "64", "", 1, 1 << 20, "channels", "channels of the first level", "16"},
@@ -25,11 +21,6 @@ rmseg_status cli_info_options(rmseg_options **options)
     return rmseg_options_define(options, rows, sizeof rows / sizeof *rows);
 }
 
-static int64_t integer(const rmseg_options *options, const char *key)
-{
-    return strtoll(rmseg_options_get(options, key), NULL, 10);
-}
-
 /* "256,256" -> 2 and size {1,256,256}; 0 when it is no such list. */
 static int read_grid(int64_t size[3], const char *text)
 {
@@ -44,24 +35,23 @@ static int read_grid(int64_t size[3], const char *text)
 
 static rmseg_status describe_net(const rmseg_options *options)
 {
+    const char *grid = rmseg_options_get(options, "grid");
     int64_t size[3];
-    int spatial = read_grid(size, rmseg_options_get(options, "grid"));
-    if (!spatial) {
-        fprintf(stderr, "rmseg info: --grid %s: expected H,W or D,H,W, as in --grid 256,256\n",
-                rmseg_options_get(options, "grid"));
-        exit(EXIT_WRONG_USE);
-    }
+    int spatial = read_grid(size, grid);
+    if (!spatial)
+        return cli_fail(RMSEG_ERROR_ARGUMENT, "option grid: got \"%s\", expected H,W or D,H,W, for example 256,256",
+                        grid);
     const rmseg_net_spec spec = {.net = rmseg_options_get(options, "net"),
                                  .spatial = spatial,
-                                 .in_channels = integer(options, "in-channels"),
-                                 .out_channels = integer(options, "out-channels"),
-                                 .width = integer(options, "width"),
-                                 .depth = integer(options, "depth"),
+                                 .in_channels = cli_integer(options, "in-channels"),
+                                 .out_channels = cli_integer(options, "out-channels"),
+                                 .width = cli_integer(options, "width"),
+                                 .depth = cli_integer(options, "depth"),
                                  .norm = rmseg_options_get(options, "norm"),
                                  .activation = rmseg_options_get(options, "activation")};
-    bool training = strcmp(rmseg_options_get(options, "inference"), "true") != 0;
     char *text = NULL;
-    rmseg_status status = rmseg_net_describe(&text, &spec, integer(options, "batch"), size, training);
+    rmseg_status status =
+        rmseg_net_describe(&text, &spec, cli_integer(options, "batch"), size, !cli_switch(options, "inference"));
     if (status == RMSEG_OK) fputs(text, stdout);
     rmseg_text_free(text);
     return status;
@@ -69,16 +59,17 @@ static rmseg_status describe_net(const rmseg_options *options)
 
 rmseg_status cli_info(const rmseg_options *options, const char *const *operands, int64_t count)
 {
-    cli_no_operands("info", count, operands);
+    (void)operands, (void)count;
+    static const char *const levels[] = {"plain", "v2", "v3", "v4", "native"};
     if (*rmseg_options_get(options, "net")) return describe_net(options);
-    printf("rmseg      %s\nbuild      %s\nprocessor  level %s; can run", rmseg_version(), rmseg_build(),
-           rmseg_cpu_level());
-    const char *levels[] = {"plain", "v2", "v3", "v4", "native"};
-    for (int i = 0; i < 5; i++)
+    printf("rmseg      %s\nbuild      %s\n", rmseg_version(), rmseg_build());
+    printf("processor  level %s; can run", rmseg_cpu_level());
+    for (size_t i = 0; i < sizeof levels / sizeof *levels; i++)
         if (rmseg_cpu_level_runs(levels[i])) printf(" %s", levels[i]);
     printf("\nthreads    %d\n", rmseg_threads());
     rmseg_library_info library;
     for (int64_t i = 0; i < rmseg_library_count() && rmseg_library_get(&library, i) == RMSEG_OK; i++)
-        printf("%-10s %s\n", library.name, library.version ? library.version : "not in this build");
+        printf("%-10s %s: %s\n", library.name, *library.version ? library.version : "not in this build",
+               library.purpose);
     return RMSEG_OK;
 }

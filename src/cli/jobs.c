@@ -3,11 +3,9 @@
  */
 #include "cli/cli.h"
 
-#include <stdio.h>
-
 rmseg_status cli_train(const rmseg_options *options, const char *const *operands, int64_t count)
 {
-    cli_no_operands("train", count, operands);
+    (void)operands, (void)count;
     return rmseg_train(options);
 }
 
@@ -19,10 +17,10 @@ rmseg_status cli_predict(const rmseg_options *options, const char *const *operan
 /* The table is printed even when some cases failed: what is known is not withheld. */
 rmseg_status cli_evaluate(const rmseg_options *options, const char *const *operands, int64_t count)
 {
-    cli_no_operands("evaluate", count, operands);
+    (void)operands, (void)count;
     rmseg_results *results = NULL;
-    rmseg_status status = rmseg_evaluate(&results, options);
     char *table = NULL;
+    rmseg_status status = rmseg_evaluate(&results, options);
     if (results && rmseg_results_table(&table, results) == RMSEG_OK) fputs(table, stdout);
     rmseg_text_free(table);
     rmseg_results_destroy(results);
@@ -31,11 +29,6 @@ rmseg_status cli_evaluate(const rmseg_options *options, const char *const *opera
 
 rmseg_status cli_show(const rmseg_options *options, const char *const *operands, int64_t count)
 {
-    rmseg_status status = RMSEG_OK;
-    if (count == 1)
-        status = rmseg_show(options, operands[0]);
-    else
-        cli_no_operands("show", count > 1 ? count - 1 : 0, operands + 1);
-    if (count == 0) status = rmseg_show(options, "");
-    return status;
+    (void)count;
+    return rmseg_show(options, operands[0]);
 }

@@ -3,8 +3,6 @@
  */
 #include "cli/cli.h"
 
-#include <stdio.h>
-
 /* A line "name: text" of an entry, left out where there is nothing to say. */
 static void line(const char *name, const char *text)
 {
@@ -13,8 +11,7 @@ static void line(const char *name, const char *text)
 
 rmseg_status cli_losses(const rmseg_options *options, const char *const *operands, int64_t count)
 {
-    (void)options;
-    cli_no_operands("losses", count, operands);
+    (void)options, (void)operands, (void)count;
     for (int64_t i = 0; rmseg_loss_list(i); i++) {
         const rmseg_loss_info *loss = rmseg_loss_list(i);
         printf("%s  %s\n", loss->name, loss->help);
@@ -27,8 +24,7 @@ rmseg_status cli_losses(const rmseg_options *options, const char *const *operand
 
 rmseg_status cli_metrics(const rmseg_options *options, const char *const *operands, int64_t count)
 {
-    (void)options;
-    cli_no_operands("metrics", count, operands);
+    (void)options, (void)operands, (void)count;
     for (int64_t i = 0; rmseg_metric_list(i); i++) {
         const rmseg_metric_info *metric = rmseg_metric_list(i);
         printf("%s\n", metric->name);
@@ -36,13 +32,15 @@ rmseg_status cli_metrics(const rmseg_options *options, const char *const *operan
         line("unit", metric->unit);
         line("source", metric->source);
     }
+    printf("\nconventions, for --convention:\n");
+    for (int64_t i = 0; rmseg_convention_list(i); i++)
+        printf("    %-10s %s\n", rmseg_convention_list(i)->name, rmseg_convention_list(i)->source);
     return RMSEG_OK;
 }
 
 rmseg_status cli_layouts(const rmseg_options *options, const char *const *operands, int64_t count)
 {
-    (void)options;
-    cli_no_operands("layouts", count, operands);
+    (void)options, (void)operands, (void)count;
     for (int64_t i = 0; rmseg_layout_list(i); i++) {
         const rmseg_layout_info *layout = rmseg_layout_list(i);
         printf("%s  %s\n", layout->name, layout->help);
@@ -55,8 +53,7 @@ rmseg_status cli_layouts(const rmseg_options *options, const char *const *operan
 
 rmseg_status cli_nets(const rmseg_options *options, const char *const *operands, int64_t count)
 {
-    (void)options;
-    cli_no_operands("nets", count, operands);
+    (void)options, (void)operands, (void)count;
     for (int64_t i = 0; rmseg_net_list(i); i++) {
         printf("%s  %s\n", rmseg_net_list(i)->name, rmseg_net_list(i)->help);
         line("source", rmseg_net_list(i)->source);

@@ -3,8 +3,6 @@
  */
 #include "cli/cli.h"
 
-#include <stdlib.h>
-
 static const rmseg_option_info rows[] = {
     {"out", "text", "phantoms", "", 0, 0, "", "folder to write images/ and labels/ into", "phantoms"},
     {"count", "integer", "16", "", 1, 1e9, "cases", "how many", "16"},
@@ -20,10 +18,8 @@ rmseg_status cli_phantoms_options(rmseg_options **options)
 
 rmseg_status cli_phantoms(const rmseg_options *options, const char *const *operands, int64_t count)
 {
-    cli_no_operands("phantoms", count, operands);
-    int64_t cases = strtoll(rmseg_options_get(options, "count"), NULL, 10),
-            first = strtoll(rmseg_options_get(options, "first"), NULL, 10);
-    int64_t size = strtoll(rmseg_options_get(options, "size"), NULL, 10);
-    return rmseg_phantoms_write(rmseg_options_get(options, "out"), cases, first, size,
-                                strtoull(rmseg_options_get(options, "seed"), NULL, 10));
+    (void)operands, (void)count;
+    return rmseg_phantoms_write(rmseg_options_get(options, "out"), cli_integer(options, "count"),
+                                cli_integer(options, "first"), cli_integer(options, "size"),
+                                (uint64_t)cli_integer(options, "seed"));
 }

@@ -8,18 +8,20 @@
 #include "cli/cli.h"
 
 #include <signal.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <time.h>
 #include <unistd.h>
+
+enum { BAR = 24, PIPE_SECONDS = 30 };
 
 static struct {
     bool quiet, terminal, colour;
     bool bar; /* a bar stands on the current line */
     char stage[64];
-    double start, last;   /* seconds */
-    int64_t first, tenth; /* done at the start of the stage; last printed tenth */
+    double start, last;   /* seconds: of the stage; of the line last printed to a pipe */
+    int64_t first, tenth; /* steps done when the stage started; tenth last printed to a pipe */
 } state;
 
 static double now(void)
@@ -40,10 +42,9 @@ static void on_log(void *user, rmseg_log_level level, const char *line)
     (void)user;
     if (state.quiet && level == RMSEG_LOG_INFO) return;
     clear_bar();
-    if (level == RMSEG_LOG_WARNING)
-        fprintf(stderr, state.colour ? "\033[33mwarning:\033[0m %s\n" : "warning: %s\n", line);
-    else
-        fprintf(stderr, "%s\n", line);
+    const char *mark = level == RMSEG_LOG_WARNING ? "warning: " : "", *on = "", *off = "";
+    if (*mark && state.colour) on = "\033[33m", off = "\033[0m";
+    fprintf(stderr, "%s%s%s%s\n", on, mark, off, line);
 }
 
 static const char *duration(char buffer[32], double seconds)
@@ -56,44 +57,61 @@ static const char *duration(char buffer[32], double seconds)
     return buffer;
 }
 
+/* A line longer than the terminal would wrap and could not be redrawn. */
+static int columns(void)
+{
+    struct winsize size;
+    return ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : 80;
+}
+
 static void draw_bar(int64_t done, int64_t total, const char *rest)
 {
-    char bar[25];
-    int filled = total > 0 ? (int)(24 * done / total) : 0;
-    for (int i = 0; i < 24; i++) bar[i] = i < filled ? '#' : '-';
-    bar[24] = '\0';
-    fprintf(stderr, "\r\033[K%s [%s] %lld/%lld%s", state.stage, bar, (long long)done, (long long)total, rest);
-    state.bar = true;
-    if (done >= total) fputc('\n', stderr), state.bar = false;
+    char bar[BAR + 1], line[512];
+    int filled = (int)((double)BAR * (double)done / (double)total);
+    for (int i = 0; i < BAR; i++) bar[i] = i < filled ? '#' : '-';
+    bar[BAR] = '\0';
+    snprintf(line, sizeof line, "%s [%s] %lld/%lld%s", state.stage, bar, (long long)done, (long long)total, rest);
+    fprintf(stderr, "\r\033[K%.*s%s", columns() - 1, line, done >= total ? "\n" : "");
+    state.bar = done < total;
     fflush(stderr);
+}
+
+static void print_line(double time, int64_t done, int64_t total, const char *rest)
+{
+    int64_t tenth = (int64_t)(10 * (double)done / (double)total);
+    if (tenth <= state.tenth && time - state.last <= PIPE_SECONDS) return;
+    fprintf(stderr, "%s %lld/%lld%s\n", state.stage, (long long)done, (long long)total, rest);
+    state.tenth = tenth;
+    state.last = time;
+}
+
+static void begin_stage(const char *stage, double time, int64_t done, int64_t total)
+{
+    clear_bar();
+    snprintf(state.stage, sizeof state.stage, "%s", stage);
+    state.start = state.last = time;
+    state.first = done;
+    state.tenth = done < total ? (int64_t)(10 * (double)done / (double)total) : -1;
 }
 
 static void on_progress(void *user, const char *stage, int64_t done, int64_t total, const char *note)
 {
     (void)user;
-    if (state.quiet) return;
+    if (state.quiet || total <= 0) return;
     double time = now();
-    if (strcmp(stage, state.stage) != 0 || done < state.first) {
-        clear_bar();
-        snprintf(state.stage, sizeof state.stage, "%s", stage);
-        state.start = state.last = time;
-        state.first = done;
-        state.tenth = total > 0 ? 10 * done / total : 0;
-    }
+    if (strcmp(stage, state.stage) != 0 || done < state.first) begin_stage(stage, time, done, total);
     char rest[256] = "", left[32];
     double rate = time > state.start ? (double)(done - state.first) / (time - state.start) : 0;
-    if (rate > 0 && done < total)
-        snprintf(rest, sizeof rest, "  %.3g/s  %s left%s%s", rate, duration(left, (double)(total - done) / rate),
-                 *note ? "  " : "", note);
-    else if (done >= total)
-        snprintf(rest, sizeof rest, "  in %s%s%s", duration(left, time - state.start), *note ? "  " : "", note);
-    if (state.terminal) {
+    const char *gap = *note ? "  " : "";
+    if (done >= total)
+        snprintf(rest, sizeof rest, "  in %s%s%s", duration(left, time - state.start), gap, note);
+    else if (rate > 0)
+        snprintf(rest, sizeof rest, "  %.3g/s  %s left%s%s", rate, duration(left, (double)(total - done) / rate), gap,
+                 note);
+    if (state.terminal)
         draw_bar(done, total, rest);
-    } else if (total > 0 && (10 * done / total > state.tenth || time - state.last > 30)) {
-        fprintf(stderr, "%s %lld/%lld%s\n", stage, (long long)done, (long long)total, rest);
-        state.tenth = 10 * done / total;
-        state.last = time;
-    }
+    else
+        print_line(time, done, total, rest);
     if (done >= total) state.stage[0] = '\0';
 }
 
@@ -101,6 +119,12 @@ static void on_signal(int number)
 {
     rmseg_cancel();
     signal(number, SIG_DFL);
+}
+
+/* A signal that whoever started us ignores (a background job, nohup) stays ignored. */
+static void catch_signal(int number)
+{
+    if (signal(number, on_signal) == SIG_IGN) signal(number, SIG_IGN);
 }
 
 void cli_terminal_start(bool quiet)
@@ -111,8 +135,9 @@ void cli_terminal_start(bool quiet)
     state.colour = state.terminal && !(no_colour && *no_colour);
     rmseg_log_set(on_log, NULL);
     rmseg_progress_set(on_progress, NULL);
-    signal(SIGINT, on_signal);
-    signal(SIGTERM, on_signal);
+    catch_signal(SIGINT);
+    catch_signal(SIGTERM);
+    signal(SIGXFSZ, SIG_IGN); /* a file at its limit is then a failed write with a sentence */
 }
 
 void cli_terminal_end(void)

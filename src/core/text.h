@@ -49,8 +49,4 @@ const char *rmseg_number_text(char *buffer, double value);
 bool rmseg_parse_integer(int64_t *value, const char *text);
 bool rmseg_parse_number(double *value, const char *text);
 
-/* The candidate nearest to `word` by edit distance, upper and lower case alike; NULL when none is near (distance above
- * max(2, length/3), or as many edits as `word` has letters). */
-const char *rmseg_nearest(const char *word, const char *const *candidates, int64_t count);
-
 #endif
