@@ -19,6 +19,13 @@ typedef struct rmseg_layout_info {
 } rmseg_layout_info;
 RMSEG_API const rmseg_layout_info *rmseg_layout_list(int64_t index); /* `rmseg layouts`; NULL past the last */
 
+typedef struct rmseg_augment_info {
+    const char *name; /* as in --augment flip-w,brightness */
+    const char *help; /* what it does to a sample */
+    const char *draw; /* which of a sample's ten draws it uses, and how (docs/data.md) */
+} rmseg_augment_info;
+RMSEG_API const rmseg_augment_info *rmseg_augment_list(int64_t index); /* NULL past the last */
+
 /* Writes `count` synthetic 2D cases into `folder` as layout `folder`: images/ID.png (RGB) and labels/ID.png (0
  * background, 1 ring, 2 core): a bright disc with a brighter off-centre core on a textured ground, with distractor
  * blobs far from it, so that far false positives can arise. Case i depends only on (seed, i). */

@@ -39,13 +39,16 @@ typedef struct rmseg_dataset {
     int64_t classes; /* label values 0 .. classes-1 */
     rmseg_region *regions;
     int64_t region_count;
-    int spatial;      /* 2 or 3 */
-    int64_t channels; /* of an image */
-    double threshold; /* soft maps: set where value >= threshold */
+    int spatial;          /* 2 or 3 */
+    int64_t channels;     /* of an image */
+    double threshold;     /* soft maps: set where value >= threshold */
+    bool mask_255;        /* the labels are masks of 0 and 255: 255 is read as class 1 */
+    _Atomic bool *warned; /* per case: its odd soft map was told of, so that it is told of once */
 } rmseg_dataset;
 
-/* split: "train", "test" or "all". Errors name the folder and the tree that was expected; a case with a missing mask is
- * named. `labels` false: cases without truth are fine. */
+/* split: "train", "test" or "all". Cases come in byte order of their ids. Errors name the folder and the tree that was
+ * expected; a case with a missing mask is named. `labels` false: cases without truth are fine, and layout `folder` then
+ * counts no classes (0). */
 rmseg_status rmseg_dataset_open(rmseg_dataset **dataset, const char *layout, const char *root, const char *split,
                                 double threshold, bool labels);
 void rmseg_dataset_destroy(rmseg_dataset *dataset);
@@ -54,12 +57,14 @@ void rmseg_dataset_destroy(rmseg_dataset *dataset);
  * values are known; soft maps with other values than 0, 64, 128, 191, 255 bring one warning with the count. */
 rmseg_status rmseg_case_read(rmseg_image **image, rmseg_image **label, const rmseg_dataset *dataset, int64_t index);
 
-/* SHA-256 (hex, 64 characters + NUL) over ids, file names and file contents, in order: which data was this? */
+/* Which data was this? SHA-256 (hex, 64 characters + NUL) over, for each case in order, its id and a NUL, then for each
+ * file (images, labels) its base name and a NUL, its length as 8 bytes little-endian, and its content. */
 rmseg_status rmseg_dataset_hash(char hex[65], const rmseg_dataset *dataset);
 
-/* Indices for training and validation: fold f of n by a permutation of (seed, RMSEG_RANDOM_SPLIT). held[i] is true for
- * validation. */
-void rmseg_dataset_fold(bool *held, int64_t count, uint64_t seed, int64_t fold, int64_t folds);
+/* Indices for training and validation: with the permutation `order` of (seed, RMSEG_RANDOM_SPLIT), held[order[i]]
+ * (true: validation) where i mod folds == fold. Errors: argument (not 0 <= fold < folds <= count, or folds < 2),
+ * memory. */
+rmseg_status rmseg_dataset_fold(bool *held, int64_t count, uint64_t seed, int64_t fold, int64_t folds);
 
 /* ---- preparing: the part that predict shares ----------------------------------------------------------------------
  */
@@ -68,8 +73,9 @@ typedef enum rmseg_normalize { RMSEG_NORMALIZE_ZSCORE, RMSEG_NORMALIZE_NONE, RMS
 
 typedef struct rmseg_preparation {
     int64_t grid[3]; /* resample to this D,H,W first; all 0: keep */
-    rmseg_normalize
-        normalize; /* zscore: per channel over the resampled image, population sd; range: [min,max] to [0,1] */
+    /* Per channel over the resampled image; zscore: population sd; range: [min,max] to [0,1]. A constant channel
+     * (its range is at most 1e-6 of its largest magnitude) becomes 0 in both. */
+    rmseg_normalize normalize;
 } rmseg_preparation;
 
 /* Resamples (antialiased linear; labels nearest) and normalises. *label is untouched when NULL is given. The outputs
@@ -83,41 +89,46 @@ rmseg_status rmseg_prepare(rmseg_image **image, rmseg_image **label, const rmseg
 typedef struct rmseg_loader_settings {
     rmseg_preparation preparation;
     int64_t batch;
-    int64_t patch[3];    /* D,H,W; all 0: the whole prepared image (all must be alike) */
-    bool pad;            /* zero-pad where the image is smaller than the patch; false: that is an error */
-    const char *augment; /* "flip-w,rot90,brightness" or "none"; see rmseg_augment_list */
+    int64_t patch[3]; /* D,H,W; all 0: the whole prepared image (all must be alike) */
+    bool pad;         /* zero-pad where the image is smaller than the patch; false: that is an error */
+    const char
+        *augment; /* "flip-w,rot90,brightness"; "none", "" or NULL: nothing; the names are rmseg_augment_list's */
     uint64_t seed;
     bool cache;  /* keep prepared cases in memory */
     int workers; /* loader threads, at least 1 */
 } rmseg_loader_settings;
 
-/* One sample's history: enough to rebuild it elsewhere. */
+/* One sample's history: enough to rebuild it elsewhere. Turn, then flip, then crop; then the values of what lies in the
+ * image, by the formula in docs/data.md; padding stays 0. */
 typedef struct rmseg_sample_record {
-    int64_t case_index;
-    int flip[3];                /* D,H,W, after the turn */
-    int turns;                  /* quarter turns in the (H,W) plane: numpy.rot90(k = turns, axes = (H,W)) */
-    double gain, offset, gamma; /* value -> gain*value + offset (after normalising), then gamma; 1, 0, 1 where unused */
-    int64_t crop[3];            /* start of the patch in the turned and flipped image */
+    int64_t case_index;         /* in the dataset */
+    int flip[3];                /* D,H,W, after the turn: 1 is flipped */
+    int turns;                  /* 0..3 quarter turns in the (H,W) plane: numpy.rot90(k = turns, axes = (H,W)) */
+    double gain, offset, gamma; /* contrast, brightness in sd of the image's channel, exponent; 1, 0, 1 where unused */
+    int64_t crop[3];            /* start of the patch in the turned and flipped image; below 0 where it is padded */
 } rmseg_sample_record;
 
 typedef struct rmseg_loaded_batch {
-    const float *image;   /* (N,C,D,H,W) */
-    const int32_t *label; /* (N,D,H,W) */
-    const rmseg_frame *frames;
-    const rmseg_sample_record *samples;
+    const float *image;                 /* (N,C,D,H,W) */
+    const int32_t *label;               /* (N,D,H,W) */
+    const rmseg_frame *frames;          /* N of them, in the axes after turn and flip */
+    const rmseg_sample_record *samples; /* N of them */
     int64_t n, channels, size[3];
 } rmseg_loaded_batch;
 
 typedef struct rmseg_loader rmseg_loader;
 
-/* `cases` are the indices to draw from, `count` of them. Order: epoch e is the permutation of (seed, ORDER, e); batch t
- * holds positions t*batch .. t*batch+batch-1 of the concatenated epochs. */
+/* `cases` are the indices to draw from, `count` of them, copied; the dataset is borrowed and must be opened with
+ * labels. Order: epoch e is the permutation of (seed, ORDER, e); batch t holds positions t*batch .. t*batch+batch-1 of
+ * the concatenated epochs. Errors (argument): a patch larger than an image without `pad`, whole images that are not
+ * alike, an unknown augmentation (the sentence names the nearest), a turn that would change the batch's shape. */
 rmseg_status rmseg_loader_create(rmseg_loader **loader, const rmseg_dataset *dataset, const int64_t *cases,
                                  int64_t count, const rmseg_loader_settings *settings);
 void rmseg_loader_destroy(rmseg_loader *loader);
 
-/* Batch of `iteration` (0 first), borrowed until the next call; the following ones are made in the background. After
- * the cache is full nothing is allocated. */
+/* Batch of `iteration` (0 first), borrowed until the next call; the two that follow it are made in the background. Any
+ * iteration may be asked for; going up by one is what is fast. A case that cannot be read fails the batch it is in.
+ * After the cache is full nothing is allocated. One caller at a time. */
 rmseg_status rmseg_loader_next(rmseg_loaded_batch *batch, rmseg_loader *loader, int64_t iteration);
 
 /* The history of a batch without loading it. records: settings.batch of them. */

@@ -1,0 +1,180 @@
+/* case.c - one case as it lies on disk: its image and its label on the image's own grid, and the hash of all files. */
+#include <string.h>
+
+#include "data/layouts.h"
+#include "data/sha256.h"
+
+rmseg_status rmseg_grey_read(rmseg_image **grey, const char *path)
+{
+    rmseg_image *image = NULL;
+    RMSEG_TRY(rmseg_image_read(&image, path));
+    size_t plane = (size_t)rmseg_image_voxels(image) * rmseg_dtype_size(image->dtype);
+    const char *first = image->data;
+    for (int64_t c = 1; c < image->channels; c++) {
+        if (!memcmp(first, first + (size_t)c * plane, plane)) continue;
+        rmseg_status status = rmseg_fail(RMSEG_ERROR_FORMAT,
+                                         "%s: it has %lld channels that differ (colours?); a label has one "
+                                         "channel of class numbers",
+                                         path, (long long)image->channels);
+        rmseg_image_destroy(image);
+        return status;
+    }
+    image->channels = 1; /* the equal planes stay allocated behind the first */
+    *grey = image;
+    return RMSEG_OK;
+}
+
+/* ---- images -------------------------------------------------------------------------------------------------------
+ */
+
+static rmseg_status read_f32(rmseg_image **image, const char *path)
+{
+    rmseg_image *raw = NULL;
+    RMSEG_TRY(rmseg_image_read(&raw, path));
+    rmseg_status status = rmseg_image_convert(image, raw, RMSEG_F32);
+    rmseg_image_destroy(raw);
+    return status;
+}
+
+/* `image` grows by the channels of `more`. */
+static rmseg_status stack(rmseg_image *image, const rmseg_image *more, const rmseg_names *files, int64_t index)
+{
+    if (memcmp(image->size, more->size, sizeof image->size))
+        return rmseg_fail(RMSEG_ERROR_FORMAT,
+                          "%s is %lld x %lld x %lld voxels, %s is %lld x %lld x %lld; the images of a case must "
+                          "be of one size",
+                          files->items[0], (long long)image->size[2], (long long)image->size[1],
+                          (long long)image->size[0], files->items[index], (long long)more->size[2],
+                          (long long)more->size[1], (long long)more->size[0]);
+    int64_t voxels = rmseg_image_voxels(image), total = 0;
+    if (!rmseg_mul(&total, voxels, image->channels + more->channels)) return rmseg_fail_memory();
+    float *data = rmseg_realloc(image->data, total, sizeof *data);
+    if (!data) return RMSEG_ERROR_MEMORY;
+    memcpy(data + voxels * image->channels, more->data, (size_t)(voxels * more->channels) * sizeof *data);
+    image->data = data;
+    image->channels += more->channels;
+    return RMSEG_OK;
+}
+
+static rmseg_status read_channels(rmseg_image **image, const rmseg_case *one)
+{
+    rmseg_image *all = NULL;
+    RMSEG_TRY(read_f32(&all, one->images.items[0]));
+    rmseg_status status = RMSEG_OK;
+    for (int64_t i = 1; status == RMSEG_OK && i < one->images.count; i++) {
+        rmseg_image *more = NULL;
+        status = read_f32(&more, one->images.items[i]);
+        if (status == RMSEG_OK) status = stack(all, more, &one->images, i);
+        rmseg_image_destroy(more);
+    }
+    if (status == RMSEG_OK)
+        *image = all;
+    else
+        rmseg_image_destroy(all);
+    return status;
+}
+
+static rmseg_status check_image(const rmseg_image *image, const rmseg_dataset *dataset, int64_t index)
+{
+    const char *path = dataset->cases[index].images.items[0];
+    if (image->channels != dataset->channels)
+        return rmseg_fail(RMSEG_ERROR_FORMAT,
+                          "%s has %lld channels, but %s has %lld; the images of a dataset must be alike", path,
+                          (long long)image->channels, dataset->cases[0].images.items[0], (long long)dataset->channels);
+    if (dataset->spatial == 2 && image->size[0] > 1)
+        return rmseg_fail(RMSEG_ERROR_FORMAT,
+                          "%s has %lld slices, but %s has one; the images of a dataset must be all 2D or all "
+                          "3D",
+                          path, (long long)image->size[0], dataset->cases[0].images.items[0]);
+    return RMSEG_OK;
+}
+
+/* ---- labels -------------------------------------------------------------------------------------------------------
+ */
+
+static rmseg_status check_size(const rmseg_image *label, const rmseg_image *image, const rmseg_case *one)
+{
+    const int64_t *l = label->size, *i = image->size;
+    if (!memcmp(l, i, sizeof label->size)) return RMSEG_OK;
+    if (l[0] == 1 && i[0] == 1)
+        return rmseg_fail(RMSEG_ERROR_FORMAT,
+                          "%s is a mask of %lld x %lld pixels, but its image %s has %lld x %lld; expected the "
+                          "same size",
+                          one->labels.items[0], (long long)l[2], (long long)l[1], one->images.items[0], (long long)i[2],
+                          (long long)i[1]);
+    return rmseg_fail(RMSEG_ERROR_FORMAT,
+                      "%s is a mask of %lld x %lld x %lld voxels, but its image %s has %lld x %lld x %lld; "
+                      "expected the same size",
+                      one->labels.items[0], (long long)l[2], (long long)l[1], (long long)l[0], one->images.items[0],
+                      (long long)i[2], (long long)i[1], (long long)i[0]);
+}
+
+static rmseg_status read_label(rmseg_image **label, const rmseg_dataset *dataset, int64_t index,
+                               const rmseg_image *image)
+{
+    const rmseg_case *one = &dataset->cases[index];
+    if (one->labels.count == 0)
+        return rmseg_fail(RMSEG_ERROR_FILE, "case %s: there is no label for the image %s", one->id,
+                          one->images.items[0]);
+    const rmseg_layout *layout = NULL;
+    rmseg_image *read = NULL;
+    RMSEG_TRY(rmseg_layout_find(&layout, dataset->layout));
+    RMSEG_TRY(layout->read_label(&read, dataset, index));
+    rmseg_status status = check_size(read, image, one);
+    if (status == RMSEG_OK) {
+        rmseg_image_copy_geometry(read, image);
+        *label = read;
+    } else {
+        rmseg_image_destroy(read);
+    }
+    return status;
+}
+
+rmseg_status rmseg_case_read(rmseg_image **image, rmseg_image **label, const rmseg_dataset *dataset, int64_t index)
+{
+    if (index < 0 || index >= dataset->count)
+        return rmseg_fail(RMSEG_ERROR_ARGUMENT, "there is no case %lld: %s has %lld", (long long)index, dataset->root,
+                          (long long)dataset->count);
+    rmseg_image *read = NULL;
+    RMSEG_TRY(read_channels(&read, &dataset->cases[index]));
+    rmseg_status status = check_image(read, dataset, index);
+    if (status == RMSEG_OK && label) status = read_label(label, dataset, index, read);
+    if (status == RMSEG_OK)
+        *image = read;
+    else
+        rmseg_image_destroy(read);
+    return status;
+}
+
+/* ---- which data was this? -----------------------------------------------------------------------------------------
+ */
+
+static rmseg_status hash_files(rmseg_sha256 *hash, const rmseg_names *files)
+{
+    for (int64_t i = 0; i < files->count; i++) {
+        const char *name = rmseg_path_base(files->items[i]);
+        uint8_t *bytes = NULL, little[8];
+        size_t length = 0;
+        RMSEG_TRY(rmseg_file_read(&bytes, &length, files->items[i], 0));
+        for (int b = 0; b < 8; b++) little[b] = (uint8_t)((uint64_t)length >> 8 * b);
+        rmseg_sha256_add(hash, name, strlen(name) + 1);
+        rmseg_sha256_add(hash, little, sizeof little);
+        rmseg_sha256_add(hash, bytes, length);
+        rmseg_free(bytes);
+    }
+    return RMSEG_OK;
+}
+
+rmseg_status rmseg_dataset_hash(char hex[65], const rmseg_dataset *dataset)
+{
+    rmseg_sha256 hash;
+    rmseg_sha256_begin(&hash);
+    for (int64_t i = 0; i < dataset->count; i++) {
+        const rmseg_case *one = &dataset->cases[i];
+        rmseg_sha256_add(&hash, one->id, strlen(one->id) + 1);
+        RMSEG_TRY(hash_files(&hash, &one->images));
+        RMSEG_TRY(hash_files(&hash, &one->labels));
+    }
+    rmseg_sha256_end(hex, &hash);
+    return RMSEG_OK;
+}

@@ -1,0 +1,42 @@
+/*
+ * data/layouts.h - what a layout is made of. A new layout is one file with two functions and one row, and its name in
+ * layouts.c.
+ */
+#ifndef DATA_LAYOUTS_H
+#define DATA_LAYOUTS_H
+
+#include "data/data.h"
+
+typedef struct rmseg_layout {
+    rmseg_layout_info info;
+    const char *expected; /* the tree in a few words, for sentences */
+    /* Adds the cases of dataset->split under dataset->root, in any order, then sets classes and adds regions. */
+    rmseg_status (*open)(rmseg_dataset *dataset, bool labels);
+    /* The label of a case as one channel of I32; the caller compares extents with the image's. */
+    rmseg_status (*read_label)(rmseg_image **label, const rmseg_dataset *dataset, int64_t index);
+} rmseg_layout;
+
+extern const rmseg_layout rmseg_layout_drishti_gs, rmseg_layout_folder;
+
+/* The row of that name; the sentence of the failure names the nearest one. */
+rmseg_status rmseg_layout_find(const rmseg_layout **layout, const char *name);
+
+/* ---- for the layouts ----------------------------------------------------------------------------------------------
+ */
+
+/* A new case at the end of the dataset, with no files yet; the pointer lives until the next one is added. */
+rmseg_status rmseg_dataset_add_case(rmseg_case **added, rmseg_dataset *dataset, const char *id);
+
+/* A region of `count` label values, copied. Its value is set when all regions are known. */
+rmseg_status rmseg_dataset_add_region(rmseg_dataset *dataset, const char *name, const int32_t *labels, int64_t count);
+
+/* A path from a format, owned. */
+rmseg_status rmseg_path_format(char **path, const char *format, ...) RMSEG_PRINTF(2, 3);
+
+/* True when the name ends as an image file does (rmseg_image_formats): what else lies in a folder is passed over. */
+bool rmseg_is_image_name(const char *name);
+
+/* A file of one channel, in the file's own type: channels that are all equal count as one, others are an error. */
+rmseg_status rmseg_grey_read(rmseg_image **grey, const char *path);
+
+#endif

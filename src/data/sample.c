@@ -1,0 +1,121 @@
+/* sample.c - from a prepared case to a sample: turn, flip and crop are one affine map of indices, so that only the
+ * patch is read; then the values. */
+#include "data/sample.h"
+
+#include <math.h>
+#include <string.h>
+
+/* Patch index (i,j,k) lies at start + i*stride[0] + j*stride[1] + k*stride[2] of the image; the image covers the patch
+ * indices low .. high-1 of each axis. */
+typedef struct view {
+    int64_t start, stride[3], low[3], high[3];
+} view;
+
+/* Where patch index i lies in the image (D,H,W), going back through crop, flip and turn. */
+static int64_t source_index(const int64_t i[3], const int64_t extent[3], const rmseg_sample_record *record)
+{
+    int64_t turned[3], y[3], height = extent[1], width = extent[2], h = 0, w = 0;
+    rmseg_turned_extent(turned, extent, record->turns);
+    for (int k = 0; k < 3; k++) {
+        y[k] = record->crop[k] + i[k];
+        if (record->flip[k]) y[k] = turned[k] - 1 - y[k];
+    }
+    switch (record->turns) {
+    case 1: h = y[2], w = width - 1 - y[1]; break;
+    case 2: h = height - 1 - y[1], w = width - 1 - y[2]; break;
+    case 3: h = height - 1 - y[2], w = y[1]; break;
+    default: h = y[1], w = y[2]; break;
+    }
+    return (y[0] * height + h) * width + w;
+}
+
+static int64_t clamp(int64_t value, int64_t most) { return value < 0 ? 0 : value > most ? most : value; }
+
+static view make_view(const int64_t extent[3], const int64_t patch[3], const rmseg_sample_record *record)
+{
+    view made;
+    int64_t turned[3];
+    rmseg_turned_extent(turned, extent, record->turns);
+    made.start = source_index((const int64_t[]){0, 0, 0}, extent, record);
+    for (int k = 0; k < 3; k++) {
+        int64_t one[3] = {k == 0, k == 1, k == 2};
+        made.stride[k] = source_index(one, extent, record) - made.start;
+        made.low[k] = clamp(-record->crop[k], patch[k]);
+        made.high[k] = clamp(turned[k] - record->crop[k], patch[k]);
+    }
+    return made;
+}
+
+/* Of row (i,j): where its first voxel inside the image lies in the patch, and in the image. */
+static int64_t row_in_patch(const view *view, const int64_t patch[3], int64_t i, int64_t j)
+{
+    return (i * patch[1] + j) * patch[2] + view->low[2];
+}
+
+static int64_t row_in_image(const view *view, int64_t i, int64_t j)
+{
+    return view->start + i * view->stride[0] + j * view->stride[1] + view->low[2] * view->stride[2];
+}
+
+static void gather_labels(int32_t *out, const int32_t *labels, const view *view, const int64_t patch[3])
+{
+    int64_t step = view->stride[2], length = view->high[2] - view->low[2];
+    for (int64_t i = view->low[0]; i < view->high[0]; i++)
+        for (int64_t j = view->low[1]; j < view->high[1]; j++) {
+            int32_t *to = out + row_in_patch(view, patch, i, j);
+            const int32_t *from = labels + row_in_image(view, i, j);
+            for (int64_t k = 0; k < length; k++) to[k] = from[k * step];
+        }
+}
+
+/* gamma on the fraction of the channel's range, then contrast about its mean and brightness in its sd. */
+static void change_row(float *row, int64_t length, const rmseg_channel_stats *stats, const rmseg_sample_record *record)
+{
+    float low = stats->low, range = stats->high - stats->low, gamma = (float)record->gamma;
+    if (record->gamma != 1 && range > 0)
+        for (int64_t k = 0; k < length; k++) row[k] = low + range * powf((row[k] - low) / range, gamma);
+    if (record->gain == 1 && record->offset == 0) return;
+    float gain = (float)record->gain;
+    float shift = (float)(stats->mean - record->gain * stats->mean + record->offset * stats->sd);
+    for (int64_t k = 0; k < length; k++) row[k] = gain * row[k] + shift;
+}
+
+static void gather_channel(float *out, const float *values, const view *view, const int64_t patch[3],
+                           const rmseg_channel_stats *stats, const rmseg_sample_record *record)
+{
+    int64_t step = view->stride[2], length = view->high[2] - view->low[2];
+    for (int64_t i = view->low[0]; i < view->high[0]; i++)
+        for (int64_t j = view->low[1]; j < view->high[1]; j++) {
+            float *to = out + row_in_patch(view, patch, i, j);
+            const float *from = values + row_in_image(view, i, j);
+            for (int64_t k = 0; k < length; k++) to[k] = from[k * step];
+            change_row(to, length, stats, record);
+        }
+}
+
+static rmseg_frame make_frame(const rmseg_image *image, const rmseg_sample_record *record)
+{
+    rmseg_frame frame;
+    bool odd = record->turns % 2 != 0;
+    rmseg_turned_extent(frame.extent, image->size, record->turns);
+    for (int k = 0; k < 3; k++) {
+        frame.offset[k] = record->crop[k];
+        frame.spacing[k] = image->spacing[k > 0 && odd ? 3 - k : k];
+    }
+    return frame;
+}
+
+void rmseg_sample_make(float *image, int32_t *label, rmseg_frame *frame, const rmseg_prepared *prepared,
+                       const rmseg_sample_record *record, const int64_t patch[3])
+{
+    view view = make_view(prepared->image->size, patch, record);
+    int64_t channels = prepared->image->channels, voxels = rmseg_image_voxels(prepared->image);
+    int64_t size = patch[0] * patch[1] * patch[2];
+    const float *values = prepared->image->data;
+    memset(image, 0, (size_t)(channels * size) * sizeof *image);
+    memset(label, 0, (size_t)size * sizeof *label);
+    for (int64_t c = 0; c < channels; c++)
+        gather_channel(image + c * size, values + c * voxels, &view, patch, &prepared->channels[c], record);
+    gather_labels(label, prepared->label->data, &view, patch);
+    *frame = make_frame(prepared->image, record);
+}
