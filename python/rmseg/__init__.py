@@ -1,0 +1,1 @@
+"""rmseg: residual-moment losses, segmentation networks and metrics."""
