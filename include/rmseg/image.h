@@ -4,10 +4,10 @@
  *
  * An image is dense, channel by channel: data[c][d][h][w], w fastest. A 2D image has size[0] = D = 1. Formats are
  * recognised by content, never by name:
- *   PNG   1 to 16 bits; fewer than 8 are scaled to 0..255, as the format defines it; palettes are resolved, alpha is dropped
- *   JPEG  grey and colour; a damaged or truncated file is an error; EXIF orientation is not applied
- *   TIFF  integers of 1, 8, 16, 32 bits, floats of 32, 64; grey, RGB, palette; pages that are alike become D slices
- * Dots per inch in these three are about printing and are not taken for a spacing.
+ *   PNG   1 to 16 bits; fewer than 8 are scaled to 0..255, as the format defines it; palettes are resolved, alpha is
+ * dropped JPEG  grey and colour; a damaged or truncated file is an error; EXIF orientation is not applied TIFF integers
+ * of 1, 8, 16, 32 bits, floats of 32, 64; grey, RGB, palette; pages that are alike become D slices Dots per inch in
+ * these three are about printing and are not taken for a spacing.
  */
 #ifndef RMSEG_IMAGE_H
 #define RMSEG_IMAGE_H

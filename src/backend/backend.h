@@ -65,20 +65,20 @@ typedef struct rmseg_view {
     int64_t n_stride;
 } rmseg_view;
 
-/* What a run of a layer reads and writes. Backward WRITES (never adds to) din and dparam; din.data NULL: not wanted. It finds
- * in and out as forward left them. Tensors overlap only so: an activation in place; a concat's inputs (and their gradients)
- * lying where they belong in its output, which leaves it nothing to do; a fork's three tensors in one place; a fork's din in
- * the place of dout[1]. */
+/* What a run of a layer reads and writes. Backward WRITES (never adds to) din and dparam; din.data NULL: not wanted. It
+ * finds in and out as forward left them. Tensors overlap only so: an activation in place; a concat's inputs (and their
+ * gradients) lying where they belong in its output, which leaves it nothing to do; a fork's three tensors in one place;
+ * a fork's din in the place of dout[1]. */
 typedef struct rmseg_op_io {
     rmseg_view in[RMSEG_OP_TENSORS], out[RMSEG_OP_TENSORS];
     rmseg_view din[RMSEG_OP_TENSORS], dout[RMSEG_OP_TENSORS];
     const void *param[RMSEG_OP_PARAMS];
     void *dparam[RMSEG_OP_PARAMS];
     void *state[RMSEG_OP_STATES]; /* norm: updated by a training forward, read at inference */
-    void *saved; /* plan's saved_bytes: what forward leaves for backward (batch mean and 1/sd, argmax, mask) */
-    double *sums; /* the conv's sums_bytes, written by a conv that feeds a norm and read by that norm; else NULL */
-    void *scratch;              /* plan's scratch_bytes, shared by all layers: dead between runs */
-    uint64_t seed;              /* dropout: see core/random.h */
+    void *saved;   /* plan's saved_bytes: what forward leaves for backward (batch mean and 1/sd, argmax, mask) */
+    double *sums;  /* the conv's sums_bytes, written by a conv that feeds a norm and read by that norm; else NULL */
+    void *scratch; /* plan's scratch_bytes, shared by all layers: dead between runs */
+    uint64_t seed; /* dropout: see core/random.h */
     uint32_t iteration, sample; /* index of the batch's first sample within the whole batch */
 } rmseg_op_io;
 

@@ -24,6 +24,32 @@ rmseg_status rmseg_grey_read(rmseg_image **grey, const char *path)
     return RMSEG_OK;
 }
 
+/* Any type of file goes through double, which holds each of their values exactly. */
+rmseg_status rmseg_label_read(rmseg_image **label, const char *path)
+{
+    rmseg_image *grey = NULL, *wide = NULL, *classes = NULL;
+    rmseg_status status = rmseg_grey_read(&grey, path);
+    if (status == RMSEG_OK) status = rmseg_image_convert(&wide, grey, RMSEG_F64);
+    if (status == RMSEG_OK) status = rmseg_image_create(&classes, RMSEG_I32, 1, grey->size);
+    int64_t voxels = status == RMSEG_OK ? rmseg_image_voxels(wide) : 0;
+    for (int64_t i = 0; status == RMSEG_OK && i < voxels; i++) {
+        double value = ((const double *)wide->data)[i];
+        if (value >= 0 && value < MOST_CLASSES && value == (int32_t)value)
+            ((int32_t *)classes->data)[i] = (int32_t)value;
+        else
+            status = rmseg_fail(RMSEG_ERROR_FORMAT,
+                                "%s: the value %g is no class; labels are whole numbers 0, 1, 2, ... below %d", path,
+                                value, MOST_CLASSES);
+    }
+    rmseg_image_destroy(grey);
+    rmseg_image_destroy(wide);
+    if (status == RMSEG_OK)
+        *label = classes;
+    else
+        rmseg_image_destroy(classes);
+    return status;
+}
+
 /* ---- images -------------------------------------------------------------------------------------------------------
  */
 

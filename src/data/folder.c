@@ -11,8 +11,6 @@
 
 #include "data/layouts.h"
 
-enum { MOST_CLASSES = 65536 };
-
 typedef struct place {
     const char *split, *images, *labels, *regions;
 } place;
@@ -134,37 +132,11 @@ static rmseg_status pair_folders(rmseg_dataset *dataset, const char *images, con
 /* ---- classes ------------------------------------------------------------------------------------------------------
  */
 
-/* Any type of file goes through double, which holds each of their values exactly. */
-static rmseg_status read_classes(rmseg_image **label, const char *path)
-{
-    rmseg_image *grey = NULL, *wide = NULL, *classes = NULL;
-    rmseg_status status = rmseg_grey_read(&grey, path);
-    if (status == RMSEG_OK) status = rmseg_image_convert(&wide, grey, RMSEG_F64);
-    if (status == RMSEG_OK) status = rmseg_image_create(&classes, RMSEG_I32, 1, grey->size);
-    int64_t voxels = status == RMSEG_OK ? rmseg_image_voxels(wide) : 0;
-    for (int64_t i = 0; status == RMSEG_OK && i < voxels; i++) {
-        double value = ((const double *)wide->data)[i];
-        if (value >= 0 && value < MOST_CLASSES && value == (int32_t)value)
-            ((int32_t *)classes->data)[i] = (int32_t)value;
-        else
-            status = rmseg_fail(RMSEG_ERROR_FORMAT,
-                                "%s: the value %g is no class; labels are whole numbers 0, 1, 2, ... below %d", path,
-                                value, MOST_CLASSES);
-    }
-    rmseg_image_destroy(grey);
-    rmseg_image_destroy(wide);
-    if (status == RMSEG_OK)
-        *label = classes;
-    else
-        rmseg_image_destroy(classes);
-    return status;
-}
-
 static rmseg_status see_values(bool *seen, const rmseg_dataset *dataset)
 {
     for (int64_t i = 0; i < dataset->count; i++) {
         rmseg_image *label = NULL;
-        RMSEG_TRY(read_classes(&label, dataset->cases[i].labels.items[0]));
+        RMSEG_TRY(rmseg_label_read(&label, dataset->cases[i].labels.items[0]));
         const int32_t *value = label->data;
         int64_t voxels = rmseg_image_voxels(label);
         for (int64_t v = 0; v < voxels; v++) seen[value[v]] = true;
@@ -342,7 +314,7 @@ static rmseg_status folder_read_label(rmseg_image **label, const rmseg_dataset *
 {
     const char *path = dataset->cases[index].labels.items[0];
     rmseg_image *read = NULL;
-    RMSEG_TRY(read_classes(&read, path));
+    RMSEG_TRY(rmseg_label_read(&read, path));
     int32_t *value = read->data;
     int64_t voxels = rmseg_image_voxels(read);
     for (int64_t i = 0; i < voxels; i++) {

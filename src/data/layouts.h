@@ -7,6 +7,8 @@
 
 #include "data/data.h"
 
+enum { MOST_CLASSES = 65536 }; /* a label is below it */
+
 typedef struct rmseg_layout {
     rmseg_layout_info info;
     const char *expected; /* the tree in a few words, for sentences */
@@ -32,9 +34,6 @@ rmseg_status rmseg_dataset_add_region(rmseg_dataset *dataset, const char *name, 
 
 /* A path from a format, owned. */
 rmseg_status rmseg_path_format(char **path, const char *format, ...) RMSEG_PRINTF(2, 3);
-
-/* True when the name ends as an image file does (rmseg_image_formats): what else lies in a folder is passed over. */
-bool rmseg_is_image_name(const char *name);
 
 /* A file of one channel, in the file's own type: channels that are all equal count as one, others are an error. */
 rmseg_status rmseg_grey_read(rmseg_image **grey, const char *path);

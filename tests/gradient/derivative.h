@@ -23,7 +23,8 @@ static inline double central_difference(line_fn f, void *context, double h, doub
     return (ahead - behind) / (2 * h);
 }
 
-/* Fails the test unless `slope` is the derivative of f at 0. A step h short enough steps over no kink (ReLU, max-pooling). */
+/* Fails the test unless `slope` is the derivative of f at 0. A step h short enough steps over no kink (ReLU,
+ * max-pooling). */
 static inline void check_slope(const char *name, line_fn f, void *context, double h, double slope)
 {
     double size = 0, coarse = central_difference(f, context, h, &size),

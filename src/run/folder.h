@@ -1,0 +1,25 @@
+/*
+ * run/folder.h - a run's folder, and the files in it that people and other programs read.
+ */
+#ifndef RUN_FOLDER_H
+#define RUN_FOLDER_H
+
+#include "run/trainer.h"
+
+/* Refuses a folder that is not empty, unless the options say --resume or --overwrite. */
+rmseg_status rmseg_folder_check(const train_options *o);
+
+/* Makes the folder; with `fresh`, a run that was there goes (its files, nothing else). What a killed process left
+ * half-written goes too. */
+rmseg_status rmseg_folder_prepare(const char *run, bool fresh);
+
+/* config.ini, and the list of samples where --samples asks for it. */
+rmseg_status rmseg_folder_describe(const rmseg_trainer *trainer);
+
+/* weights.safetensors: the last weights or, with --select best and once there are some, the best. */
+rmseg_status rmseg_folder_weights(const rmseg_trainer *trainer);
+
+/* run.json: what trained what on which data where, and how long it took. */
+rmseg_status rmseg_folder_record(const rmseg_trainer *trainer);
+
+#endif

@@ -1,0 +1,144 @@
+/* pairs.c - finding the truth, and which prediction belongs to which truth. */
+#include "run/pairs.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define LISTED 20 /* names in one warning */
+
+/* ---- the truth --------------------------------------------------------------------------------------------------- */
+
+static bool has_folder(const char *folder, const char *name)
+{
+    char *path = rmseg_path_join(folder, name);
+    bool has = path && rmseg_folder_exists(path);
+    rmseg_free(path);
+    return has;
+}
+
+static bool is_drishti_root(const char *folder)
+{
+    return has_folder(folder, "Test/Images") || has_folder(folder, "Training/Images");
+}
+
+/* Goes up from `path`, which is cut to the root: DIR, DIR/Test, DIR/Test/Test_GT. NULL: not of Drishti-GS. */
+static const char *drishti_split(char *path)
+{
+    const char *split = "all";
+    if (is_drishti_root(path)) return split;
+    for (int up = 0; up < 2; up++) {
+        char *slash = strrchr(path, '/');
+        if (!slash || slash == path) return NULL;
+        split = !strcmp(slash + 1, "Test") ? "test" : !strcmp(slash + 1, "Training") ? "train" : NULL;
+        *slash = '\0';
+        if (split && is_drishti_root(path)) return split;
+    }
+    return NULL;
+}
+
+static rmseg_status open_layout(rmseg_cases *truths, const char *layout, const char *data, const char *split,
+                                double threshold)
+{
+    rmseg_dataset *dataset = NULL;
+    RMSEG_TRY(rmseg_dataset_open(&dataset, layout, data, split, threshold, true));
+    return rmseg_cases_from_dataset(truths, dataset);
+}
+
+static rmseg_status find_truths(rmseg_cases *truths, const rmseg_truth *truth)
+{
+    if (*truth->layout && *truth->path)
+        return rmseg_fail(RMSEG_ERROR_ARGUMENT, "--truth and --layout both say where the truth is: give one of them");
+    if (*truth->layout && !*truth->data)
+        return rmseg_fail(RMSEG_ERROR_ARGUMENT, "--layout %s needs --data, the folder of the data", truth->layout);
+    if (*truth->layout) return open_layout(truths, truth->layout, truth->data, truth->split, truth->threshold);
+    if (!*truth->path)
+        return rmseg_fail(RMSEG_ERROR_ARGUMENT,
+                          "--truth is missing: give the label images to compare with, or --layout");
+    char *root = rmseg_folder_exists(truth->path) ? realpath(truth->path, NULL) : NULL;
+    const char *split = root ? drishti_split(root) : NULL;
+    rmseg_status status = RMSEG_OK;
+    if (split) {
+        rmseg_info("--truth %s is of Drishti-GS: read as --layout drishti-gs --data %s --split %s", truth->path, root,
+                   split);
+        status = open_layout(truths, "drishti-gs", root, split, truth->threshold);
+    } else {
+        status = rmseg_cases_from_paths(truths, &truth->path, 1);
+    }
+    free(root);
+    return status;
+}
+
+/* ---- partners ---------------------------------------------------------------------------------------------------- */
+
+static bool is_single_file(const rmseg_cases *cases, const char *path)
+{
+    return cases->count == 1 && !cases->dataset && rmseg_file_exists(path);
+}
+
+/* Tells of the cases that have no partner in `others`. */
+static void tell_alone(const rmseg_cases *cases, const rmseg_cases *others, const char *lacks)
+{
+    rmseg_text names = {0};
+    int64_t alone = 0;
+    for (int64_t i = 0; i < cases->count; i++) {
+        if (rmseg_cases_find(others, cases->ids[i]) >= 0) continue;
+        if (alone++ < LISTED) rmseg_text_addf(&names, "%s%s", alone > 1 ? ", " : "", cases->ids[i]);
+    }
+    if (alone > LISTED) rmseg_text_addf(&names, " and %lld more", (long long)(alone - LISTED));
+    if (alone) rmseg_warn("%lld cases have no %s: %s", (long long)alone, lacks, names.data ? names.data : "");
+    rmseg_text_destroy(&names);
+}
+
+static rmseg_status match(rmseg_pairs *pairs, const char *prediction_path, const char *truth_path)
+{
+    const rmseg_cases *p = &pairs->predictions, *t = &pairs->truths;
+    pairs->prediction = rmseg_alloc(p->count, sizeof *pairs->prediction);
+    pairs->truth = rmseg_alloc(p->count, sizeof *pairs->truth);
+    if (!pairs->prediction || !pairs->truth) return RMSEG_ERROR_MEMORY;
+    if (is_single_file(p, prediction_path) && is_single_file(t, truth_path)) {
+        pairs->count = 1; /* both indices are 0 */
+        return RMSEG_OK;
+    }
+    for (int64_t i = 0; i < t->count; i++) {
+        int64_t found = rmseg_cases_find(p, t->ids[i]);
+        if (found < 0) continue;
+        pairs->prediction[pairs->count] = found;
+        pairs->truth[pairs->count++] = i;
+    }
+    if (!pairs->count)
+        return rmseg_fail(RMSEG_ERROR_ARGUMENT,
+                          "no prediction has the name of a truth: %s has %s, ...; the truth has %s, ...",
+                          prediction_path, p->ids[0], t->ids[0]);
+    tell_alone(t, p, "prediction");
+    tell_alone(p, t, "truth");
+    return RMSEG_OK;
+}
+
+static rmseg_status find(rmseg_pairs *pairs, const char *predictions, const rmseg_truth *truth)
+{
+    if (!*predictions)
+        return rmseg_fail(RMSEG_ERROR_ARGUMENT, "--pred is missing: give the label images that were predicted");
+    RMSEG_TRY(rmseg_cases_from_paths(&pairs->predictions, &predictions, 1));
+    RMSEG_TRY(find_truths(&pairs->truths, truth));
+    return match(pairs, predictions, truth->path);
+}
+
+rmseg_status rmseg_pairs_find(rmseg_pairs *pairs, const char *predictions, const rmseg_truth *truth)
+{
+    rmseg_pairs made = {0};
+    rmseg_status status = find(&made, predictions, truth);
+    if (status)
+        rmseg_pairs_destroy(&made);
+    else
+        *pairs = made;
+    return status;
+}
+
+void rmseg_pairs_destroy(rmseg_pairs *pairs)
+{
+    rmseg_cases_destroy(&pairs->predictions);
+    rmseg_cases_destroy(&pairs->truths);
+    rmseg_free(pairs->prediction);
+    rmseg_free(pairs->truth);
+    *pairs = (rmseg_pairs){0};
+}

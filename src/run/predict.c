@@ -1,0 +1,332 @@
+/*
+ * predict.c - label images of new cases: image -> each network's probabilities -> their mean on the image's own grid ->
+ * label image.
+ */
+#include <string.h>
+#include <sys/stat.h>
+
+#include "run/cases.h"
+#include "run/label.h"
+#include "run/npy.h"
+#include "run/predictor.h"
+#include "run/run.h"
+
+/* clang-format off: one option a row */
+#define PREDICT_OPTIONS(X)                                                                                             \
+    X(str, run, "", 0, 0, "", "", "folder of a run; several, with commas between, are an ensemble", "runs/first")      \
+    X(str, weights, "", 0, 0, "", "", "weights file to use in place of a run", "weights.safetensors")                  \
+    X(str, out, "", 0, 0, "", "", "folder for the label images", "predictions")                                        \
+    X(flag, overwrite, "no", 0, 0, "", "", "replace label images that are there", "")                                  \
+    X(str, layout, "", 0, 0, "", "", "take the cases of a dataset (`rmseg layouts`)", "drishti-gs")                    \
+    X(str, data, "", 0, 0, "", "", "folder of that dataset", "data/drishti-gs")                                        \
+    X(pick, split, "test", 0, 0, "train|test|all", "", "which of its cases", "test")                                   \
+    X(str, window, "", 0, 0, "", "voxels", "predict by windows of this size; else as the run was trained", "256,256")  \
+    X(str, stride, "", 0, 0, "", "voxels", "from one window to the next", "128,128")                                   \
+    X(f64, overlap, "0.5", 0, 0.95, "", "", "share of a window that the next one covers again, without --stride",      \
+      "0.25")                                                                                                          \
+    X(flag, whole, "no", 0, 0, "", "", "predict the whole image at once", "")                                          \
+    X(pick, blend, "mean", 0, 0, "mean|gaussian", "", "weights of a window's voxels where windows overlap",            \
+      "gaussian")                                                                                                      \
+    X(flag, flips, "no", 0, 0, "", "", "average over the image and its mirror images", "")                             \
+    X(flag, largest_component, "no", 0, 0, "", "", "keep only the largest component of each class", "")                \
+    X(i64, min_size, "0", 0, INT64_MAX, "", "voxels", "drop components smaller than this", "50")                       \
+    X(flag, probabilities, "no", 0, 0, "", "", "write ID.npy too: probabilities, float32, channels first", "")         \
+    X(pick, grid, "input", 0, 0, "input|native", "", "grid of the output: the input's own, or the training's",         \
+      "native")                                                                                                        \
+    X(i64, threads, "0", 0, 4096, "", "threads", "threads that compute; 0: every processor", "8")
+/* clang-format on */
+
+RMSEG_OPTIONS_DECLARE(predict_options, PREDICT_OPTIONS)
+RMSEG_OPTIONS_DEFINE(predict_options, PREDICT_OPTIONS)
+
+rmseg_status rmseg_predict_options_create(rmseg_options **options) { return predict_options_create(options); }
+
+typedef struct prediction {
+    const predict_options *o;
+    rmseg_names runs, inputs; /* run folders or weights files; what is to be predicted */
+    rmseg_model *models;      /* [model_count] */
+    rmseg_predictor **predictors;
+    int64_t model_count;
+    rmseg_cases cases;
+} prediction;
+
+/* ---- which networks ---------------------------------------------------------------------------------------------- */
+
+static bool is_run(const char *path)
+{
+    char *weights = rmseg_path_join(path, "weights.safetensors");
+    bool is = weights && rmseg_folder_exists(path) && rmseg_file_exists(weights);
+    rmseg_free(weights);
+    return is;
+}
+
+static rmseg_status add_runs(prediction *p, const char *list)
+{
+    char *copy = rmseg_strdup(list), *rest = NULL;
+    rmseg_status status = copy ? RMSEG_OK : RMSEG_ERROR_MEMORY;
+    for (char *run = copy ? strtok_r(copy, ",", &rest) : NULL; run && !status; run = strtok_r(NULL, ",", &rest))
+        status = rmseg_names_add(&p->runs, run);
+    rmseg_free(copy);
+    return status;
+}
+
+/* A run among the inputs joins the ensemble, so that `--run A B C image.png` says what it seems to. */
+static rmseg_status sort_inputs(prediction *p, const char *const *inputs, int64_t count)
+{
+    RMSEG_TRY(add_runs(p, p->o->run));
+    if (*p->o->weights) RMSEG_TRY(rmseg_names_add(&p->runs, p->o->weights));
+    for (int64_t i = 0; i < count; i++)
+        RMSEG_TRY(rmseg_names_add(is_run(inputs[i]) ? &p->runs : &p->inputs, inputs[i]));
+    if (p->runs.count) return RMSEG_OK;
+    return rmseg_fail(RMSEG_ERROR_ARGUMENT, "no network to predict with: give a run's folder by --run, or --weights");
+}
+
+/* Several networks can be averaged where their channels mean the same. */
+static rmseg_status check_agreement(const rmseg_model *a, const rmseg_model *b, const char *run_a, const char *run_b)
+{
+    rmseg_text text_a = {0}, text_b = {0};
+    rmseg_regions_text(&text_a, &a->regions);
+    rmseg_regions_text(&text_b, &b->regions);
+    bool same = text_a.data && text_b.data && !strcmp(text_a.data, text_b.data) && a->head == b->head &&
+                a->classes == b->classes && rmseg_net_get_spec(a->net)->spatial == rmseg_net_get_spec(b->net)->spatial;
+    rmseg_text_destroy(&text_a);
+    rmseg_text_destroy(&text_b);
+    if (same) return RMSEG_OK;
+    return rmseg_fail(RMSEG_ERROR_ARGUMENT, "%s and %s cannot be averaged: their heads, classes or regions differ",
+                      run_a, run_b);
+}
+
+static rmseg_status settle_window(rmseg_window *window, const predict_options *o, const rmseg_model *model)
+{
+    int spatial = rmseg_net_get_spec(model->net)->spatial;
+    int64_t stride[3];
+    *window = rmseg_window_default(model);
+    if (o->whole && *o->window)
+        return rmseg_fail(RMSEG_ERROR_ARGUMENT, "--whole and --window exclude each other: give one of them");
+    if (*o->window) RMSEG_TRY(rmseg_parse_size(window->size, spatial, "window", o->window));
+    if (o->whole) memset(window->size, 0, sizeof window->size);
+    for (int k = 0; k < 3; k++) {
+        window->stride[k] = (int64_t)((double)window->size[k] * (1 - o->overlap) + 0.5);
+        if (window->stride[k] < 1) window->stride[k] = 1;
+    }
+    RMSEG_TRY(rmseg_parse_size(stride, spatial, "stride", o->stride));
+    if (stride[0] && !window->size[0])
+        return rmseg_fail(RMSEG_ERROR_ARGUMENT, "--stride %s needs windows: give --window", o->stride);
+    for (int k = 0; k < 3 && stride[0]; k++) {
+        if (stride[k] > window->size[k])
+            return rmseg_fail(RMSEG_ERROR_ARGUMENT,
+                              "--stride %s is larger than the window, so voxels would be left out", o->stride);
+        window->stride[k] = stride[k];
+    }
+    window->gaussian = !strcmp(o->blend, "gaussian");
+    window->flips = o->flips;
+    return RMSEG_OK;
+}
+
+static rmseg_status load_models(prediction *p)
+{
+    p->models = rmseg_alloc(p->runs.count, sizeof *p->models);
+    p->predictors = rmseg_alloc(p->runs.count, sizeof *p->predictors);
+    if (!p->models || !p->predictors) return RMSEG_ERROR_MEMORY;
+    for (int64_t i = 0; i < p->runs.count; i++) {
+        rmseg_window window;
+        RMSEG_TRY(rmseg_model_read(&p->models[i], p->runs.items[i]));
+        p->model_count = i + 1;
+        RMSEG_TRY(check_agreement(&p->models[0], &p->models[i], p->runs.items[0], p->runs.items[i]));
+        RMSEG_TRY(settle_window(&window, p->o, &p->models[i]));
+        RMSEG_TRY(rmseg_predictor_create(&p->predictors[i], &p->models[i], &window));
+    }
+    return RMSEG_OK;
+}
+
+/* ---- which cases ------------------------------------------------------------------------------------------------- */
+
+static rmseg_status find_cases(prediction *p)
+{
+    const predict_options *o = p->o;
+    rmseg_dataset *dataset = NULL;
+    if (!*o->layout) {
+        if (!p->inputs.count)
+            return rmseg_fail(RMSEG_ERROR_ARGUMENT,
+                              "nothing to predict: give images, folders of images, or --layout and "
+                              "--data");
+        return rmseg_cases_from_paths(&p->cases, (const char *const *)p->inputs.items, p->inputs.count);
+    }
+    if (p->inputs.count)
+        return rmseg_fail(RMSEG_ERROR_ARGUMENT, "%s: images and --layout exclude each other: give one of them",
+                          p->inputs.items[0]);
+    if (!*o->data)
+        return rmseg_fail(RMSEG_ERROR_ARGUMENT, "--layout %s needs --data, the folder of the data", o->layout);
+    RMSEG_TRY(rmseg_dataset_open(&dataset, o->layout, o->data, o->split, 128, false));
+    return rmseg_cases_from_dataset(&p->cases, dataset);
+}
+
+static char *output_path(const prediction *p, int64_t i, const char *extension)
+{
+    rmseg_text name = {0};
+    rmseg_text_addf(&name, "%s%s", p->cases.ids[i], extension);
+    char *path = name.data ? rmseg_path_join(p->o->out, name.data) : NULL;
+    rmseg_text_destroy(&name);
+    return path;
+}
+
+static bool is_same_file(const char *a, const char *b)
+{
+    struct stat of_a, of_b;
+    return a && b && !stat(a, &of_a) && !stat(b, &of_b) && of_a.st_dev == of_b.st_dev && of_a.st_ino == of_b.st_ino;
+}
+
+static rmseg_status check_output(const prediction *p, int64_t i, const char *extension)
+{
+    char *path = output_path(p, i, extension);
+    const char *input = p->cases.paths ? p->cases.paths[i] : p->cases.dataset->cases[i].images.items[0];
+    rmseg_status status = path ? RMSEG_OK : RMSEG_ERROR_MEMORY;
+    if (path && is_same_file(path, input))
+        status = rmseg_fail(RMSEG_ERROR_ARGUMENT, "--out %s: the label image would replace its own input %s", p->o->out,
+                            input);
+    else if (path && rmseg_file_exists(path) && !p->o->overwrite)
+        status = rmseg_fail(RMSEG_ERROR_EXISTS,
+                            "%s is there already: replace it by --overwrite, or choose another --out", path);
+    rmseg_free(path);
+    return status;
+}
+
+static rmseg_status check_outputs(const prediction *p)
+{
+    for (int64_t i = 0; i < p->cases.count; i++) {
+        RMSEG_TRY(check_output(p, i, ".png"));
+        if (p->o->probabilities) RMSEG_TRY(check_output(p, i, ".npy"));
+    }
+    return rmseg_folder_create(p->o->out);
+}
+
+/* ---- one case ---------------------------------------------------------------------------------------------------- */
+
+/* Probabilities of one network, on the grid of the output. */
+static rmseg_status probabilities_of(rmseg_image **probabilities, prediction *p, int64_t model, const rmseg_image *raw)
+{
+    rmseg_image *prepared = NULL, *native = NULL;
+    RMSEG_TRY(rmseg_prepare(&prepared, NULL, raw, NULL, &p->models[model].preparation));
+    rmseg_status status = rmseg_predictor_run(&native, p->predictors[model], prepared);
+    rmseg_image_destroy(prepared);
+    if (status) return status;
+    if (!strcmp(p->o->grid, "native") || !memcmp(native->size, raw->size, sizeof raw->size)) {
+        *probabilities = native;
+        return RMSEG_OK;
+    }
+    status = rmseg_image_resample(probabilities, native, raw->size, RMSEG_LINEAR);
+    rmseg_image_destroy(native);
+    return status;
+}
+
+static rmseg_status add_to(rmseg_image *sum, const rmseg_image *more)
+{
+    if (memcmp(sum->size, more->size, sizeof sum->size))
+        return rmseg_fail(RMSEG_ERROR_ARGUMENT, "the runs were trained on different grids: leave --grid native out");
+    int64_t count = sum->channels * rmseg_image_voxels(sum);
+    float *to = sum->data;
+    const float *from = more->data;
+    for (int64_t i = 0; i < count; i++) to[i] += from[i];
+    return RMSEG_OK;
+}
+
+static rmseg_status mean_of_all(rmseg_image **mean, prediction *p, const rmseg_image *raw)
+{
+    rmseg_image *sum = NULL;
+    RMSEG_TRY(probabilities_of(&sum, p, 0, raw));
+    rmseg_status status = RMSEG_OK;
+    for (int64_t i = 1; i < p->model_count && !status; i++) {
+        rmseg_image *more = NULL;
+        status = probabilities_of(&more, p, i, raw);
+        if (!status) status = add_to(sum, more);
+        rmseg_image_destroy(more);
+    }
+    if (status) {
+        rmseg_image_destroy(sum);
+        return status;
+    }
+    float *value = sum->data;
+    int64_t count = sum->channels * rmseg_image_voxels(sum);
+    for (int64_t i = 0; i < count && p->model_count > 1; i++) value[i] /= (float)p->model_count;
+    if (!memcmp(sum->size, raw->size, sizeof raw->size)) rmseg_image_copy_geometry(sum, raw);
+    *mean = sum;
+    return RMSEG_OK;
+}
+
+static rmseg_status write_case(const prediction *p, int64_t i, const rmseg_image *mean)
+{
+    rmseg_cleaning cleaning = {.largest = p->o->largest_component, .min_size = p->o->min_size};
+    rmseg_image *label = NULL;
+    RMSEG_TRY(rmseg_label_make(&label, mean, &p->models[0], &cleaning));
+    char *label_path = output_path(p, i, ".png"), *npy_path = output_path(p, i, ".npy");
+    rmseg_status status = label_path && npy_path ? RMSEG_OK : RMSEG_ERROR_MEMORY;
+    if (!status && p->o->probabilities) status = rmseg_npy_write(mean, npy_path);
+    if (!status) status = rmseg_image_write(label, label_path);
+    rmseg_image_destroy(label);
+    rmseg_free(label_path);
+    rmseg_free(npy_path);
+    return status;
+}
+
+static rmseg_status predict_case(prediction *p, int64_t i)
+{
+    rmseg_image *raw = NULL, *mean = NULL;
+    RMSEG_TRY(rmseg_cases_image(&raw, &p->cases, i));
+    rmseg_status status = mean_of_all(&mean, p, raw);
+    if (!status) status = write_case(p, i, mean);
+    rmseg_image_destroy(raw);
+    rmseg_image_destroy(mean);
+    return status;
+}
+
+/* ---- all of them ------------------------------------------------------------------------------------------------- */
+
+/* A case that fails is told of and the others go on. */
+static rmseg_status predict_cases(prediction *p)
+{
+    char first[RMSEG_ERROR_LENGTH];
+    rmseg_status failure = RMSEG_OK;
+    int64_t failed = 0, count = p->cases.count;
+    for (int64_t i = 0; i < count; i++) {
+        rmseg_status status = rmseg_cancelled() ? RMSEG_ERROR_CANCELLED : predict_case(p, i);
+        if (status == RMSEG_ERROR_CANCELLED)
+            return rmseg_fail(status, "interrupted; the label images of %lld of %lld cases are in %s",
+                              (long long)(i - failed), (long long)count, p->o->out);
+        if (status) {
+            rmseg_fail_in(status, "%s", p->cases.ids[i]);
+            rmseg_warn("%s", rmseg_error_last());
+            if (!failed++) failure = status, rmseg_error_take(first);
+        }
+        rmseg_progress("predict", i + 1, count, p->cases.ids[i]);
+    }
+    if (!failed) return RMSEG_OK;
+    return rmseg_fail(failure, "%lld of %lld cases failed; the first: %s", (long long)failed, (long long)count, first);
+}
+
+static rmseg_status predict(prediction *p, const char *const *inputs, int64_t count)
+{
+    if (!*p->o->out) return rmseg_fail(RMSEG_ERROR_ARGUMENT, "--out is missing: give the folder for the label images");
+    if (p->o->threads) RMSEG_TRY(rmseg_threads_set((int)p->o->threads));
+    RMSEG_TRY(sort_inputs(p, inputs, count));
+    RMSEG_TRY(load_models(p));
+    RMSEG_TRY(find_cases(p));
+    RMSEG_TRY(check_outputs(p));
+    return predict_cases(p);
+}
+
+rmseg_status rmseg_predict(const rmseg_options *options, const char *const *inputs, int64_t count)
+{
+    prediction p = {.o = predict_options_values(options)};
+    if (!p.o) return RMSEG_ERROR_ARGUMENT;
+    rmseg_status status = predict(&p, inputs, count);
+    for (int64_t i = 0; i < p.model_count; i++) {
+        rmseg_predictor_destroy(p.predictors[i]);
+        rmseg_model_destroy(&p.models[i]);
+    }
+    rmseg_free(p.predictors);
+    rmseg_free(p.models);
+    rmseg_cases_destroy(&p.cases);
+    rmseg_names_destroy(&p.runs);
+    rmseg_names_destroy(&p.inputs);
+    return status;
+}

@@ -1,0 +1,129 @@
+/* step.c - the parts of a training step: judging the logits, moving the weights, and what follows a step. */
+#include "run/step.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "run/folder.h"
+
+/* ---- judging ----------------------------------------------------------------------------------------------------- */
+
+typedef struct expansion {
+    rmseg_trainer *t;
+    const int32_t *label; /* (N,D,H,W) */
+    int64_t voxels;       /* D*H*W */
+} expansion;
+
+/* Chunk = one region of one sample. */
+static void expand_chunk(void *context, int64_t chunk, int thread)
+{
+    (void)thread;
+    const expansion *e = context;
+    const rmseg_region *region = &e->t->model.regions.items[chunk % e->t->batch.k];
+    const int32_t *label = e->label + chunk / e->t->batch.k * e->voxels;
+    float *map = e->t->map + chunk * e->voxels;
+    for (int64_t i = 0; i < e->voxels; i++) map[i] = rmseg_region_has(region, label[i]);
+}
+
+static rmseg_status check_values(const rmseg_trainer *t)
+{
+    static const char advice[] = "lower --lr, set --clip-norm, or look at the data; nothing of it is saved";
+    for (int64_t i = 0; i < rmseg_objective_terms(t->objective); i++)
+        if (!isfinite(t->terms[i]))
+            return rmseg_fail(RMSEG_ERROR_NUMERIC, "step %lld: the term %s is %f: %s",
+                              (long long)t->state.iteration + 1, rmseg_objective_term_name(t->objective, i),
+                              t->terms[i], advice);
+    if (isfinite(t->total)) return RMSEG_OK;
+    return rmseg_fail(RMSEG_ERROR_NUMERIC, "step %lld: the objective is %f: %s", (long long)t->state.iteration + 1,
+                      t->total, advice);
+}
+
+rmseg_status rmseg_step_judge(rmseg_trainer *t, const rmseg_loaded_batch *batch)
+{
+    rmseg_batch *b = &t->batch;
+    b->frames = batch->frames;
+    if (t->map) {
+        expansion e = {t, batch->label, b->size[0] * b->size[1] * b->size[2]};
+        rmseg_parallel_for(b->n * b->k, expand_chunk, &e);
+    } else {
+        b->index = batch->label;
+    }
+    rmseg_status status = rmseg_evaluator_run(t->evaluator, &t->total, t->terms, t->dlogits, b);
+    if (status) return rmseg_fail_in(status, "step %lld", (long long)t->state.iteration + 1);
+    return check_values(t);
+}
+
+/* ---- moving ------------------------------------------------------------------------------------------------------ */
+
+double rmseg_learning_rate(const train_options *o, int64_t step)
+{
+    double x = (double)step / (double)o->iterations, factor = 1;
+    if (!strcmp(o->schedule, "step"))
+        factor = 12.0 * (double)step < 5.0 * (double)o->iterations    ? 1
+                 : 12.0 * (double)step < 10.0 * (double)o->iterations ? 0.1
+                                                                      : 0.01;
+    else if (!strcmp(o->schedule, "poly"))
+        factor = pow(1 - x, 0.9);
+    else if (!strcmp(o->schedule, "cosine"))
+        factor = (1 + cos(M_PI * x)) / 2;
+    if (step < o->warmup) factor *= (double)(step + 1) / (double)o->warmup;
+    return o->lr * factor;
+}
+
+rmseg_status rmseg_step_move(rmseg_trainer *t)
+{
+    t->lr = rmseg_learning_rate(t->o, t->state.iteration);
+    rmseg_sgd sgd = {.lr = t->lr, .momentum = t->o->momentum, .decay = t->o->weight_decay, .clip = t->o->clip_norm};
+    RMSEG_TRY(rmseg_weights_step(&t->norm, t->model.weights, &sgd));
+    if (isfinite(t->norm)) return RMSEG_OK;
+    return rmseg_fail(RMSEG_ERROR_NUMERIC,
+                      "step %lld: the gradient is NaN or infinite: lower --lr; nothing of it is saved",
+                      (long long)t->state.iteration + 1);
+}
+
+/* ---- after a step ------------------------------------------------------------------------------------------------ */
+
+rmseg_status rmseg_step_log(rmseg_trainer *t, bool validated)
+{
+    rmseg_journal *j = &t->journal;
+    rmseg_journal_integer(j, t->state.iteration);
+    for (int64_t i = 0; i < rmseg_objective_terms(t->objective); i++) rmseg_journal_number(j, t->terms[i]);
+    rmseg_journal_number(j, t->total);
+    rmseg_journal_number(j, t->norm);
+    rmseg_journal_number(j, t->lr);
+    rmseg_journal_number(j, t->state.seconds);
+    for (int64_t i = 0; t->validation && i < t->model.regions.count; i++)
+        rmseg_journal_number(j, validated ? rmseg_validation_dice(t->validation, i) : NAN);
+    return rmseg_journal_end(j);
+}
+
+rmseg_status rmseg_trainer_validate(rmseg_trainer *t)
+{
+    RMSEG_TRY(rmseg_validation_run(t->validation));
+    double mean = rmseg_validation_mean(t->validation);
+    bool better = !isnan(mean) && !(mean <= t->state.best); /* the best is NaN before the first */
+    t->state.stale = better ? 0 : t->state.stale + 1;
+    if (!better) return RMSEG_OK;
+    t->state.best = mean;
+    t->state.best_iteration = t->state.iteration;
+    if (strcmp(t->o->select, "best")) return RMSEG_OK;
+    rmseg_tensor_file best = {0};
+    rmseg_status status = rmseg_weights_save(&best, t->model.weights, false);
+    rmseg_tensor_file_destroy(status ? &best : &t->best);
+    if (!status) t->best = best;
+    return status;
+}
+
+rmseg_status rmseg_trainer_save(rmseg_trainer *t)
+{
+    rmseg_checkpoint checkpoint = {.state = t->state,
+                                   .options = t->options,
+                                   .data_hash = t->data_hash,
+                                   .weights = t->model.weights,
+                                   .best = t->best};
+    RMSEG_TRY(rmseg_journal_sync(&t->journal));
+    RMSEG_TRY(rmseg_checkpoint_write(&checkpoint, t->o->out));
+    RMSEG_TRY(rmseg_folder_weights(t));
+    t->saved_s = rmseg_now_s();
+    return rmseg_folder_record(t);
+}

@@ -1,0 +1,71 @@
+/*
+ * run/train_options.h - the options of a training, as rows, and where a training's values come from: what the user
+ * gave, else what the run being resumed recorded, else what the layout suggests, else the default of the row.
+ */
+#ifndef RUN_TRAIN_OPTIONS_H
+#define RUN_TRAIN_OPTIONS_H
+
+#include "core/core.h"
+
+/* clang-format off: one option a row */
+#define TRAIN_OPTIONS(X)                                                                                               \
+    X(str, out, "", 0, 0, "", "", "folder of the run", "runs/first")                                                   \
+    X(flag, resume, "no", 0, 0, "", "", "go on where the run in --out stopped, bit for bit", "")                       \
+    X(flag, overwrite, "no", 0, 0, "", "", "replace the run in --out", "")                                             \
+    X(str, layout, "folder", 0, 0, "", "", "how the data lies on disk (`rmseg layouts`)", "drishti-gs")                \
+    X(str, data, "", 0, 0, "", "", "folder of the data", "data/drishti-gs")                                            \
+    X(f64, threshold, "128", 0, 65535, "", "", "soft maps: set where the value reaches this", "191")                   \
+    X(str, grid, "", 0, 0, "", "voxels", "resample every image to this grid first; none: keep its own", "256,256")     \
+    X(str, patch, "", 0, 0, "", "voxels", "train on random crops of this size; none: whole images", "128,128")         \
+    X(pick, pad, "zero", 0, 0, "zero|none", "", "an image smaller than the patch: add zeros, or fail", "none")         \
+    X(pick, normalize, "zscore", 0, 0, "zscore|range|none", "", "scaling of the values, per image and channel",        \
+      "range")                                                                                                         \
+    X(str, augment, "none", 0, 0, "", "", "random changes of the samples, with commas between", "flip-w,rot90")        \
+    X(str, fold, "", 0, 0, "", "", "hold out fold F of N for validation", "0/5")                                       \
+    X(f64, val_fraction, "0", 0, 0.9, "", "", "hold out this share of the cases for validation", "0.2")                \
+    X(i64, split_seed, "0", 0, INT64_MAX, "", "", "which cases are held out; the same for every --seed", "1")          \
+    X(i64, val_every, "200", 1, INT64_MAX, "", "steps", "validate this often, and after the last step", "100")         \
+    X(pick, select, "last", 0, 0, "last|best", "",                                                                     \
+      "weights to keep: of the last step, or of the best validation Dice", "best")                                     \
+    X(i64, patience, "0", 0, INT64_MAX, "", "validations", "stop after so many without a better Dice; 0: never", "10") \
+    X(str, net, "unet", 0, 0, "", "", "network (`rmseg nets`)", "unet")                                                \
+    X(i64, width, "32", 1, 4096, "", "channels", "channels of the first level, doubled at each below", "16")           \
+    X(i64, depth, "4", 1, 8, "", "levels", "how often the network halves the grid", "3")                               \
+    X(str, norm, "batch", 0, 0, "", "", "normalisation after each convolution: batch or none", "none")                 \
+    X(str, activation, "relu", 0, 0, "", "", "relu or leaky-relu", "leaky-relu")                                       \
+    X(f64, dropout, "0", 0, 0.95, "", "", "probability to drop a channel at the lowest level", "0.5")                  \
+    X(str, init, "", 0, 0, "", "", "weights to start from (safetensors); none: drawn from the seed", "w.safetensors")  \
+    X(str, objective, "softmax: ce + dice", 0, 0, "", "", "what is minimised (`rmseg losses`)",                        \
+      "sigmoid: ce + dice + 1*rm(2,0) + 1*rm(0,2)")                                                                    \
+    X(i64, iterations, "6000", 0, INT64_MAX, "", "steps", "training steps; 0 writes the initial weights", "2000")      \
+    X(i64, batch, "4", 1, 65535, "", "samples", "samples in a step", "2")                                              \
+    X(pick, optimizer, "sgd", 0, 0, "sgd", "", "how the weights move", "sgd")                                          \
+    X(f64, lr, "0.01", 0, 1000, "", "", "learning rate", "0.001")                                                      \
+    X(pick, schedule, "constant", 0, 0, "constant|step|poly|cosine", "", "course of the learning rate", "poly")        \
+    X(i64, warmup, "0", 0, INT64_MAX, "", "steps", "steps over which the learning rate rises from 0", "100")           \
+    X(f64, momentum, "0.9", 0, 0.9999, "", "", "momentum of SGD", "0.99")                                              \
+    X(f64, weight_decay, "0.0001", 0, 1, "", "", "added to the gradient: this times the weight", "0")                  \
+    X(f64, clip_norm, "0", 0, 1e30, "", "", "largest norm of the gradient, longer ones are shortened; 0: any", "12")   \
+    X(i64, seed, "1", 0, INT64_MAX, "", "", "of the weights, batches, augmentation and dropout", "2")                  \
+    X(pick, cache, "ram", 0, 0, "ram|none", "", "keep prepared cases in memory", "none")                               \
+    X(i64, workers, "1", 1, 64, "", "threads", "threads that prepare batches in the background", "2")                  \
+    X(i64, threads, "0", 0, 4096, "", "threads", "threads that compute; 0: every processor", "8")                      \
+    X(i64, save_every, "0", 0, INT64_MAX, "", "steps", "save the state this often; 0: by time alone", "500")           \
+    X(f64, save_seconds, "300", 1, 1e9, "", "seconds", "save the state at least this often", "60")                     \
+    X(str, samples, "", 0, 0, "", "", "write the list of samples and their augmentation to this CSV file",             \
+      "samples.csv")
+/* clang-format on */
+
+RMSEG_OPTIONS_DECLARE(train_options, TRAIN_OPTIONS)
+
+/* Own options with all that the user gave in `given`. */
+rmseg_status rmseg_train_options_copy(rmseg_options **own, const rmseg_options *given);
+
+/* Adds what `layout` suggests where the user gave nothing; a grid or a patch given keeps both of the layout's out. */
+rmseg_status rmseg_train_options_suggest(rmseg_options *own);
+
+/* Takes the value `recorded` of `key` from the run that goes on. An option that the user gave and that decides what is
+ * computed must agree: argument, naming it. */
+rmseg_status rmseg_train_options_recall(rmseg_options *own, const char *key, const char *recorded);
+
+#endif

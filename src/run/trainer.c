@@ -1,0 +1,279 @@
+/* trainer.c - making a training ready: options, data, network and folder checked against each other, then filled. */
+#include "run/trainer.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "run/folder.h"
+#include "run/predictor.h"
+
+/* ---- data -------------------------------------------------------------------------------------------------------- */
+
+static rmseg_status open_data(rmseg_trainer *t)
+{
+    const train_options *o = t->o;
+    if (!*o->data)
+        return rmseg_fail(RMSEG_ERROR_ARGUMENT, "--data is missing: give the folder of the data (layout %s)",
+                          o->layout);
+    RMSEG_TRY(rmseg_dataset_open(&t->dataset, o->layout, o->data, "train", o->threshold, true));
+    return rmseg_dataset_hash(t->data_hash, t->dataset);
+}
+
+/* "2/5" -> 2, 5. */
+static rmseg_status parse_fold(int64_t *fold, int64_t *folds, const char *text)
+{
+    char first[24] = "";
+    size_t length = strcspn(text, "/");
+    if (text[length] && length < sizeof first) memcpy(first, text, length);
+    if (rmseg_parse_integer(fold, first) && rmseg_parse_integer(folds, text + length + 1) && *folds >= 2 &&
+        *fold >= 0 && *fold < *folds)
+        return RMSEG_OK;
+    return rmseg_fail(RMSEG_ERROR_ARGUMENT, "--fold %s: expected FOLD/FOLDS, from 0/5 to 4/5 for five of them", text);
+}
+
+/* The first share of a permutation: the cases that --val-fraction holds out. */
+static rmseg_status hold_fraction(bool *held, int64_t count, const train_options *o)
+{
+    int64_t *order = rmseg_alloc(count, sizeof *order);
+    if (!order) return RMSEG_ERROR_MEMORY;
+    rmseg_random r = rmseg_random_stream((uint64_t)o->split_seed, RMSEG_RANDOM_SPLIT, 0, 0);
+    rmseg_random_order(&r, order, count);
+    int64_t wanted = (int64_t)(o->val_fraction * (double)count + 0.5);
+    for (int64_t i = 0; i < wanted; i++) held[order[i]] = true;
+    rmseg_free(order);
+    return RMSEG_OK;
+}
+
+static rmseg_status mark_held(bool *held, const rmseg_trainer *t)
+{
+    const train_options *o = t->o;
+    int64_t fold = 0, folds = 0;
+    if (*o->fold && o->val_fraction > 0)
+        return rmseg_fail(RMSEG_ERROR_ARGUMENT, "--fold and --val-fraction both hold cases out: give one of them");
+    if (!*o->fold) return hold_fraction(held, t->dataset->count, o);
+    RMSEG_TRY(parse_fold(&fold, &folds, o->fold));
+    return rmseg_dataset_fold(held, t->dataset->count, (uint64_t)o->split_seed, fold, folds);
+}
+
+static rmseg_status split_cases(rmseg_trainer *t)
+{
+    int64_t count = t->dataset->count;
+    bool *held = rmseg_alloc(count, sizeof *held);
+    t->cases = rmseg_alloc(count, sizeof *t->cases);
+    rmseg_status status = held && t->cases ? mark_held(held, t) : RMSEG_ERROR_MEMORY;
+    for (int64_t i = 0; i < count && !status; i++)
+        if (!held[i]) t->cases[t->train_count++] = i;
+    for (int64_t i = 0; i < count && !status; i++)
+        if (held[i]) t->cases[t->train_count + t->held_count++] = i;
+    rmseg_free(held);
+    if (status) return status;
+    if (!t->train_count)
+        return rmseg_fail(RMSEG_ERROR_ARGUMENT, "%s: no case is left to train on (%lld in all, %lld held out)",
+                          t->dataset->root, (long long)count, (long long)t->held_count);
+    if (!t->held_count && (!strcmp(t->o->select, "best") || t->o->patience))
+        return rmseg_fail(RMSEG_ERROR_ARGUMENT,
+                          "--select best and --patience need a validation: hold cases out by --fold or --val-fraction");
+    return RMSEG_OK;
+}
+
+/* ---- network and objective --------------------------------------------------------------------------------------- */
+
+static rmseg_status make_model(rmseg_trainer *t)
+{
+    const train_options *o = t->o;
+    rmseg_model *m = &t->model;
+    RMSEG_TRY(rmseg_objective_parse(&t->objective, o->objective));
+    m->head = rmseg_objective_head(t->objective);
+    if (m->head == RMSEG_HEAD_NONE)
+        return rmseg_fail(RMSEG_ERROR_ARGUMENT,
+                          "--objective \"%s\": a network gives logits, so its head is softmax or sigmoid, not none",
+                          o->objective);
+    m->objective = rmseg_strdup(rmseg_objective_text(t->objective));
+    m->layout = rmseg_strdup(t->dataset->layout);
+    if (!m->objective || !m->layout) return RMSEG_ERROR_MEMORY;
+    m->classes = t->dataset->classes;
+    RMSEG_TRY(rmseg_regions_from_dataset(&m->regions, t->dataset));
+    RMSEG_TRY(rmseg_parse_size(m->preparation.grid, t->dataset->spatial, "grid", o->grid));
+    RMSEG_TRY(rmseg_parse_size(m->patch, t->dataset->spatial, "patch", o->patch));
+    RMSEG_TRY(rmseg_parse_normalize(&m->preparation.normalize, o->normalize));
+    RMSEG_TRY(rmseg_backend_default(&m->backend));
+    rmseg_net_spec spec = {.net = o->net,
+                           .spatial = t->dataset->spatial,
+                           .in_channels = t->dataset->channels,
+                           .out_channels = rmseg_model_channels(m),
+                           .width = o->width,
+                           .depth = o->depth,
+                           .norm = o->norm,
+                           .activation = o->activation,
+                           .dropout = o->dropout};
+    RMSEG_TRY(rmseg_net_create(&m->net, &spec));
+    return rmseg_weights_create(&m->weights, m->net, m->backend, true);
+}
+
+/* What a sample's extents are, and whether the network can take them. Without a grid and a patch the first image says
+ * it, and the loader checks that the others are like it. */
+static rmseg_status settle_size(rmseg_trainer *t)
+{
+    const int64_t *patch = t->model.patch, *grid = t->model.preparation.grid;
+    const char *what = patch[0] ? "--patch" : grid[0] ? "--grid" : "images of";
+    rmseg_image header = {0};
+    if (!patch[0] && !grid[0])
+        RMSEG_TRY(rmseg_image_read_header(&header, t->dataset->cases[t->cases[0]].images.items[0]));
+    memcpy(t->batch.size, patch[0] ? patch : grid[0] ? grid : header.size, sizeof t->batch.size);
+    return rmseg_check_divisible(t->batch.size, t->model.net, what);
+}
+
+static rmseg_status make_batch(rmseg_trainer *t)
+{
+    rmseg_batch *b = &t->batch;
+    int64_t voxels, elements;
+    b->n = t->o->batch;
+    b->k = rmseg_model_channels(&t->model);
+    b->spatial = t->dataset->spatial;
+    b->ignore = -1;
+    if (!rmseg_mul3(&voxels, b->size[0], b->size[1], b->size[2]) || !rmseg_mul3(&elements, b->n, b->k, voxels))
+        return rmseg_fail(RMSEG_ERROR_ARGUMENT, "--batch %lld of this size is too large", (long long)b->n);
+    t->logits = rmseg_alloc(elements, sizeof *t->logits);
+    t->dlogits = rmseg_alloc(elements, sizeof *t->dlogits);
+    t->terms = rmseg_alloc(rmseg_objective_terms(t->objective), sizeof *t->terms);
+    if (!t->logits || !t->dlogits || !t->terms) return RMSEG_ERROR_MEMORY;
+    b->logits = t->logits;
+    if (t->model.head != RMSEG_HEAD_SIGMOID) return RMSEG_OK;
+    t->map = rmseg_alloc(elements, sizeof *t->map);
+    b->map = t->map;
+    return t->map ? RMSEG_OK : RMSEG_ERROR_MEMORY;
+}
+
+static rmseg_status make_engine(rmseg_trainer *t)
+{
+    const train_options *o = t->o;
+    rmseg_loader_settings settings = {.preparation = t->model.preparation,
+                                      .batch = o->batch,
+                                      .pad = !strcmp(o->pad, "zero"),
+                                      .augment = o->augment,
+                                      .seed = (uint64_t)o->seed,
+                                      .cache = !strcmp(o->cache, "ram"),
+                                      .workers = (int)o->workers};
+    memcpy(settings.patch, t->model.patch, sizeof settings.patch);
+    RMSEG_TRY(settle_size(t));
+    RMSEG_TRY(rmseg_loader_create(&t->loader, t->dataset, t->cases, t->train_count, &settings));
+    RMSEG_TRY(make_batch(t));
+    RMSEG_TRY(rmseg_evaluator_create(&t->evaluator, t->objective, &t->batch, t->model.backend->name));
+    RMSEG_TRY(rmseg_executor_create(&t->executor, t->model.net, t->model.backend, o->batch, t->batch.size, true));
+    if (!t->held_count) return RMSEG_OK;
+    return rmseg_validation_create(&t->validation, t->dataset, &t->model, t->cases + t->train_count, t->held_count,
+                                   settings.cache);
+}
+
+/* ---- weights and folder ------------------------------------------------------------------------------------------ */
+
+static rmseg_status first_weights(rmseg_trainer *t)
+{
+    t->state.best = NAN;
+    if (!*t->o->init) return rmseg_weights_init(t->model.weights, (uint64_t)t->o->seed);
+    rmseg_tensor_file file = {0};
+    RMSEG_TRY(rmseg_tensor_file_read(&file, t->o->init));
+    rmseg_status status = rmseg_weights_load(t->model.weights, &file, false, t->o->init);
+    rmseg_tensor_file_destroy(&file);
+    return status;
+}
+
+static rmseg_status resumed_weights(rmseg_trainer *t, rmseg_checkpoint *c)
+{
+    if (strcmp(c->data_hash, t->data_hash))
+        return rmseg_fail(
+            RMSEG_ERROR_ARGUMENT,
+            "%s: these are not the files the run was trained on (hash %.12s, then %.12s), so it cannot go "
+            "on with them",
+            t->o->data, t->data_hash, c->data_hash);
+    if (t->o->iterations < c->state.iteration)
+        return rmseg_fail(RMSEG_ERROR_ARGUMENT, "--iterations %lld: the run has done %lld already",
+                          (long long)t->o->iterations, (long long)c->state.iteration);
+    RMSEG_TRY(rmseg_weights_load(t->model.weights, &c->file, true, t->o->out));
+    t->state = c->state;
+    t->best = c->best;
+    c->best = (rmseg_tensor_file){0};
+    rmseg_info("going on after step %lld", (long long)t->state.iteration);
+    return RMSEG_OK;
+}
+
+static rmseg_status make_folder(rmseg_trainer *t, bool fresh)
+{
+    RMSEG_TRY(rmseg_folder_prepare(t->o->out, fresh));
+    RMSEG_TRY(rmseg_folder_describe(t));
+    RMSEG_TRY(rmseg_journal_open(&t->journal, t->o->out, t->state.iteration, t->objective,
+                                 t->validation ? &t->model.regions : NULL));
+    t->clock_s = rmseg_now_s() - t->state.seconds;
+    return fresh ? rmseg_trainer_save(t) : RMSEG_OK; /* from here on --resume works */
+}
+
+/* ---- all of it --------------------------------------------------------------------------------------------------- */
+
+static rmseg_status settle_options(rmseg_trainer *t, const rmseg_options *given, rmseg_checkpoint *c, bool *resumes)
+{
+    RMSEG_TRY(rmseg_train_options_copy(&t->options, given));
+    t->o = train_options_values(t->options);
+    if (!*t->o->out)
+        return rmseg_fail(RMSEG_ERROR_ARGUMENT, "--out is missing: give the folder that the run is to fill");
+    if (t->o->resume && t->o->overwrite)
+        return rmseg_fail(RMSEG_ERROR_ARGUMENT, "--resume and --overwrite exclude each other");
+    RMSEG_TRY(rmseg_folder_check(t->o));
+    *resumes = t->o->resume && rmseg_checkpoint_exists(t->o->out);
+    if (t->o->resume && !*resumes) rmseg_info("%s holds no state yet: starting from the first step", t->o->out);
+    if (*resumes) {
+        RMSEG_TRY(rmseg_checkpoint_read(c, t->o->out));
+        RMSEG_TRY(rmseg_checkpoint_recall(c, t->options));
+    }
+    RMSEG_TRY(rmseg_train_options_suggest(t->options));
+    t->replaces = t->o->overwrite; /* config.ini is not to replace a run when it is given to another call */
+    RMSEG_TRY(rmseg_options_set(t->options, "overwrite", "no"));
+    RMSEG_TRY(rmseg_options_set(t->options, "resume", "no"));
+    return t->o->threads ? rmseg_threads_set((int)t->o->threads) : RMSEG_OK;
+}
+
+static rmseg_status set_up(rmseg_trainer *t, const rmseg_options *given, rmseg_checkpoint *c)
+{
+    bool resumes = false;
+    RMSEG_TRY(settle_options(t, given, c, &resumes));
+    RMSEG_TRY(open_data(t));
+    RMSEG_TRY(split_cases(t));
+    RMSEG_TRY(make_model(t));
+    RMSEG_TRY(make_engine(t));
+    RMSEG_TRY(resumes ? resumed_weights(t, c) : first_weights(t));
+    return make_folder(t, !resumes);
+}
+
+rmseg_status rmseg_trainer_create(rmseg_trainer **trainer, const rmseg_options *options)
+{
+    rmseg_checkpoint checkpoint = {0};
+    rmseg_trainer *t = rmseg_alloc(1, sizeof *t);
+    if (!t) return RMSEG_ERROR_MEMORY;
+    rmseg_status status = set_up(t, options, &checkpoint);
+    rmseg_checkpoint_destroy(&checkpoint);
+    if (status)
+        rmseg_trainer_destroy(t);
+    else
+        *trainer = t;
+    return status;
+}
+
+void rmseg_trainer_destroy(rmseg_trainer *t)
+{
+    if (!t) return;
+    rmseg_loader_destroy(t->loader);
+    rmseg_validation_destroy(t->validation);
+    rmseg_executor_destroy(t->executor);
+    rmseg_evaluator_destroy(t->evaluator);
+    rmseg_journal_close(&t->journal);
+    rmseg_tensor_file_destroy(&t->best);
+    rmseg_model_destroy(&t->model);
+    rmseg_objective_destroy(t->objective);
+    rmseg_dataset_destroy(t->dataset);
+    rmseg_options_destroy(t->options);
+    rmseg_free(t->cases);
+    rmseg_free(t->logits);
+    rmseg_free(t->dlogits);
+    rmseg_free(t->map);
+    rmseg_free(t->terms);
+    rmseg_free(t);
+}
