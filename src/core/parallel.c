@@ -2,16 +2,18 @@
  * parallel.c - a small pool of threads behind rmseg_parallel_for (why our own: docs/decisions/001-threads.md).
  *
  * A job is announced by one atomic word: its number, whether it is open, and how many workers are inside. A worker
- * joins by raising that count while the job is open; whoever is inside takes chunks from a counter. When the chunks
- * are gone the caller closes the job and waits for those inside to leave. A worker that sleeps through a job is never
- * waited for. Between jobs a worker spins for some microseconds before it sleeps, unless there are more threads than
- * processors: then spinning would take the time away from those who work.
+ * joins by raising that count while the job is open. Each thread has a share of the chunks, the same in every job of
+ * that size, so that its data stay in its cache; it takes its own from the front, then the others' from the back. When
+ * the chunks are gone the caller closes the job and waits for those inside to leave. A worker that sleeps through a job
+ * is never waited for. Between jobs a worker spins for some microseconds before it sleeps, unless there are more
+ * threads than processors: then spinning would take the time away from those who work.
  */
 #include "core/parallel.h"
 
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdalign.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -20,13 +22,22 @@
 #include "core/log.h"
 #include "core/text.h"
 
-#define MOST_THREADS 4096
+#define MOST_THREADS 1024
 #define SPIN_S       30e-6
 
 /* The word: number of the job (32 bits), open (1 bit), workers inside (31 bits). */
 #define JOB_SHIFT  32
 #define JOB_OPEN   ((uint64_t)1 << 31)
 #define JOB_INSIDE (JOB_OPEN - 1)
+
+/* The chunks of one thread. Whoever lowers `left` may take one: the owner at the front, others at the back. */
+typedef struct share {
+    alignas(64) _Atomic int64_t left;
+    _Atomic int64_t end; /* one past the last chunk */
+    int64_t first;       /* the owner's alone while the job runs */
+} share;
+
+static share shares[MOST_THREADS];
 
 static struct pool {
     atomic_int wanted; /* threads asked for; 0: the default, not looked up yet */
@@ -35,8 +46,6 @@ static struct pool {
     bool spins;        /* no more threads than processors */
 
     _Atomic uint64_t word;
-    _Atomic int64_t next; /* first chunk that nobody has taken */
-    int64_t chunks;
     rmseg_chunk_fn fn;
     void *context;
 
@@ -97,13 +106,14 @@ static void relax(void)
 #endif
 }
 
-/* Spins until `ready` or for SPIN_S. */
+/* Spins until `ready` or for SPIN_S. On a busy machine the one who is waited for may need this very processor: hence
+ * the yield. */
 static bool spin(bool (*ready)(uint64_t), uint64_t argument)
 {
     if (ready(argument)) return true;
     if (!pool.spins) return false;
-    for (double end = rmseg_now_s() + SPIN_S; rmseg_now_s() < end;)
-        for (int i = 0; i < 16; i++) {
+    for (double end = rmseg_now_s() + SPIN_S; rmseg_now_s() < end; sched_yield())
+        for (int i = 0; i < 32; i++) {
             relax();
             if (ready(argument)) return true;
         }
@@ -154,11 +164,16 @@ static void leave_job(void)
     pthread_mutex_unlock(&pool.mutex);
 }
 
+static bool claim(share *s) { return atomic_load(&s->left) > 0 && atomic_fetch_sub(&s->left, 1) > 0; }
+
 static void take_chunks(void)
 {
-    int64_t chunks = pool.chunks;
-    for (int64_t chunk; (chunk = atomic_fetch_add_explicit(&pool.next, 1, memory_order_relaxed)) < chunks;)
-        pool.fn(pool.context, chunk, my_thread);
+    share *own = &shares[my_thread];
+    while (claim(own)) pool.fn(pool.context, own->first++, my_thread);
+    for (int i = 1; i < pool.threads; i++) {
+        share *other = &shares[(my_thread + i) % pool.threads];
+        while (claim(other)) pool.fn(pool.context, atomic_fetch_sub(&other->end, 1) - 1, my_thread);
+    }
 }
 
 static void *work(void *index)
@@ -236,6 +251,18 @@ static void fit_pool(int threads)
     start_workers(threads);
 }
 
+static void share_out(int64_t chunks)
+{
+    int64_t each = chunks / pool.threads, more = chunks % pool.threads, first = 0;
+    for (int t = 0; t < pool.threads; t++) {
+        int64_t length = each + (t < more);
+        shares[t].first = first;
+        atomic_store_explicit(&shares[t].end, first + length, memory_order_relaxed);
+        atomic_store_explicit(&shares[t].left, length, memory_order_relaxed);
+        first += length;
+    }
+}
+
 static void wake_sleepers(int64_t most)
 {
     int sleepers = atomic_load(&pool.sleepers);
@@ -269,8 +296,7 @@ void rmseg_parallel_for(int64_t chunks, rmseg_chunk_fn fn, void *context)
     fit_pool(threads);
     pool.fn = fn;
     pool.context = context;
-    pool.chunks = chunks;
-    atomic_store_explicit(&pool.next, 0, memory_order_relaxed);
+    share_out(chunks);
     uint64_t number = (atomic_load(&pool.word) >> JOB_SHIFT) + 1;
     atomic_store(&pool.word, number << JOB_SHIFT | JOB_OPEN);
     wake_sleepers(chunks - 1);
