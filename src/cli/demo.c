@@ -206,11 +206,14 @@ static rmseg_status draw(demo *d)
 {
     rmseg_image *pictures[ARMS * PICTURES] = {0}, *sheet = NULL;
     int64_t columns = d->test_cases < PICTURES ? d->test_cases : PICTURES;
+    const char *captions[ARMS];
+    for (int a = 0; a < ARMS; a++) captions[a] = text(d, "%s: truth green, prediction blue", arm_title[a]);
     rmseg_status status = RMSEG_OK;
     for (int64_t i = 0; i < ARMS * columns && status == RMSEG_OK; i++)
         status = draw_case(&pictures[i], d, (int)(i / columns), i % columns);
     if (status == RMSEG_OK)
-        status = rmseg_contact_sheet(&sheet, (const rmseg_image *const *)pictures, ARMS * columns, columns, 6);
+        status =
+            rmseg_contact_sheet(&sheet, (const rmseg_image *const *)pictures, ARMS * columns, columns, 6, captions);
     if (status == RMSEG_OK) status = rmseg_image_write(sheet, text(d, "%s/overlay.png", d->out));
     for (int i = 0; i < ARMS * PICTURES; i++) rmseg_image_destroy(pictures[i]);
     rmseg_image_destroy(sheet);

@@ -1,25 +1,32 @@
 /*
- * report/canvas.h - an RGB picture to draw smooth lines on.
+ * report/canvas.h - an RGB picture (U8, 3 channels, one slice) and a pen that draws smooth lines on it.
+ *
+ * Coordinates are those of pixel centres, x = column, y = row.
  */
 #ifndef REPORT_CANVAS_H
 #define REPORT_CANVAS_H
 
 #include "core/core.h"
-#include "field/field.h"
 #include "image/image.h"
-#include "report/report.h"
 
 typedef struct rmseg_rgb {
     uint8_t r, g, b;
 } rmseg_rgb;
 
-/* An 8-bit RGB picture of the first slice of an image: grey is repeated, other types than U8 are stretched from their
- * minimum and maximum to 0..255. height, width are the picture's; the image is resampled to them. */
+/* A picture of the first slice of an image, height x width pixels: grey is repeated, other types than U8 are stretched
+ * from their smallest and largest value to 0..255. */
 rmseg_status rmseg_canvas_create(rmseg_image **canvas, const rmseg_image *image, int64_t height, int64_t width);
 
-/* Draws closed polylines, antialiased. (x, y) on the mask's grid of mask_height x mask_width is stretched to the
- * canvas. */
-rmseg_status rmseg_canvas_draw(rmseg_image *canvas, const rmseg_contours *contours, int64_t mask_height,
-                               int64_t mask_width, rmseg_rgb colour, double line_width);
+/* Lines that are laid on together: first drawn into a map of coverage, keeping the largest value at each pixel, then
+ * coloured once. So joints and overlaps of half-covered pixels come out even. */
+typedef struct rmseg_pen {
+    rmseg_image *canvas;
+    float *coverage; /* (H,W), 0..1 */
+    double radius;   /* half the line's width, pixels */
+} rmseg_pen;
+
+rmseg_status rmseg_pen_begin(rmseg_pen *pen, rmseg_image *canvas, double line_width);
+void rmseg_pen_line(rmseg_pen *pen, double x0, double y0, double x1, double y1);
+void rmseg_pen_end(rmseg_pen *pen, rmseg_rgb colour); /* colours the lines and frees the pen's memory */
 
 #endif

@@ -1,9 +1,11 @@
 /*
  * report/show.c - one image with its contours into a file.
  */
-#include "report/canvas.h"
-
 #include <string.h>
+
+#include "core/core.h"
+#include "image/image.h"
+#include "report/report.h"
 
 #define SHOW_OPTIONS(X)                                                                                                \
     X(str, pred, "", 0, 0, "", "", "label image drawn in blue", "pred/drishtiGS_001.png")                              \
@@ -19,13 +21,12 @@ RMSEG_OPTIONS_DEFINE(show_options, SHOW_OPTIONS)
 
 rmseg_status rmseg_show_options_create(rmseg_options **options) { return show_options_create(options); }
 
-/* Soft maps become masks, several files one label image: file i writes i + 1 where it is set. */
-static rmseg_status add_truth(rmseg_image **label, const char *path, int64_t number, bool single, double threshold)
+/* Writes `number` into the label image, made by the first file, wherever this file is set. */
+static rmseg_status add_truth(rmseg_image **label, const char *path, int64_t number, double threshold)
 {
     rmseg_image *part = NULL;
     RMSEG_TRY(rmseg_image_read(&part, path));
-    rmseg_status status = RMSEG_OK;
-    if (!*label) status = rmseg_image_create(label, RMSEG_U8, 1, part->size);
+    rmseg_status status = *label ? RMSEG_OK : rmseg_image_create(label, RMSEG_I32, 1, part->size);
     if (status == RMSEG_OK && memcmp((*label)->size, part->size, sizeof part->size) != 0)
         status =
             rmseg_fail(RMSEG_ERROR_FORMAT, "%s: %lld x %lld pixels, but the truth files before it have %lld x %lld",
@@ -34,27 +35,22 @@ static rmseg_status add_truth(rmseg_image **label, const char *path, int64_t num
     int64_t width = part->size[2], pixels = part->size[1] * width;
     for (int64_t i = 0; i < pixels && status == RMSEG_OK; i++) {
         double value = rmseg_image_value(part, 0, 0, i / width, i % width);
-        uint8_t *to = (uint8_t *)(*label)->data + i;
-        if (threshold > 0) value = value >= threshold;
-        if (single && threshold <= 0)
-            *to = (uint8_t)value;
-        else if (value > 0)
-            *to = (uint8_t)number;
+        if (threshold > 0 ? value >= threshold : value > 0) ((int32_t *)(*label)->data)[i] = (int32_t)number;
     }
     rmseg_image_destroy(part);
     return status;
 }
 
+/* One file without a threshold is a label image as it is; else each file is one mask, the later on top. */
 static rmseg_status read_truth(rmseg_image **label, const char *list, double threshold)
 {
-    bool single = !strchr(list, ',');
+    if (!strchr(list, ',') && !(threshold > 0)) return rmseg_image_read(label, list);
     rmseg_status status = RMSEG_OK;
     int64_t number = 1;
     for (const char *at = list; *at && status == RMSEG_OK; number++) {
         size_t length = strcspn(at, ",");
         char *path = rmseg_strndup(at, length);
-        if (!path) return RMSEG_ERROR_MEMORY;
-        status = add_truth(label, path, number, single, threshold);
+        status = path ? add_truth(label, path, number, threshold) : RMSEG_ERROR_MEMORY;
         rmseg_free(path);
         at += length + (at[length] == ',');
     }

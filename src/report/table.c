@@ -1,11 +1,11 @@
 /*
  * report/table.c - the aggregates of a results object as a text table.
  */
-#include "core/core.h"
-#include "report/report.h"
-
 #include <math.h>
 #include <stdio.h>
+
+#include "core/core.h"
+#include "report/report.h"
 
 /* A figure with four digits after the point, or "-" where there is none. */
 static const char *figure(char buffer[32], double value)

@@ -1,0 +1,13 @@
+/*
+ * report/lettering.h - captions: letters of strokes, so that they are smooth at any size and need no font.
+ */
+#ifndef REPORT_LETTERING_H
+#define REPORT_LETTERING_H
+
+#include "report/canvas.h"
+
+/* Adds a line of text to what the pen draws: `height` pixels from baseline to the top of a capital, its lower left
+ * corner at (x, y). Letters, digits and + - = . , : ; ( ) / % are drawn, anything else is a box. */
+void rmseg_pen_text(rmseg_pen *pen, const char *text, double x, double y, double height);
+
+#endif
