@@ -26,8 +26,9 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "python"))
 from rmseg.torch import UNet, load_unet  # noqa: E402
 from rmseg.torch.unet import read_safetensors  # noqa: E402
+from rmseg_random import WEIGHTS, stream_uniform  # noqa: E402
 
-WEIGHTS, TEST = 1, 99  # purposes of core/random.h
+TEST = 99  # a purpose of core/random.h
 SEED, STEPS = 3, 10
 
 CASES = [
@@ -40,30 +41,14 @@ CASES = [
 ]
 
 
-# ---- random numbers of core/random.h -----------------------------------------------------------------------------
+# ---- weights -----------------------------------------------------------------------------------------------------
 
 
-def philox(counter, key):
-    """Philox4x32-10 of counters (4, n) under one key: (4, n)."""
-    x = [c.astype(np.uint64) for c in counter]
-    key = [np.uint64(k) for k in key]
-    low = np.uint64(0xFFFFFFFF)
-    for _ in range(10):
-        a, b = np.uint64(0xD2511F53) * x[0], np.uint64(0xCD9E8D57) * x[2]
-        x = [(b >> np.uint64(32)) ^ x[1] ^ key[0], b & low, (a >> np.uint64(32)) ^ x[3] ^ key[1], a & low]
-        key = [(key[0] + np.uint64(0x9E3779B9)) & low, (key[1] + np.uint64(0xBB67AE85)) & low]
-    return np.stack(x)
+def uniform(purpose, a, count):
+    return stream_uniform(SEED, purpose, a, 0, count)
 
 
-def uniform(seed, purpose, a, count):
-    """The first `count` draws of the stream (seed, purpose, a, 0), in [0, 1)."""
-    blocks = (count + 3) // 4
-    counter = [np.arange(blocks)] + [np.full(blocks, word) for word in (purpose, a, 0)]
-    words = philox(counter, (seed & 0xFFFFFFFF, seed >> 32))
-    return words.T.reshape(-1)[:count] * 2.0**-32
-
-
-def init_from_stream(model, seed):
+def init_from_stream(model):
     """PyTorch's default distribution by our stream: parameter j of the state_dict's list draws stream j."""
     state = model.state_dict()
     for j, (name, tensor) in enumerate(state.items()):
@@ -71,7 +56,7 @@ def init_from_stream(model, seed):
         if weight.dim() < 3:
             continue  # a norm's
         bound = 1 / np.sqrt(np.prod(weight.shape[1:]))
-        values = ((2 * uniform(seed, WEIGHTS, j, tensor.numel()) - 1) * bound).astype(np.float32)
+        values = ((2 * uniform(WEIGHTS, j, tensor.numel()) - 1) * bound).astype(np.float32)
         tensor.copy_(torch.from_numpy(values.reshape(tuple(tensor.shape))))
 
 
@@ -118,11 +103,11 @@ def expression(case):
 def make(case, dtype):
     model = UNet(case["k_in"], case["k_out"], width=case["width"], depth=case["depth"], spatial=case["spatial"], norm=case["norm"],
                  activation=case["activation"])
-    init_from_stream(model, SEED)
+    init_from_stream(model)
     shape = (case["n"], case["k_in"], *case["size"])
-    x = (2 * uniform(SEED, TEST, 1, int(np.prod(shape))) - 1).astype(np.float32).reshape(shape)
+    x = (2 * uniform(TEST, 1, int(np.prod(shape))) - 1).astype(np.float32).reshape(shape)
     shape = (case["n"], *([case["k_out"]] if case["head"] == "sigmoid" else []), *case["size"])
-    u = uniform(SEED, TEST, 2, int(np.prod(shape))).reshape(shape)
+    u = uniform(TEST, 2, int(np.prod(shape))).reshape(shape)
     truth = torch.from_numpy(u < 0.4 if case["head"] == "sigmoid" else np.floor(u * case["k_out"]).astype(np.int64))
     return model.to(dtype), torch.from_numpy(x).to(dtype), truth
 
