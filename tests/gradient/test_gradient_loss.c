@@ -1,0 +1,286 @@
+/*
+ * test_gradient_loss.c - gradients against differences, in double: every term with every choice of every option, and
+ * 200 random expressions.
+ *
+ * Along a random direction u the derivative is estimated by central differences at steps h and h/2 and Richardson's
+ * combination of them. The two estimates' distance measures the truncation error of the better one from above, so the
+ * tolerance is measured too: that distance, and what rounding the values leaves. The last test damages gradients by one
+ * part in a thousand and asks that the check sees it.
+ */
+#include <math.h>
+
+#include "loss/loss.h"
+#include "unit/unit.h"
+
+typedef struct problem {
+    rmseg_batch batch;
+    rmseg_frame frames[3];
+    int64_t elements, voxels;
+    double *x, *moved, *gradient, *direction, *map;
+    int32_t *index;
+    rmseg_random random;
+} problem;
+
+static problem make_problem(uint32_t seed)
+{
+    problem p = {.random = rmseg_random_stream(11, RMSEG_RANDOM_TEST, seed, 1)};
+    rmseg_random *r = &p.random;
+    int64_t d = 1 + rmseg_random_below(r, 3), h = 1 + rmseg_random_below(r, 5), w = 1 + rmseg_random_below(r, 6);
+    int spatial = 2 + (int)rmseg_random_below(r, 2);
+    if (spatial == 2) d = 1;
+    p.batch = (rmseg_batch){.n = 1 + rmseg_random_below(r, 3),
+                            .k = 1 + rmseg_random_below(r, 3),
+                            .size = {d, h, w},
+                            .spatial = spatial,
+                            .wide = true,
+                            .ignore = -1};
+    p.voxels = d * h * w;
+    p.elements = p.batch.n * p.batch.k * p.voxels;
+    double **arrays[] = {&p.x, &p.moved, &p.gradient, &p.direction, &p.map};
+    for (size_t i = 0; i < sizeof arrays / sizeof *arrays; i++) *arrays[i] = rmseg_alloc(p.elements, sizeof(double));
+    p.index = rmseg_alloc(p.batch.n * p.voxels, sizeof(int32_t));
+    for (int64_t n = 0; n < p.batch.n; n++)
+        for (int axis = 0; axis < 3; axis++) {
+            p.frames[n].offset[axis] = rmseg_random_below(r, 4);
+            p.frames[n].extent[axis] = p.batch.size[axis] + p.frames[n].offset[axis] + rmseg_random_below(r, 3);
+            p.frames[n].spacing[axis] = 0.5 + rmseg_random_uniform(r);
+        }
+    return p;
+}
+
+static void free_problem(problem *p)
+{
+    double *arrays[] = {p->x, p->moved, p->gradient, p->direction, p->map};
+    for (size_t i = 0; i < sizeof arrays / sizeof *arrays; i++) rmseg_free(arrays[i]);
+    rmseg_free(p->index);
+}
+
+/* Random logits (or probabilities), truth as an index or a map, with or without ignored voxels; one in eight has an
+ * empty truth. */
+static void draw_inputs(problem *p, rmseg_head head)
+{
+    rmseg_random *r = &p->random;
+    bool ignoring = rmseg_random_below(r, 2), empty = rmseg_random_below(r, 8) == 0;
+    int64_t labels = head == RMSEG_HEAD_SIGMOID || p->batch.k == 1 ? p->batch.k + 1 : p->batch.k;
+    for (int64_t i = 0; i < p->elements; i++) {
+        p->x[i] = head == RMSEG_HEAD_NONE ? 0.1 + 0.8 * rmseg_random_uniform(r) : 1.5 * rmseg_random_normal(r);
+        p->direction[i] = rmseg_random_normal(r);
+        p->map[i] = empty ? 0 : rmseg_random_below(r, 2) ? rmseg_random_uniform(r) : (double)rmseg_random_below(r, 2);
+        if (ignoring && rmseg_random_below(r, 6) == 0) p->map[i] = -1;
+    }
+    for (int64_t i = 0; i < p->batch.n * p->voxels; i++) {
+        p->index[i] = empty ? 0 : (int32_t)rmseg_random_below(r, labels);
+        if (ignoring && rmseg_random_below(r, 5) == 0) p->index[i] = 255;
+    }
+    bool map = rmseg_random_below(r, 2);
+    p->batch.index = map ? NULL : p->index;
+    p->batch.map = map ? p->map : NULL;
+    p->batch.ignore = ignoring ? 255 : -1;
+}
+
+static double value_at(problem *p, const rmseg_objective *o, double step, double *gradient)
+{
+    double total = NAN;
+    for (int64_t i = 0; i < p->elements; i++) p->moved[i] = p->x[i] + step * p->direction[i];
+    p->batch.logits = p->moved;
+    p->batch.frames = p->frames;
+    assert_ok(rmseg_objective_evaluate(&total, NULL, gradient, o, &p->batch));
+    return total;
+}
+
+/* How far the gradient (times `damage`) is from the differences, in units of what their own error allows: right
+ * below 1. */
+static double distance(problem *p, const rmseg_objective *o, double damage)
+{
+    const double h = 3e-4;
+    double value = value_at(p, o, 0, p->gradient), slope = 0, size = fabs(value);
+    for (int64_t i = 0; i < p->elements; i++) slope += p->gradient[i] * p->direction[i];
+    double far = (value_at(p, o, h, NULL) - value_at(p, o, -h, NULL)) / (2 * h);
+    double near = (value_at(p, o, h / 2, NULL) - value_at(p, o, -h / 2, NULL)) / h;
+    for (int64_t t = 0; t < rmseg_objective_terms(o); t++) size += fabs(rmseg_objective_term_weight(o, t));
+    double truncation = fabs(far - near), rounding = 64 * 2.2e-16 * size / h;
+    double richardson = near + (near - far) / 3;
+    return fabs(slope * damage - richardson) / (truncation + rounding);
+}
+
+static void check_expression(const char *expression, uint32_t seed)
+{
+    rmseg_objective *o;
+    problem p = make_problem(seed);
+    assert_ok(rmseg_objective_parse(&o, expression));
+    draw_inputs(&p, rmseg_objective_head(o));
+    double found = distance(&p, o, 1);
+    if (!(found < 1))
+        fail_msg("%s at seed %u (%lld,%lld,%lld,%lld,%lld): %g times the error of the differences", expression, seed,
+                 (long long)p.batch.n, (long long)p.batch.k, (long long)p.batch.size[0], (long long)p.batch.size[1],
+                 (long long)p.batch.size[2], found);
+    rmseg_objective_destroy(o);
+    free_problem(&p);
+}
+
+/* Orders that fit the seed's problem, and a head that fits its channels. */
+static const char *orders_of(const problem *p, int64_t a, int64_t b, int64_t c, char buffer[32])
+{
+    if (p->batch.spatial == 2)
+        snprintf(buffer, 32, "%lld,%lld", (long long)a, (long long)b);
+    else
+        snprintf(buffer, 32, "%lld,%lld,%lld", (long long)a, (long long)b, (long long)c);
+    return buffer;
+}
+
+static const char *head_of(const problem *p, int64_t pick)
+{
+    static const char *const heads[] = {"sigmoid", "none", "softmax"};
+    return heads[pick % (p->batch.k > 1 ? 3 : 2)];
+}
+
+/* ---- every term, every choice -------------------------------------------------------------------------------- */
+
+/* "rm(2,1; scale=2)" with one option set. */
+static void check_choice(const char *term, const char *key, const char *value, uint32_t seed)
+{
+    char expression[256], orders[32];
+    problem p = make_problem(seed);
+    bool rm = !strcmp(term, "rm");
+    for (int64_t head = 0; head < (p.batch.k > 1 ? 3 : 2); head++) {
+        int used = snprintf(expression, sizeof expression, "%s: %s(%s%s", head_of(&p, head), term,
+                            rm ? orders_of(&p, 2, 1, 1, orders) : "", rm ? "; " : "");
+        if (!strcmp(key, "weights"))
+            snprintf(expression + used, sizeof expression - (size_t)used, "weights=%s%s)",
+                     p.batch.k == 3   ? "2+0.5+1"
+                     : p.batch.k == 2 ? "2+0.5"
+                                      : "3",
+                     !strcmp(term, "dice") ? ", channels=all" : "");
+        else
+            snprintf(expression + used, sizeof expression - (size_t)used, "%s=%s)", key, value);
+        check_expression(expression, seed);
+    }
+    free_problem(&p);
+}
+
+/* Walks the lines of a row's arguments: "key=default  choice|choice  help". */
+static int64_t check_arguments(const rmseg_loss_info *info, uint32_t seed)
+{
+    int64_t checked = 0;
+    for (const char *line = info->arguments; *line; line = strchr(line, '\n') + 1) {
+        char key[32], choices[64];
+        if (sscanf(line, "%31[a-z_]=%*[^ ]  %63[^ ]", key, choices) != 2 &&
+            sscanf(line, "%31[a-z_]=  %63[^ ]", key, choices) != 2)
+            continue;
+        if (!strcmp(key, "channels")) strcpy(choices, "fg|all|0");
+        if (!strncmp(key, "smooth", 6)) strcpy(choices, "0.1|1");
+        if (!strchr(choices, '|') && strcmp(key, "weights")) continue;
+        for (char *save, *choice = strtok_r(choices, "|", &save); choice;
+             choice = strtok_r(NULL, "|", &save), checked++)
+            check_choice(info->name, key, choice, seed + (uint32_t)checked);
+    }
+    return checked;
+}
+
+static void test_every_choice(void **state)
+{
+    (void)state;
+    const rmseg_loss_info *info;
+    int64_t checked = 0;
+    for (int64_t i = 0; (info = rmseg_loss_list(i)); i++)
+        for (uint32_t seed = 0; seed < 4; seed++) checked += check_arguments(info, seed * 97);
+    print_message("%lld choices of options\n", (long long)checked);
+    assert_true(checked > 4 * 40);
+}
+
+/* ---- random expressions -------------------------------------------------------------------------------------- */
+
+static const char *pick(rmseg_random *r, const char *const *from, int64_t count)
+{
+    return from[rmseg_random_below(r, count)];
+}
+#define PICK(r, ...)                                                                                                   \
+    pick(r, (const char *const[]){__VA_ARGS__}, (int64_t)(sizeof(const char *const[]){__VA_ARGS__} / sizeof(char *)))
+
+static void add_rm(rmseg_text *text, problem *p, rmseg_random *r)
+{
+    char orders[32];
+    rmseg_text_addf(text, "rm(%s; center=%s, scale=%s, reduction=%s, ",
+                    orders_of(p, rmseg_random_below(r, 4), rmseg_random_below(r, 4), rmseg_random_below(r, 3), orders),
+                    PICK(r, "paper", "exact", "none", "centroid"), PICK(r, "1", "2"),
+                    PICK(r, "mean", "sum", "batchmean"));
+    rmseg_text_addf(text, "frame=%s, channels=%s, units=%s)", PICK(r, "patch", "volume"), PICK(r, "fg", "all", "0"),
+                    PICK(r, "fraction", "mm"));
+}
+
+static void add_dice(rmseg_text *text, rmseg_random *r)
+{
+    rmseg_text_addf(text, "dice(variant=%s, channels=%s, batch=%s, ", PICK(r, "ua-mt", "monai", "nnunet"),
+                    PICK(r, "fg", "all", "0"), PICK(r, "true", "false", "auto"));
+    rmseg_text_addf(text, "squared_pred=%s, jaccard=%s, smooth_nr=%g, smooth_dr=%g)", PICK(r, "true", "false"),
+                    PICK(r, "true", "false"), rmseg_random_uniform(r), 0.1 + rmseg_random_uniform(r));
+}
+
+static void add_terms(rmseg_text *text, problem *p, rmseg_random *r, int depth)
+{
+    int64_t terms = 1 + rmseg_random_below(r, 4);
+    for (int64_t i = 0; i < terms; i++) {
+        rmseg_text_addf(text, "%s%g*",
+                        i == 0                     ? ""
+                        : rmseg_random_below(r, 2) ? " + "
+                                                   : " - ",
+                        2 * rmseg_random_uniform(r));
+        int64_t kind = rmseg_random_below(r, depth < 2 ? 6 : 5);
+        if (kind == 0) rmseg_text_add(text, "ce");
+        if (kind == 1) add_dice(text, r);
+        if (kind == 2) rmseg_text_addf(text, "mse(channels=%s)", PICK(r, "fg", "all"));
+        if (kind == 3 || kind == 4) add_rm(text, p, r);
+        if (kind != 5) continue;
+        rmseg_text_add(text, "(");
+        add_terms(text, p, r, depth + 1);
+        rmseg_text_add(text, ")");
+    }
+}
+
+static void test_random_expressions(void **state)
+{
+    (void)state;
+    for (uint32_t seed = 1000; seed < 1200; seed++) {
+        problem p = make_problem(seed);
+        rmseg_random r = rmseg_random_stream(13, RMSEG_RANDOM_TEST, seed, 2);
+        rmseg_text text = {0};
+        rmseg_text_addf(&text, "%s: ", head_of(&p, rmseg_random_below(&r, 6)));
+        add_terms(&text, &p, &r, 0);
+        assert_false(text.failed);
+        check_expression(text.data, seed);
+        rmseg_text_destroy(&text);
+        free_problem(&p);
+    }
+}
+
+/* A gradient that is wrong by one part in a thousand is seen, for each term. */
+static void test_the_check_can_fail(void **state)
+{
+    (void)state;
+    static const char *const terms[] = {"ce", "dice", "mse", "dice(variant=nnunet, jaccard=true)", "rm(2,0)"};
+    for (size_t i = 0; i < sizeof terms / sizeof *terms; i++) {
+        char expression[80];
+        rmseg_objective *o;
+        problem p = make_problem(5);
+        p.batch.spatial = 2; /* the seed's shape is flat */
+        assert_int_equal(p.batch.size[0], 1);
+        snprintf(expression, sizeof expression, "sigmoid: %s", terms[i]);
+        assert_ok(rmseg_objective_parse(&o, expression));
+        draw_inputs(&p, RMSEG_HEAD_SIGMOID);
+        assert_true(distance(&p, o, 1) < 1);
+        if (!(distance(&p, o, 1.001) > 10))
+            fail_msg("%s: damage of 1e-3 is %g errors", expression, distance(&p, o, 1.001));
+        rmseg_objective_destroy(o);
+        free_problem(&p);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_every_choice),
+        cmocka_unit_test(test_random_expressions),
+        cmocka_unit_test(test_the_check_can_fail),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,229 @@
+/*
+ * test_loss_expression.c - the language of objectives: what it accepts, what it says of what it refuses.
+ */
+#include "loss/loss.h"
+#include "unit.h"
+
+/* One term's name, weight and the whole canonical text. */
+static void check_text(const char *expression, const char *expected)
+{
+    rmseg_objective *o, *again;
+    assert_ok(rmseg_objective_parse(&o, expression));
+    assert_string_equal(rmseg_objective_text(o), expected);
+    assert_ok(rmseg_objective_parse(&again, rmseg_objective_text(o)));
+    assert_string_equal(rmseg_objective_text(again), expected);
+    rmseg_objective_destroy(again);
+    rmseg_objective_destroy(o);
+}
+
+#define RM_DEFAULTS "center=paper, scale=1, reduction=mean, frame=patch, channels=fg, units=fraction)"
+
+static void test_canonical_text(void **state)
+{
+    (void)state;
+    check_text("ce", "softmax: 1*ce");
+    check_text("  sigmoid :ce*2", "sigmoid: 2*ce");
+    check_text("none: -ce", "none: -1*ce");
+    check_text(
+        "ce - 1e-2*mse(reduction=sum)",
+        "softmax: 1*ce - 0.01*mse(center=paper, scale=1, reduction=sum, frame=patch, channels=fg, units=fraction)");
+    check_text("softmax: rm( 2 , 0 )", "softmax: 1*rm(2,0; " RM_DEFAULTS);
+    check_text("rm(2,0,3;center=exact)",
+               "softmax: 1*rm(2,0,3; center=exact, scale=1, reduction=mean, frame=patch, channels=fg, units=fraction)");
+    check_text("dice", "softmax: 1*dice(variant=ua-mt, channels=fg, batch=true, squared_pred=true, jaccard=false, "
+                       "smooth_nr=1e-05, smooth_dr=1e-05)");
+    check_text("dice(variant=monai)", "softmax: 1*dice(variant=monai, channels=all, batch=false, squared_pred=false, "
+                                      "jaccard=false, smooth_nr=1e-05, smooth_dr=1e-05)");
+    check_text("dice(variant=nnunet, batch=false)",
+               "softmax: 1*dice(variant=nnunet, channels=fg, batch=false, "
+               "squared_pred=false, jaccard=false, smooth_nr=1e-05, smooth_dr=1e-05)");
+    check_text("dice(smooth=1, smooth-nr=0, include_background=true)",
+               "softmax: 1*dice(variant=ua-mt, channels=all, include_background=true, batch=true, squared_pred=true, "
+               "jaccard=false, smooth=1, smooth_nr=0, smooth_dr=1)");
+    check_text("ce(weights=1+0.5)", "softmax: 1*ce(weights=1+0.5)");
+}
+
+static void test_groups_and_numbers(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *expression;
+        double weight[3];
+    } rows[] = {
+        {"0.5*(ce + dice) + mse", {0.5, 0.5, 1}},
+        {"ce - (dice - mse)", {1, -1, 1}},
+        {"2*3*(ce - 2*(dice + 0.5*mse))", {6, -12, -6}},
+        {"(1 - 0.3)*ce + -dice*1e-3 + mse*(2*(1+1))", {0.7, -1e-3, 4}},
+        {"ce+dice+0*mse", {1, 1, 0}},
+        {"+ce - -dice + .5E+1*mse", {1, 1, 5}},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        rmseg_objective *o;
+        assert_ok(rmseg_objective_parse(&o, rows[i].expression));
+        assert_int_equal(rmseg_objective_terms(o), 3);
+        for (int64_t t = 0; t < 3; t++)
+            if (!(rmseg_objective_term_weight(o, t) - rows[i].weight[t] < 1e-15 &&
+                  rmseg_objective_term_weight(o, t) - rows[i].weight[t] > -1e-15))
+                fail_msg("%s: term %lld has weight %g", rows[i].expression, (long long)t,
+                         rmseg_objective_term_weight(o, t));
+        rmseg_objective_destroy(o);
+    }
+}
+
+static void test_names_are_unique(void **state)
+{
+    (void)state;
+    rmseg_objective *o;
+    assert_ok(rmseg_objective_parse(&o, "rm(2,0) + rm(2,0; reduction=sum) + rm(2,0) + rm(2,0) + dice(smooth_nr=0)"));
+    static const char *const names[] = {"rm(2,0)", "rm(2,0; reduction=sum)", "rm(2,0)#2", "rm(2,0)#3",
+                                        "dice(smooth_nr=0)"};
+    for (int64_t i = 0; i < 5; i++) assert_string_equal(rmseg_objective_term_name(o, i), names[i]);
+    assert_null(rmseg_objective_term_name(o, 5));
+    rmseg_objective_destroy(o);
+}
+
+static void test_refusals(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *expression, *says;
+    } rows[] = {
+        {"", "column 1: the expression ends where a term, a number or '(' was expected"},
+        {"softmax:", "column 9: the expression ends"},
+        {"softmax: ce + dise", "column 15: there is no term 'dise'; did you mean 'dice'?"},
+        {"softmax: ce + boundary", "column 15: there is no term 'boundary'; there are ce, dice, mse, rm"},
+        {"softmx: ce", "column 1: there is no head 'softmx'"},
+        {"softmx: ce", "softmax"},
+        {"ce + ", "column 6: the expression ends"},
+        {"ce ce", "column 4: found 'c' where '+', '-', '*' or the end was expected"},
+        {"(ce + dice", "column 11: the expression ends where '+', '-', '*' or ')' was expected"},
+        {"ce)", "column 3: found ')'"},
+        {"ce*dice", "column 3: two terms cannot be multiplied"},
+        {"ce + 2", "column 4: a number and a term cannot be added"},
+        {"2*3", "column 1: a number alone is no objective"},
+        {"1.2.3*ce", "column 1: '1.2.3' is not a finite number"},
+        {"1e999*ce", "column 1: '1e999' is not a finite number"},
+        {"1e300*1e300*ce", "column 6: the product is beyond the range of numbers"},
+        {"1e300*(1e300*ce)", "column 6: the weight of a term is beyond"},
+        {"rm", "column 1: rm needs its orders"},
+        {"rm(reduction=sum)", "column 1: rm needs its orders"},
+        {"rm(2)", "column 4: rm takes one order per axis, 2 in 2D and 3 in 3D; found 1"},
+        {"rm(1,2,3,4)", "found 4"},
+        {"rm(2,0.5)", "column 6: an order is a whole number from 0 to 20"},
+        {"rm(2,-1)", "column 6: found '-' where an order (a whole number) was expected"},
+        {"rm(2,21)", "column 6: an order is a whole number"},
+        {"rm(2,0, reduction=sum)", "column 9: found 'r' where an order"},
+        {"rm(2,0; reduction=summ)", "column 9: option reduction: got \"summ\", expected one of mean|sum|batchmean"},
+        {"rm(2,0; scale=3)", "expected one of 1|2"},
+        {"rm(2,0; reducton=sum)", "column 9: rm has no option 'reducton'; did you mean 'reduction'?"},
+        {"rm(2,0; x=1)", "rm has no option 'x'; there are center, scale, reduction, frame, channels, units"},
+        {"rm(2,0; scale=1, scale=2)", "column 18: option scale is given twice"},
+        {"rm(2,0; channels=1+)", "channels=1+: expected fg, all, or channels such as 1+2"},
+        {"dice(2)", "column 6: found '2' where an option (name=value) was expected"},
+        {"dice(variant monai)", "column 14: found 'm' where '=' and the option's value was expected"},
+        {"dice(variant=)", "column 14: found ')' where the option's value was expected"},
+        {"dice(smooth=0)", "option smooth"},
+        {"dice(channels=all, include_background=false)", "include_background=false contradicts channels=all"},
+        {"ce(weights=1+-2)", "weights=1+-2: expected numbers of at least 0"},
+        {"ce(weights=1;2)", "found ';' where ',' or ')' was expected"},
+        {"ce + \x01", "column 6: found '?'"},
+        {"((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((ce))))))", "nested more than 64 deep"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        rmseg_objective *o = NULL;
+        rmseg_status status = rmseg_objective_parse(&o, rows[i].expression);
+        if (status != RMSEG_ERROR_ARGUMENT || !strstr(rmseg_error_last(), rows[i].says))
+            fail_msg("\"%s\": status %s, \"%s\"\nis expected to say \"%s\"", rows[i].expression,
+                     rmseg_status_name(status), rmseg_error_last(), rows[i].says);
+        assert_null(o);
+    }
+    rmseg_objective *o;
+    assert_fails(rmseg_objective_parse(&o, NULL), RMSEG_ERROR_ARGUMENT, "no expression was given");
+}
+
+/* A long expression's error repeats the part around the place, and still says the column. */
+static void test_long_expression(void **state)
+{
+    (void)state;
+    char expression[4096] = "ce";
+    for (int i = 0; i < 500; i++) strcat(expression, " + ce");
+    strcat(expression, " + dyce");
+    rmseg_objective *o;
+    assert_fails(rmseg_objective_parse(&o, expression), RMSEG_ERROR_ARGUMENT,
+                 "column 2506: there is no term 'dyce'; did you mean 'dice'?");
+    expression[strlen(expression) - 7] = 0;
+    assert_ok(rmseg_objective_parse(&o, expression));
+    assert_int_equal(rmseg_objective_terms(o), 501);
+    assert_string_equal(rmseg_objective_term_name(o, 500), "ce#501");
+    rmseg_objective_destroy(o);
+}
+
+static void test_heads(void **state)
+{
+    (void)state;
+    for (rmseg_head head = RMSEG_HEAD_SOFTMAX; head <= RMSEG_HEAD_NONE; head++) {
+        rmseg_head read;
+        assert_ok(rmseg_head_parse(&read, rmseg_head_name(head)));
+        assert_int_equal(read, head);
+    }
+    rmseg_head read;
+    assert_fails(rmseg_head_parse(&read, "tanh"), RMSEG_ERROR_ARGUMENT, "expected softmax, sigmoid or none");
+}
+
+/* What `rmseg losses` shows: every column is there, and every row's plain form parses. */
+static void test_list(void **state)
+{
+    (void)state;
+    const rmseg_loss_info *info;
+    int64_t count = 0;
+    for (; (info = rmseg_loss_list(count)); count++) {
+        assert_true(*info->name && *info->arguments && *info->formula && *info->source && *info->help);
+        char expression[64];
+        rmseg_objective *o;
+        snprintf(expression, sizeof expression, "%s%s", info->name, strcmp(info->name, "rm") ? "" : "(1,0)");
+        assert_ok(rmseg_objective_parse(&o, expression));
+        rmseg_objective_destroy(o);
+    }
+    assert_true(count >= 4);
+    assert_null(rmseg_loss_list(-1));
+}
+
+/* Every failing allocation is reported, and leaks nothing. */
+static void test_out_of_memory(void **state)
+{
+    (void)state;
+    int64_t live = rmseg_memory_stats_get().live_bytes;
+    rmseg_status status = RMSEG_ERROR_MEMORY;
+    int64_t failed = 0;
+    for (int64_t n = 1; status != RMSEG_OK; n++, failed++) {
+        rmseg_objective *o = NULL;
+        rmseg_memory_fail_at(n);
+        status =
+            rmseg_objective_parse(&o, "sigmoid: 0.5*(ce + dice(smooth=1, variant=monai)) + rm(2,0; reduction=sum)");
+        rmseg_memory_fail_at(0);
+        if (status != RMSEG_OK) assert_int_equal(status, RMSEG_ERROR_MEMORY);
+        rmseg_objective_destroy(o);
+        assert_int_equal(rmseg_memory_stats_get().live_bytes, live);
+        rmseg_memory_fail_at(n);
+        status = status == RMSEG_OK ? RMSEG_OK : RMSEG_ERROR_MEMORY;
+        assert_int_not_equal(rmseg_objective_parse(&o, "ce + dyce"), RMSEG_OK);
+        rmseg_memory_fail_at(0);
+        assert_int_equal(rmseg_memory_stats_get().live_bytes, live);
+    }
+    assert_true(failed > 20);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_canonical_text),
+        cmocka_unit_test(test_groups_and_numbers),
+        cmocka_unit_test(test_names_are_unique),
+        cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_long_expression),
+        cmocka_unit_test(test_heads),
+        cmocka_unit_test(test_list),
+        cmocka_unit_test(test_out_of_memory),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
