@@ -13,6 +13,9 @@
 /* Deflate cannot make less than 1 byte of 1032. */
 enum { EXPANSION = 1032 };
 
+/* As small as zlib's default 6 on photographs and label maps, three times as fast on the former. */
+enum { LEVEL = 4 };
+
 typedef struct codec {
     png_structp png;
     png_infop info;
@@ -188,6 +191,7 @@ static void write_rows(codec *c)
     png_set_write_fn(c->png, c, on_write, on_flush);
     png_set_IHDR(c->png, c->info, (png_uint_32)image->size[2], (png_uint_32)image->size[1], 8 * (int)sample, colour,
                  PNG_INTERLACE_NONE, PNG_COMPRESSION_TYPE_DEFAULT, PNG_FILTER_TYPE_DEFAULT);
+    png_set_compression_level(c->png, LEVEL);
     png_write_info(c->png, c->info);
     if (is_little_endian()) png_set_swap(c->png);
     for (int64_t y = 0; y < image->size[1]; y++) {
