@@ -304,3 +304,35 @@ void rmseg_parallel_for(int64_t chunks, rmseg_chunk_fn fn, void *context)
     close_job();
     atomic_store(&pool.busy, false);
 }
+
+typedef struct trial {
+    rmseg_try_fn fn;
+    void *context;
+    pthread_mutex_t mutex;
+    int64_t failed; /* the lowest chunk that failed, -1: none */
+    rmseg_status status;
+    char sentence[RMSEG_ERROR_LENGTH];
+} trial;
+
+static void try_chunk(void *context, int64_t chunk, int thread)
+{
+    trial *t = context;
+    rmseg_status status = t->fn(t->context, chunk, thread);
+    if (status == RMSEG_OK) return;
+    pthread_mutex_lock(&t->mutex);
+    if (t->failed < 0 || chunk < t->failed) {
+        t->failed = chunk;
+        t->status = status;
+        rmseg_error_take(t->sentence);
+    }
+    pthread_mutex_unlock(&t->mutex);
+}
+
+rmseg_status rmseg_parallel_try(int64_t chunks, rmseg_try_fn fn, void *context)
+{
+    trial t = {.fn = fn, .context = context, .failed = -1, .mutex = PTHREAD_MUTEX_INITIALIZER};
+    rmseg_parallel_for(chunks, try_chunk, &t);
+    pthread_mutex_destroy(&t.mutex);
+    if (t.status != RMSEG_OK) rmseg_error_give(t.sentence);
+    return t.status;
+}

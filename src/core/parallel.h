@@ -19,6 +19,11 @@ typedef void (*rmseg_chunk_fn)(void *context, int64_t chunk, int thread);
 /* Runs fn for chunk = 0 .. chunks-1, returns when all are done. Allocates nothing after the pool's first use. */
 void rmseg_parallel_for(int64_t chunks, rmseg_chunk_fn fn, void *context);
 
+/* The same for work that can fail. All chunks run; the failure returned, with its sentence, is that of the lowest chunk
+ * that failed, whoever was faster. */
+typedef rmseg_status (*rmseg_try_fn)(void *context, int64_t chunk, int thread);
+rmseg_status rmseg_parallel_try(int64_t chunks, rmseg_try_fn fn, void *context);
+
 /* The first and one-past-last item of `chunk` when `items` are split into chunks of `size` (the last one is shorter).
  */
 static inline int64_t rmseg_chunk_count(int64_t items, int64_t size) { return (items + size - 1) / size; }

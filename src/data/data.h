@@ -133,6 +133,10 @@ rmseg_status rmseg_loader_create(rmseg_loader **loader, const rmseg_dataset *dat
                                  int64_t count, const rmseg_loader_settings *settings);
 void rmseg_loader_destroy(rmseg_loader *loader);
 
+/* Reads every case once, in parallel, so that one that cannot be read is known before the work begins; with the cache
+ * it is in memory then. The sentence is that of the first case that fails. */
+rmseg_status rmseg_loader_fill(rmseg_loader *loader);
+
 /* Batch of `iteration` (0 first), borrowed until the next call; the two that follow it are made in the background. Any
  * iteration may be asked for; going up by one is what is fast. A case that cannot be read fails the batch it is in.
  * After the cache is full nothing is allocated. One caller at a time. */

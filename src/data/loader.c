@@ -130,6 +130,20 @@ static rmseg_status check_prepared(const rmseg_loader *loader, const rmseg_prepa
                       (long long)size[0], (long long)expected[2], (long long)expected[1], (long long)expected[0]);
 }
 
+static rmseg_status fill_case(void *context, int64_t index, int thread)
+{
+    (void)thread;
+    rmseg_loader *loader = context;
+    const rmseg_prepared *prepared = NULL;
+    if (rmseg_cancelled()) return rmseg_fail(RMSEG_ERROR_CANCELLED, "interrupted while the cases were read");
+    RMSEG_TRY(rmseg_shelf_take(&prepared, loader->shelf, loader->cases[index]));
+    rmseg_status status = check_prepared(loader, prepared, loader->cases[index]);
+    rmseg_shelf_give(loader->shelf, prepared);
+    return status;
+}
+
+rmseg_status rmseg_loader_fill(rmseg_loader *loader) { return rmseg_parallel_try(loader->count, fill_case, loader); }
+
 static rmseg_status do_job(rmseg_loader *loader, const job *job)
 {
     const rmseg_sample_record *record = &job->slot->records[job->sample];

@@ -157,6 +157,7 @@ static rmseg_status make_engine(rmseg_trainer *t)
     memcpy(settings.patch, t->model.patch, sizeof settings.patch);
     RMSEG_TRY(settle_size(t));
     RMSEG_TRY(rmseg_loader_create(&t->loader, t->dataset, t->cases, t->train_count, &settings));
+    RMSEG_TRY(rmseg_loader_fill(t->loader));
     RMSEG_TRY(make_batch(t));
     RMSEG_TRY(rmseg_evaluator_create(&t->evaluator, t->objective, &t->batch, t->model.backend->name));
     RMSEG_TRY(rmseg_executor_create(&t->executor, t->model.net, t->model.backend, o->batch, t->batch.size, true));

@@ -19,6 +19,33 @@ struct rmseg_validation {
     int64_t *valid;
 };
 
+static rmseg_status load(rmseg_validation *v, int64_t i)
+{
+    rmseg_image *raw_image = NULL, *raw_label = NULL;
+    RMSEG_TRY(rmseg_case_read(&raw_image, &raw_label, v->dataset, v->cases[i]));
+    rmseg_status status = rmseg_prepare(&v->images[i], &v->labels[i], raw_image, raw_label, &v->model->preparation);
+    rmseg_image_destroy(raw_image);
+    rmseg_image_destroy(raw_label);
+    return status;
+}
+
+static void unload(rmseg_validation *v, int64_t i)
+{
+    rmseg_image_destroy(v->images[i]);
+    rmseg_image_destroy(v->labels[i]);
+    v->images[i] = v->labels[i] = NULL;
+}
+
+/* Every case is read at once, so that one that cannot be read is known before the training. */
+static rmseg_status load_at_first(void *context, int64_t i, int thread)
+{
+    (void)thread;
+    rmseg_validation *v = context;
+    RMSEG_TRY(load(v, i));
+    if (!v->cache) unload(v, i);
+    return RMSEG_OK;
+}
+
 rmseg_status rmseg_validation_create(rmseg_validation **validation, const rmseg_dataset *dataset,
                                      const rmseg_model *model, const int64_t *cases, int64_t count, bool cache)
 {
@@ -33,6 +60,7 @@ rmseg_status rmseg_validation_create(rmseg_validation **validation, const rmseg_
     v->valid = rmseg_alloc(model->regions.count, sizeof *v->valid);
     bool made = v->images && v->labels && v->sum && v->valid;
     rmseg_status status = made ? rmseg_predictor_create(&v->predictor, model, &window) : RMSEG_ERROR_MEMORY;
+    if (!status) status = rmseg_parallel_try(count, load_at_first, v);
     if (status)
         rmseg_validation_destroy(v);
     else
@@ -43,26 +71,13 @@ rmseg_status rmseg_validation_create(rmseg_validation **validation, const rmseg_
 void rmseg_validation_destroy(rmseg_validation *v)
 {
     if (!v) return;
-    for (int64_t i = 0; i < v->count && v->images && v->labels; i++) {
-        rmseg_image_destroy(v->images[i]);
-        rmseg_image_destroy(v->labels[i]);
-    }
+    for (int64_t i = 0; i < v->count && v->images && v->labels; i++) unload(v, i);
     rmseg_predictor_destroy(v->predictor);
     rmseg_free(v->images);
     rmseg_free(v->labels);
     rmseg_free(v->sum);
     rmseg_free(v->valid);
     rmseg_free(v);
-}
-
-static rmseg_status load(rmseg_image **image, rmseg_image **label, const rmseg_validation *v, int64_t i)
-{
-    rmseg_image *raw_image = NULL, *raw_label = NULL;
-    RMSEG_TRY(rmseg_case_read(&raw_image, &raw_label, v->dataset, v->cases[i]));
-    rmseg_status status = rmseg_prepare(image, label, raw_image, raw_label, &v->model->preparation);
-    rmseg_image_destroy(raw_image);
-    rmseg_image_destroy(raw_label);
-    return status;
 }
 
 static rmseg_status measure_region(rmseg_validation *v, int64_t region, uint8_t *masks, const rmseg_image *predicted,
@@ -109,13 +124,9 @@ static rmseg_status predict(rmseg_validation *v, const rmseg_image *image, const
 
 static rmseg_status run_case(rmseg_validation *v, int64_t i)
 {
-    if (!v->images[i]) RMSEG_TRY(load(&v->images[i], &v->labels[i], v, i));
+    if (!v->images[i]) RMSEG_TRY(load(v, i));
     rmseg_status status = predict(v, v->images[i], v->labels[i]);
-    if (!v->cache) {
-        rmseg_image_destroy(v->images[i]);
-        rmseg_image_destroy(v->labels[i]);
-        v->images[i] = v->labels[i] = NULL;
-    }
+    if (!v->cache) unload(v, i);
     return status;
 }
 

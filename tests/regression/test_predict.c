@@ -17,8 +17,8 @@ static int prepare(void **state)
     toy_data();
     const char *runs[] = {RUN, SECOND}, *seeds[] = {"1", "2"};
     for (int i = 0; i < 2; i++)
-        assert_ok(toy_train(toy_options(runs[i], "overwrite", "yes", "iterations", "12", "seed", seeds[i], "grid",
-                                        "32,32", NULL)));
+        assert_ok(toy_train(
+            toy_options(runs[i], "overwrite", "yes", "iterations", "12", "seed", seeds[i], "grid", "32,32", NULL)));
     assert_ok(rmseg_phantoms_write(RMSEG_TEST_TMP, 3, 20, 50, 4));
     return 0;
 }

@@ -80,6 +80,23 @@ static void wrong_options_write_nothing(void **state)
     assert_false(rmseg_folder_exists(RMSEG_TEST_TMP "/never"));
 }
 
+/* A case that cannot be read is known before the first step, wherever it would have come up. */
+static void a_broken_case_writes_nothing(void **state)
+{
+    (void)state;
+    static const char *const caches[] = {"ram", "none"}, *const broken[] = {"phantom_0001", "phantom_0003"};
+    for (int i = 0; i < 4; i++) { /* of the cases to learn from, and of those held out */
+        char path[512];
+        assert_ok(rmseg_phantoms_write(RMSEG_TEST_TMP "/broken", TOY_CASES, 0, TOY_SIZE, 1));
+        snprintf(path, sizeof path, RMSEG_TEST_TMP "/broken/images/%s.png", broken[i / 2]);
+        assert_int_equal(truncate(path, 600), 0);
+        assert_fails(toy_train(toy_options(RMSEG_TEST_TMP "/never", "data", RMSEG_TEST_TMP "/broken", "cache",
+                                           caches[i % 2], NULL)),
+                     RMSEG_ERROR_FORMAT, broken[i / 2]);
+        assert_false(rmseg_folder_exists(RMSEG_TEST_TMP "/never"));
+    }
+}
+
 static void no_steps_write_the_initial_weights(void **state)
 {
     (void)state;
@@ -253,6 +270,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(a_run_is_not_replaced_by_chance, six_steps),
         cmocka_unit_test_setup(wrong_options_write_nothing, six_steps),
+        cmocka_unit_test(a_broken_case_writes_nothing),
         cmocka_unit_test(no_steps_write_the_initial_weights),
         cmocka_unit_test(samples_are_listed),
         cmocka_unit_test_setup(a_cut_state_is_refused_and_the_one_before_is_there, six_steps),

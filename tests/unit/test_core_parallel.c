@@ -253,9 +253,34 @@ static void default_comes_from_the_environment(void **state)
     rmseg_log_set(NULL, NULL);
 }
 
+static rmseg_status fail_from(void *context, int64_t chunk, int thread)
+{
+    (void)thread;
+    return chunk < *(int64_t *)context ? RMSEG_OK : rmseg_fail(RMSEG_ERROR_FORMAT, "chunk %d", (int)chunk);
+}
+
+static void the_lowest_failure_is_returned(void **state)
+{
+    (void)state;
+    for (int threads = 1; threads < 6; threads++) {
+        assert_ok(rmseg_threads_set(threads));
+        for (int64_t first = 0; first < 40; first += 13)
+            for (int i = 0; i < 20; i++) {
+                char words[16];
+                snprintf(words, sizeof words, "chunk %d", (int)first);
+                assert_fails(rmseg_parallel_try(40, fail_from, &first), RMSEG_ERROR_FORMAT, words);
+                assert_string_equal(rmseg_error_last(), words);
+            }
+        int64_t none = 40;
+        assert_ok(rmseg_parallel_try(40, fail_from, &none));
+    }
+    assert_ok(rmseg_threads_set(0));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_lowest_failure_is_returned),
         cmocka_unit_test(every_chunk_runs_once),
         cmocka_unit_test(sum_has_the_same_bits_at_any_number_of_threads),
         cmocka_unit_test(work_spreads_over_the_threads),

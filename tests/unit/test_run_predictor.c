@@ -10,8 +10,14 @@
 static int make_model(void **state)
 {
     static rmseg_model model;
-    rmseg_net_spec spec = {.net = "unet", .spatial = 2, .in_channels = 2, .out_channels = 3, .width = 4, .depth = 2,
-                           .norm = "batch", .activation = "relu"};
+    rmseg_net_spec spec = {.net = "unet",
+                           .spatial = 2,
+                           .in_channels = 2,
+                           .out_channels = 3,
+                           .width = 4,
+                           .depth = 2,
+                           .norm = "batch",
+                           .activation = "relu"};
     model = (rmseg_model){.head = RMSEG_HEAD_SOFTMAX, .classes = 3};
     assert_ok(rmseg_backend_default(&model.backend));
     assert_ok(rmseg_net_create(&model.net, &spec));
@@ -145,7 +151,8 @@ static void what_does_not_fit_is_refused(void **state)
     rmseg_predictor *predictor = NULL;
     rmseg_image *grey = NULL, *probabilities = NULL;
     rmseg_window window = {.size = {1, 14, 16}, .stride = {1, 7, 8}};
-    assert_fails(rmseg_predictor_create(&predictor, model, &window), RMSEG_ERROR_ARGUMENT, "nearest are 12,16 and 16,16");
+    assert_fails(rmseg_predictor_create(&predictor, model, &window), RMSEG_ERROR_ARGUMENT,
+                 "nearest are 12,16 and 16,16");
     assert_ok(rmseg_predictor_create(&predictor, model, &(rmseg_window){0}));
     assert_ok(rmseg_image_create(&grey, RMSEG_F32, 1, (const int64_t[3]){1, 16, 16}));
     assert_fails(rmseg_predictor_run(&probabilities, predictor, grey), RMSEG_ERROR_ARGUMENT,
@@ -154,7 +161,8 @@ static void what_does_not_fit_is_refused(void **state)
     rmseg_predictor_destroy(predictor);
 }
 
-static rmseg_image *make_label(const rmseg_model *model, const float *p, int64_t k, int64_t w, bool largest, int64_t least)
+static rmseg_image *make_label(const rmseg_model *model, const float *p, int64_t k, int64_t w, bool largest,
+                               int64_t least)
 {
     rmseg_image *probabilities = NULL, *label = NULL;
     const rmseg_cleaning cleaning = {largest, least};
