@@ -116,7 +116,7 @@ typedef struct rmseg_option_info {
 } rmseg_option_info;
 
 /* Options made of rows alone, for work that has no typed struct: read the values with rmseg_options_get. Rows are
- * copied, their strings are not. */
+ * copied, their strings are not; a NULL string is "". */
 RMSEG_API rmseg_status rmseg_options_define(rmseg_options **options, const rmseg_option_info *rows, int64_t count);
 
 RMSEG_API void rmseg_options_destroy(rmseg_options *options);

@@ -212,35 +212,45 @@ void rmseg_options_destroy(rmseg_options *options)
     rmseg_free(options);
 }
 
-static rmseg_option_type type_named(const char *name)
+/* ---- options without a struct -------------------------------------------------------------------------------- */
+
+static const char *or_empty(const char *text) { return text ? text : ""; }
+
+static rmseg_status row_of_info(rmseg_option_row *row, const rmseg_option_info *info, size_t offset)
 {
-    rmseg_option_type type = RMSEG_OPTION_i64;
-    while (type < RMSEG_OPTION_flag && strcmp(type_names[type], name) != 0) type++;
-    return type;
+    int type = 0;
+    while (type <= RMSEG_OPTION_flag && strcmp(type_names[type], or_empty(info->type)) != 0) type++;
+    if (!info->key || type > RMSEG_OPTION_flag)
+        return rmseg_fail(RMSEG_ERROR_ARGUMENT,
+                          "option row %s: got the type \"%s\", expected integer, number, text, choice or switch",
+                          info->key ? info->key : "without a key", or_empty(info->type));
+    *row = (rmseg_option_row){.type = (rmseg_option_type)type,
+                              .field = info->key,
+                              .offset = offset,
+                              .fallback = or_empty(info->fallback),
+                              .minimum = info->minimum,
+                              .maximum = info->maximum,
+                              .choices = or_empty(info->choices),
+                              .unit = or_empty(info->unit),
+                              .help = or_empty(info->help),
+                              .example = or_empty(info->example)};
+    return RMSEG_OK;
 }
 
 rmseg_status rmseg_options_define(rmseg_options **options, const rmseg_option_info *infos, int64_t count)
 {
     rmseg_option_row *rows = rmseg_alloc(count, sizeof *rows);
-    if (!rows) return RMSEG_ERROR_MEMORY;
-    for (int64_t i = 0; i < count; i++)
-        rows[i] = (rmseg_option_row){.type = type_named(infos[i].type),
-                                     .field = infos[i].key,
-                                     .offset = (size_t)i * sizeof(value),
-                                     .fallback = infos[i].fallback,
-                                     .minimum = infos[i].minimum,
-                                     .maximum = infos[i].maximum,
-                                     .choices = infos[i].choices,
-                                     .unit = infos[i].unit,
-                                     .help = infos[i].help,
-                                     .example = infos[i].example};
-    rmseg_status status = rmseg_options_create(options, "options", rows, count, (size_t)(count + 1) * sizeof(value));
+    rmseg_status status = rows ? RMSEG_OK : RMSEG_ERROR_MEMORY;
+    for (int64_t i = 0; i < count && !status; i++) status = row_of_info(&rows[i], &infos[i], (size_t)i * sizeof(value));
+    if (!status) status = rmseg_options_create(options, "options", rows, count, (size_t)count * sizeof(value));
     if (status)
         rmseg_free(rows);
     else
         (*options)->own_rows = rows;
     return status;
 }
+
+/* ---- asking and setting -------------------------------------------------------------------------------------- */
 
 int64_t rmseg_options_count(const rmseg_options *options) { return options->count; }
 

@@ -235,6 +235,41 @@ static void config_error_names_file_and_line(void **state)
     assert_fails(rmseg_options_read(*state, config_path), RMSEG_ERROR_FILE, "config.ini");
 }
 
+static void rows_alone_make_options(void **state)
+{
+    (void)state;
+    const rmseg_option_info rows[] = {
+        {.key = "size", .type = "integer", .fallback = "5", .minimum = 1, .maximum = 9, .example = "6"},
+        {.key = "out-file", .type = "text"},
+        {.key = "kind", .type = "choice", .fallback = "a", .choices = "a|b"},
+        {.key = "scale", .type = "number", .maximum = 1},
+        {.key = "fast", .type = "switch"},
+    };
+    const rmseg_option_info wrong[] = {{.key = "size", .type = "size_t"}, {.type = "text"}};
+    rmseg_options *options = NULL;
+    assert_fails(rmseg_options_define(&options, wrong, 1), RMSEG_ERROR_ARGUMENT,
+                 "option row size: got the type \"size_t");
+    assert_fails(rmseg_options_define(&options, wrong + 1, 1), RMSEG_ERROR_ARGUMENT, "without a key");
+    assert_null(options);
+    assert_ok(rmseg_options_define(&options, rows, 5));
+    assert_int_equal(rmseg_options_count(options), 5);
+    assert_string_equal(rmseg_options_get(options, "size"), "5");
+    assert_string_equal(rmseg_options_get(options, "out-file"), "");
+    assert_ok(rmseg_options_set(options, "out_file", "x.csv"));
+    assert_ok(rmseg_options_set(options, "kind", "b"));
+    assert_ok(rmseg_options_set(options, "scale", "0.5"));
+    assert_ok(rmseg_options_set(options, "fast", "yes"));
+    assert_string_equal(rmseg_options_get(options, "out-file"), "x.csv");
+    assert_string_equal(rmseg_options_get(options, "kind"), "b");
+    assert_string_equal(rmseg_options_get(options, "scale"), "0.5");
+    assert_string_equal(rmseg_options_get(options, "fast"), "true");
+    assert_fails(rmseg_options_set(options, "size", "10"), RMSEG_ERROR_ARGUMENT, "from 1 to 9, for example 6");
+    rmseg_options_destroy(options);
+    assert_ok(rmseg_options_define(&options, NULL, 0));
+    assert_int_equal(rmseg_options_count(options), 0);
+    rmseg_options_destroy(options);
+}
+
 static void default_that_its_row_refuses_is_an_error(void **state)
 {
     (void)state;
@@ -299,6 +334,7 @@ int main(void)
         with_toy(config_file_goes_there_and_back),
         with_toy(config_file_may_be_written_by_hand),
         with_toy(config_error_names_file_and_line),
+        cmocka_unit_test(rows_alone_make_options),
         cmocka_unit_test(default_that_its_row_refuses_is_an_error),
         cmocka_unit_test(every_failing_allocation_is_survived),
         cmocka_unit_test(lists_are_parsed),
