@@ -5,8 +5,7 @@
 
 #define LINE_BYTES 64
 
-/* ---- planning ------------------------------------------------------------------------------------------------------
- */
+/* ---- planning ---------------------------------------------------------------------------------------------------- */
 
 /* A norm of a single value is that value minus itself: there is nothing to train. */
 static rmseg_status check_norms(const rmseg_executor *executor)
@@ -82,8 +81,7 @@ rmseg_status rmseg_executor_plan(rmseg_executor **executor, const rmseg_net *net
     return RMSEG_OK;
 }
 
-/* ---- memory --------------------------------------------------------------------------------------------------------
- */
+/* ---- memory ------------------------------------------------------------------------------------------------------ */
 
 static rmseg_view view(const rmseg_executor *executor, rmseg_block_kind block, int64_t tensor)
 {
@@ -145,8 +143,7 @@ void rmseg_executor_destroy(rmseg_executor *executor)
     rmseg_free(executor);
 }
 
-/* ---- running -------------------------------------------------------------------------------------------------------
- */
+/* ---- running ----------------------------------------------------------------------------------------------------- */
 
 rmseg_status rmseg_executor_forward(void *logits, rmseg_executor *executor, rmseg_weights *weights, const void *input,
                                     uint64_t seed, int64_t iteration)

@@ -7,8 +7,7 @@
 #define NORM_EPS      1e-5
 #define NORM_MOMENTUM 0.1
 
-/* ---- adding ops ----------------------------------------------------------------------------------------------------
- */
+/* ---- adding ops -------------------------------------------------------------------------------------------------- */
 
 /* Makes room for one more item of a growing array. */
 static bool grow(void *items, int64_t *room, int64_t count, size_t size)
@@ -66,7 +65,6 @@ static int64_t add_op(rmseg_net *net, rmseg_op_desc desc, const char *block, con
     return node->out[0];
 }
 
-/* The same number along every axis the net has, `flat` along D in 2D. */
 void rmseg_graph_axes(int64_t axes[3], const rmseg_net *net, int64_t value, int64_t flat)
 {
     for (int axis = 0; axis < 3; axis++) axes[axis] = axis < 3 - net->spec.spatial ? flat : value;
@@ -136,8 +134,7 @@ int64_t rmseg_graph_fork(rmseg_net *net, const char *block, const char *part, in
     return *x < 0 ? -1 : net->nodes[net->node_count - 1].out[1];
 }
 
-/* ---- names and shapes of parameters --------------------------------------------------------------------------------
- */
+/* ---- names and shapes of parameters ------------------------------------------------------------------------------ */
 
 static rmseg_status add_info(rmseg_net *net, int64_t op, rmseg_tensor_role role, int index, const char *part)
 {
@@ -169,8 +166,7 @@ rmseg_status rmseg_graph_finish(rmseg_net *net)
     return RMSEG_OK;
 }
 
-/* ---- shapes for a batch
- * ---------------------------------------------------------------------------------------------- */
+/* ---- shapes for a batch ------------------------------------------------------------------------------------------ */
 
 rmseg_status rmseg_graph_shapes(rmseg_op_desc *ops, const rmseg_net *net, int64_t n, const int64_t size[3])
 {

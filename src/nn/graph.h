@@ -40,8 +40,7 @@ struct rmseg_net {
     rmseg_status status;
 };
 
-/* ---- what a builder calls ------------------------------------------------------------------------------------------
- */
+/* ---- what a builder calls ---------------------------------------------------------------------------------------- */
 
 /* kernel voxels a side, stride 1, padded so that the size stays, with bias; 2D nets keep D alone. */
 int64_t rmseg_graph_conv(rmseg_net *net, const char *block, const char *part, int64_t x, int64_t channels,
@@ -60,8 +59,7 @@ int64_t rmseg_graph_fork(rmseg_net *net, const char *block, const char *part, in
 /* The builders; each sets divisor, adds its ops, and returns nothing but net->status. */
 void rmseg_unet_build(rmseg_net *net);
 
-/* ---- what net.c and the executor ask -------------------------------------------------------------------------------
- */
+/* ---- what net.c and the executor ask ----------------------------------------------------------------------------- */
 
 int64_t rmseg_graph_input(rmseg_net *net);       /* makes tensor 0, of the spec's channels and `divisor` extents */
 rmseg_status rmseg_graph_finish(rmseg_net *net); /* lists parameters and states, once the ops are there */

@@ -3,8 +3,7 @@
 
 #include "nn/graph.h"
 
-/* ---- the nets there are --------------------------------------------------------------------------------------------
- */
+/* ---- the nets there are ------------------------------------------------------------------------------------------ */
 
 static const struct {
     rmseg_net_info info;
@@ -20,8 +19,7 @@ static const struct {
 
 const rmseg_net_info *rmseg_net_list(int64_t index) { return index >= 0 && index < NETS ? &nets[index].info : NULL; }
 
-/* ---- the spec ------------------------------------------------------------------------------------------------------
- */
+/* ---- the spec ---------------------------------------------------------------------------------------------------- */
 
 static const char *const norms[] = {"none", "batch"};
 static const char *const activations[] = {
@@ -115,8 +113,7 @@ void rmseg_net_destroy(rmseg_net *net)
     rmseg_free(net);
 }
 
-/* ---- what others ask -----------------------------------------------------------------------------------------------
- */
+/* ---- what others ask --------------------------------------------------------------------------------------------- */
 
 const rmseg_net_spec *rmseg_net_get_spec(const rmseg_net *net) { return &net->spec; }
 

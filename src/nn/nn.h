@@ -14,7 +14,7 @@
 #include "core/core.h"
 #include "rmseg/nn.h"
 
-/* ---- graph ----------------------------------------------------------------------------------------------------- */
+/* ---- graph ------------------------------------------------------------------------------------------------------- */
 
 typedef struct rmseg_net rmseg_net;
 
@@ -73,8 +73,9 @@ typedef struct rmseg_sgd {
 } rmseg_sgd;
 rmseg_status rmseg_weights_step(double *norm, rmseg_weights *weights, const rmseg_sgd *sgd);
 
-/* ---- safetensors --------------------------------------------------------------------------------------------------
- * A file of named tensors: u64 header length, JSON header, data. Written atomically; read with every offset, shape and
+/* ---- safetensors ------------------------------------------------------------------------------------------------- */
+
+/* A file of named tensors: u64 header length, JSON header, data. Written atomically; read with every offset, shape and
  * type checked. */
 #define RMSEG_TENSOR_RANK 8 /* most axes */
 
@@ -114,8 +115,7 @@ rmseg_status rmseg_net_spec_save(rmseg_tensor_file *file, const rmseg_net_spec *
 rmseg_status rmseg_net_spec_load(rmseg_net_spec *spec, const rmseg_tensor_file *file,
                                  const char *path); /* strings borrowed from file */
 
-/* ---- executor ------------------------------------------------------------------------------------------------------
- */
+/* ---- executor ---------------------------------------------------------------------------------------------------- */
 
 typedef struct rmseg_executor rmseg_executor;
 

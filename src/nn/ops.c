@@ -1,8 +1,7 @@
 /* ops.c - one row per op kind: name, arity, parameters and their shapes, shape inference, multiply-accumulates. */
 #include "nn/ops.h"
 
-/* ---- shapes --------------------------------------------------------------------------------------------------------
- */
+/* ---- shapes ------------------------------------------------------------------------------------------------------ */
 
 static rmseg_status check_extents(const rmseg_op_desc *op, const char *name)
 {
@@ -89,8 +88,7 @@ static rmseg_status fork_shape(rmseg_op_desc *op, const char *name)
     return same_shape(op, name);
 }
 
-/* ---- parameters ----------------------------------------------------------------------------------------------------
- */
+/* ---- parameters -------------------------------------------------------------------------------------------------- */
 
 static int kernel_dims(int64_t dims[5], int64_t first, int64_t second, const rmseg_op_desc *op, int spatial)
 {
@@ -112,8 +110,7 @@ static int transpose_dims(int64_t dims[5], const rmseg_op_desc *op, int index, i
     return index == 1 ? 1 : kernel_dims(dims, op->in[0].c, op->out[0].c, op, spatial);
 }
 
-/* ---- work ----------------------------------------------------------------------------------------------------------
- */
+/* ---- work -------------------------------------------------------------------------------------------------------- */
 
 static double elements(const rmseg_shape *s)
 {
@@ -127,8 +124,7 @@ static double conv_macs(const rmseg_op_desc *op)
 
 static double transpose_macs(const rmseg_op_desc *op) { return elements(&op->out[0]) * (double)op->in[0].c; }
 
-/* ---- rows ----------------------------------------------------------------------------------------------------------
- */
+/* ---- rows -------------------------------------------------------------------------------------------------------- */
 
 static const rmseg_op_row rows[RMSEG_OP_KINDS] = {
     [RMSEG_OP_CONV] = {"conv", 1, 1, {"weight", "bias"}, {NULL}, false, conv_shape, conv_dims, conv_macs},

@@ -27,8 +27,7 @@ static size_t dtype_row(const char *name)
     return row;
 }
 
-/* ---- the list in memory --------------------------------------------------------------------------------------------
- */
+/* ---- the list in memory ------------------------------------------------------------------------------------------ */
 
 static rmseg_status add_copy(rmseg_tensor_file *file, const rmseg_named_tensor *tensor, const void *data)
 {
@@ -127,8 +126,7 @@ void rmseg_tensor_file_destroy(rmseg_tensor_file *file)
     *file = (rmseg_tensor_file){0};
 }
 
-/* ---- reading -------------------------------------------------------------------------------------------------------
- */
+/* ---- reading ----------------------------------------------------------------------------------------------------- */
 
 typedef struct reader {
     const char *path;
@@ -305,8 +303,7 @@ rmseg_status rmseg_tensor_file_read(rmseg_tensor_file *file, const char *path)
     return status;
 }
 
-/* ---- writing -------------------------------------------------------------------------------------------------------
- */
+/* ---- writing ----------------------------------------------------------------------------------------------------- */
 
 /* Wide elements first, so that each tensor is aligned to its element for those who map the file: dtypes[] is in this
  * order. */

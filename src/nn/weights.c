@@ -24,8 +24,7 @@ struct rmseg_weights {
     int64_t batches_tracked;
 };
 
-/* ---- making --------------------------------------------------------------------------------------------------------
- */
+/* ---- making ------------------------------------------------------------------------------------------------------ */
 
 static const rmseg_op_desc *desc_of(const rmseg_weights *weights, const rmseg_tensor_info *info)
 {
@@ -128,8 +127,7 @@ void rmseg_weights_destroy(rmseg_weights *weights)
     rmseg_free(weights);
 }
 
-/* ---- in and out, in PyTorch's order --------------------------------------------------------------------------------
- */
+/* ---- in and out, in PyTorch's order ------------------------------------------------------------------------------ */
 
 static void *tensor_data(const rmseg_weights *weights, int64_t tensor, rmseg_tensor_kind kind)
 {
@@ -240,8 +238,7 @@ const rmseg_backend *rmseg_weights_backend(const rmseg_weights *weights) { retur
 
 void rmseg_weights_count_batch(rmseg_weights *weights) { weights->batches_tracked++; }
 
-/* ---- initial values ------------------------------------------------------------------------------------------------
- */
+/* ---- initial values ---------------------------------------------------------------------------------------------- */
 
 /* fan_in of PyTorch: the second extent times the kernel, for a transposed convolution too. */
 static double init_bound(const rmseg_tensor_info *weight)
@@ -277,8 +274,7 @@ rmseg_status rmseg_weights_init(rmseg_weights *weights, uint64_t seed)
     return fill_ones(weights);
 }
 
-/* ---- the step ------------------------------------------------------------------------------------------------------
- */
+/* ---- the step ---------------------------------------------------------------------------------------------------- */
 
 rmseg_status rmseg_weights_step(double *norm, rmseg_weights *weights, const rmseg_sgd *sgd)
 {
@@ -297,8 +293,7 @@ rmseg_status rmseg_weights_step(double *norm, rmseg_weights *weights, const rmse
     return RMSEG_OK;
 }
 
-/* ---- for the executor ----------------------------------------------------------------------------------------------
- */
+/* ---- for the executor -------------------------------------------------------------------------------------------- */
 
 rmseg_status rmseg_weights_check(const rmseg_weights *weights, const rmseg_net *net, const rmseg_backend *backend,
                                  bool training)

@@ -7,8 +7,7 @@
 
 #define MOMENTUM "momentum."
 
-/* ---- out -----------------------------------------------------------------------------------------------------------
- */
+/* ---- out --------------------------------------------------------------------------------------------------------- */
 
 static rmseg_status add_values(rmseg_tensor_file *file, const rmseg_weights *weights, int64_t tensor,
                                rmseg_tensor_kind kind, const char *name)
@@ -50,8 +49,7 @@ rmseg_status rmseg_weights_save(rmseg_tensor_file *file, const rmseg_weights *we
     return RMSEG_OK;
 }
 
-/* ---- in ------------------------------------------------------------------------------------------------------------
- */
+/* ---- in ---------------------------------------------------------------------------------------------------------- */
 
 static const char *without_prefix(const char *name)
 {
@@ -163,8 +161,7 @@ rmseg_status rmseg_weights_load(rmseg_weights *weights, const rmseg_tensor_file 
     return RMSEG_OK;
 }
 
-/* ---- the spec ------------------------------------------------------------------------------------------------------
- */
+/* ---- the spec ---------------------------------------------------------------------------------------------------- */
 
 static rmseg_status note_integer(rmseg_tensor_file *file, const char *key, int64_t value)
 {

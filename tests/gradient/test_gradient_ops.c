@@ -6,8 +6,7 @@
 #include "gradient/derivative.h"
 #include "nn/graph.h"
 
-/* ---- one op ---------------------------------------------------------------------------------------------------------
- */
+/* ---- one op ------------------------------------------------------------------------------------------------------ */
 
 #define SLOTS 4 /* in[0], in[1], param[0], param[1] */
 
@@ -230,8 +229,7 @@ static void bias_before_a_norm_has_no_gradient(void **state)
     close_case(&c);
 }
 
-/* ---- whole networks: f = half the squared distance of the logits to fixed targets
- * ------------------------------------- */
+/* ---- whole networks: f = half the squared distance of the logits to fixed targets -------------------------------- */
 
 typedef struct net_case {
     rmseg_net *net;

@@ -36,8 +36,7 @@ typedef struct training {
     int64_t inputs, outputs, voxels; /* elements; voxels of the whole batch */
 } training;
 
-/* ---- the golden file
- * -------------------------------------------------------------------------------------------------- */
+/* ---- the golden file --------------------------------------------------------------------------------------------- */
 
 static const rmseg_named_tensor *golden(const training *t, const char *prefix, const char *name)
 {
@@ -69,8 +68,7 @@ static double distance(const double *x, const rmseg_named_tensor *expected, doub
     return sqrt(d / s);
 }
 
-/* ---- setting up
- * ------------------------------------------------------------------------------------------------------- */
+/* ---- setting up -------------------------------------------------------------------------------------------------- */
 
 static double number_at(const training *t, const void *array, int64_t i)
 {
@@ -157,8 +155,7 @@ static void close_training(training *t)
     rmseg_free(t->index);
 }
 
-/* ---- checks
- * ----------------------------------------------------------------------------------------------------------- */
+/* ---- checks ------------------------------------------------------------------------------------------------------ */
 
 /* Its values as doubles, owned. */
 static double *tensor_of(const training *t, int64_t i, rmseg_tensor_kind kind)
@@ -268,8 +265,7 @@ static void check_case(const rmseg_backend *backend, const char *level, const ch
     close_training(&t);
 }
 
-/* ---- backends
- * --------------------------------------------------------------------------------------------------------- */
+/* ---- backends ---------------------------------------------------------------------------------------------------- */
 
 static void check_cases(const rmseg_backend *backend, const char *level)
 {

@@ -66,8 +66,7 @@ static void with_each_backend(void (*test)(const char *backend))
 
 static const int64_t flat[3] = {1, 12, 8}, solid[3] = {4, 6, 4};
 
-/* ---- places
- * ---------------------------------------------------------------------------------------------------------- */
+/* ---- places ------------------------------------------------------------------------------------------------------ */
 
 static void skips_are_written_where_they_are_joined(void **state)
 {
@@ -107,8 +106,7 @@ static void skips_are_written_where_they_are_joined(void **state)
     rmseg_net_destroy(net);
 }
 
-/* ---- numbers
- * --------------------------------------------------------------------------------------------------------- */
+/* ---- numbers ----------------------------------------------------------------------------------------------------- */
 
 /* All values and momenta of a run, as bytes. */
 static void *snapshot(const run *r, size_t *bytes)
@@ -224,8 +222,7 @@ static void dropout_depends_on_the_iteration_alone(void **state)
     with_each_backend(check_dropout);
 }
 
-/* ---- wrong use
- * ------------------------------------------------------------------------------------------------------- */
+/* ---- wrong use --------------------------------------------------------------------------------------------------- */
 
 static void wrong_use_is_told(void **state)
 {

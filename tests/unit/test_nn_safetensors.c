@@ -77,8 +77,7 @@ static void names_are_unique_and_types_known(void **state)
     rmseg_tensor_file_destroy(&file);
 }
 
-/* ---- lies -----------------------------------------------------------------------------------------------------------
- */
+/* ---- lies -------------------------------------------------------------------------------------------------------- */
 
 /* Parses header + `data` bytes of data, in a block of exactly that size so that a sanitizer sees a read beyond it. */
 static rmseg_status parse(const char *header, size_t data)

@@ -122,8 +122,7 @@ static void what_a_tensor_lacks_is_told(void **state)
     close_fixture(&f);
 }
 
-/* ---- the step
- * -------------------------------------------------------------------------------------------------------- */
+/* ---- the step ---------------------------------------------------------------------------------------------------- */
 
 /* Sets one tensor's value and gradient to constants, all other gradients to 0. */
 static void set_constants(fixture *f, int64_t tensor, float value, float gradient)
@@ -182,8 +181,7 @@ static void a_step_is_sgd_with_momentum_and_decay(void **state)
     with_each_backend(check_step);
 }
 
-/* ---- files
- * ----------------------------------------------------------------------------------------------------------- */
+/* ---- files ------------------------------------------------------------------------------------------------------- */
 
 static void check_round_trip(const char *backend)
 {
