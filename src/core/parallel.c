@@ -58,6 +58,7 @@ static struct pool {
 } pool = {.mutex = PTHREAD_MUTEX_INITIALIZER, .wake = PTHREAD_COND_INITIALIZER, .left = PTHREAD_COND_INITIALIZER};
 
 static _Thread_local int my_thread; /* 0 but in workers */
+static _Thread_local bool alone;    /* rmseg_parallel_alone */
 
 static int processors(void)
 {
@@ -286,10 +287,12 @@ static void close_job(void)
     pthread_mutex_unlock(&pool.mutex);
 }
 
+void rmseg_parallel_alone(void) { alone = true; }
+
 void rmseg_parallel_for(int64_t chunks, rmseg_chunk_fn fn, void *context)
 {
     int threads = rmseg_threads();
-    if (threads == 1 || chunks <= 1 || atomic_exchange(&pool.busy, true)) {
+    if (threads == 1 || chunks <= 1 || alone || atomic_exchange(&pool.busy, true)) {
         for (int64_t chunk = 0; chunk < chunks; chunk++) fn(context, chunk, my_thread);
         return;
     }

@@ -24,6 +24,10 @@ void rmseg_parallel_for(int64_t chunks, rmseg_chunk_fn fn, void *context);
 typedef rmseg_status (*rmseg_try_fn)(void *context, int64_t chunk, int thread);
 rmseg_status rmseg_parallel_try(int64_t chunks, rmseg_try_fn fn, void *context);
 
+/* From now on the calling thread's calls run on it alone: for a thread that works beside the pool's user (a loader's),
+ * so that it never takes the pool from under it. */
+void rmseg_parallel_alone(void);
+
 /* The first and one-past-last item of `chunk` when `items` are split into chunks of `size` (the last one is shorter).
  */
 static inline int64_t rmseg_chunk_count(int64_t items, int64_t size) { return (items + size - 1) / size; }

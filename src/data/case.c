@@ -1,4 +1,5 @@
 /* case.c - one case as it lies on disk: its image and its label on the image's own grid, and the hash of all files. */
+#include <math.h>
 #include <string.h>
 
 #include "data/layouts.h"
@@ -53,12 +54,29 @@ rmseg_status rmseg_label_read(rmseg_image **label, const char *path)
 /* ---- images -------------------------------------------------------------------------------------------------------
  */
 
+static rmseg_status check_finite(const rmseg_image *image, const char *path)
+{
+    const float *values = image->data;
+    int64_t total = rmseg_image_voxels(image) * image->channels;
+    for (int64_t i = 0; i < total; i++)
+        if (!isfinite(values[i]))
+            return rmseg_fail(RMSEG_ERROR_FORMAT, "%s: a value is %g; expected finite numbers", path,
+                              (double)values[i]);
+    return RMSEG_OK;
+}
+
 static rmseg_status read_f32(rmseg_image **image, const char *path)
 {
     rmseg_image *raw = NULL;
     RMSEG_TRY(rmseg_image_read(&raw, path));
-    rmseg_status status = rmseg_image_convert(image, raw, RMSEG_F32);
+    rmseg_image *wide = NULL;
+    rmseg_status status = rmseg_image_convert(&wide, raw, RMSEG_F32);
+    if (status == RMSEG_OK && (raw->dtype == RMSEG_F32 || raw->dtype == RMSEG_F64)) status = check_finite(wide, path);
     rmseg_image_destroy(raw);
+    if (status == RMSEG_OK)
+        *image = wide;
+    else
+        rmseg_image_destroy(wide);
     return status;
 }
 

@@ -6,6 +6,7 @@
  * (seed, iteration, sample) alone, never on who makes it or when.
  */
 #include <pthread.h>
+#include <signal.h>
 #include <string.h>
 
 #include "data/sample.h"
@@ -176,6 +177,7 @@ static void *work(void *context)
 {
     rmseg_loader *loader = context;
     job job;
+    rmseg_parallel_alone(); /* the pool is the trainer's */
     pthread_mutex_lock(&loader->lock);
     while (take_job(&job, loader)) {
         pthread_mutex_unlock(&loader->lock);
@@ -336,17 +338,22 @@ static rmseg_status make_slots(rmseg_loader *loader)
     return RMSEG_OK;
 }
 
+/* Fewer threads than asked for do the same work. They take no signals: those are for the program's own threads. */
 static rmseg_status start_threads(rmseg_loader *loader)
 {
+    sigset_t all, before;
+    int code = 0;
     loader->threads = rmseg_alloc(loader->settings.workers, sizeof *loader->threads);
     if (!loader->threads) return RMSEG_ERROR_MEMORY;
-    for (; loader->started < loader->settings.workers; loader->started++) {
-        int code = pthread_create(&loader->threads[loader->started], NULL, work, loader);
-        if (code && loader->started == 0)
-            return rmseg_fail(RMSEG_ERROR_MEMORY, "no thread could be started for loading: %s", strerror(code));
-        if (code) break; /* fewer do the same work */
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    while (loader->started < loader->settings.workers && code == 0) {
+        code = pthread_create(&loader->threads[loader->started], NULL, work, loader);
+        if (code == 0) loader->started++;
     }
-    return RMSEG_OK;
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    if (loader->started > 0) return RMSEG_OK;
+    return rmseg_fail(RMSEG_ERROR_MEMORY, "no thread could be started for loading: %s", strerror(code));
 }
 
 static rmseg_status set_up(rmseg_loader *loader, const int64_t *cases)

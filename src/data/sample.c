@@ -57,6 +57,13 @@ static int64_t row_in_image(const view *view, int64_t i, int64_t j)
     return view->start + i * view->stride[0] + j * view->stride[1] + view->low[2] * view->stride[2];
 }
 
+static bool is_covered(const view *view, const int64_t patch[3])
+{
+    bool covered = true;
+    for (int k = 0; k < 3; k++) covered = covered && view->low[k] == 0 && view->high[k] == patch[k];
+    return covered;
+}
+
 static void gather_labels(int32_t *out, const int32_t *labels, const view *view, const int64_t patch[3])
 {
     int64_t step = view->stride[2], length = view->high[2] - view->low[2];
@@ -112,8 +119,10 @@ void rmseg_sample_make(float *image, int32_t *label, rmseg_frame *frame, const r
     int64_t channels = prepared->image->channels, voxels = rmseg_image_voxels(prepared->image);
     int64_t size = patch[0] * patch[1] * patch[2];
     const float *values = prepared->image->data;
-    memset(image, 0, (size_t)(channels * size) * sizeof *image);
-    memset(label, 0, (size_t)size * sizeof *label);
+    if (!is_covered(&view, patch)) {
+        memset(image, 0, (size_t)(channels * size) * sizeof *image);
+        memset(label, 0, (size_t)size * sizeof *label);
+    }
     for (int64_t c = 0; c < channels; c++)
         gather_channel(image + c * size, values + c * voxels, &view, patch, &prepared->channels[c], record);
     gather_labels(label, prepared->label->data, &view, patch);

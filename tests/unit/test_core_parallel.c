@@ -138,6 +138,27 @@ static void nested_call_stays_on_its_thread(void **state)
     }
 }
 
+static void *call_alone(void *context)
+{
+    nest *all = context;
+    inner_call call = {all, 0, pthread_self()};
+    rmseg_parallel_alone();
+    for (int i = 0; i < 100; i++) rmseg_parallel_for(10, inner_chunk, &call);
+    return NULL;
+}
+
+static void thread_may_stay_alone(void **state)
+{
+    (void)state;
+    nest all = {0};
+    pthread_t thread;
+    assert_ok(rmseg_threads_set(4));
+    assert_int_equal(pthread_create(&thread, NULL, call_alone, &all), 0);
+    assert_int_equal(pthread_join(thread, NULL), 0);
+    assert_int_equal(atomic_load(&all.strayed), 0);
+    check_tally(&all.inner, 10, 100);
+}
+
 static void *call_often(void *context)
 {
     tally *t = context;
@@ -285,6 +306,7 @@ int main(void)
         cmocka_unit_test(sum_has_the_same_bits_at_any_number_of_threads),
         cmocka_unit_test(work_spreads_over_the_threads),
         cmocka_unit_test(nested_call_stays_on_its_thread),
+        cmocka_unit_test(thread_may_stay_alone),
         cmocka_unit_test(several_threads_may_call),
         cmocka_unit_test(pool_allocates_nothing),
         cmocka_unit_test(forked_child_has_a_pool_of_its_own),

@@ -1,4 +1,6 @@
 /* Layouts: the trees that are read, the labels they give, and a sentence for each that is wrong. Hash and folds. */
+#include <math.h>
+
 #include "data/sha256.h"
 #include "test_data.h"
 
@@ -348,6 +350,23 @@ static void images_must_be_alike(void **state)
     rmseg_dataset_destroy(dataset);
 }
 
+static void images_must_be_finite(void **state)
+{
+    (void)state;
+    rmseg_image *image = NULL;
+    write_pair("a/images", "a/labels", "one", stripes);
+    assert_ok(rmseg_file_remove(at("a/images/one.png")));
+    assert_ok(rmseg_image_create(&image, RMSEG_F32, 1, (const int64_t[]){1, 6, 9}));
+    ((float *)image->data)[20] = NAN;
+    assert_ok(rmseg_image_write(image, at("a/images/one.tif")));
+    rmseg_image_destroy(image);
+    image = NULL;
+    rmseg_dataset *dataset = open_ok("folder", at("a"), "train");
+    assert_fails(rmseg_case_read(&image, NULL, dataset, 0), RMSEG_ERROR_FORMAT, "one.tif: a value is");
+    assert_null(image);
+    rmseg_dataset_destroy(dataset);
+}
+
 static void files_of_a_case_are_stacked(void **state)
 {
     (void)state;
@@ -512,6 +531,7 @@ int main(void)
         cmocka_unit_test_setup(wrong_folders_are_told, fresh),
         cmocka_unit_test_setup(classes_are_counted, fresh),
         cmocka_unit_test_setup(images_must_be_alike, fresh),
+        cmocka_unit_test_setup(images_must_be_finite, fresh),
         cmocka_unit_test_setup(files_of_a_case_are_stacked, fresh),
         cmocka_unit_test_setup(regions_are_named, fresh),
         cmocka_unit_test(sha256_gives_the_known_answers),
