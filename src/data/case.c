@@ -35,12 +35,12 @@ rmseg_status rmseg_label_read(rmseg_image **label, const char *path)
     int64_t voxels = status == RMSEG_OK ? rmseg_image_voxels(wide) : 0;
     for (int64_t i = 0; status == RMSEG_OK && i < voxels; i++) {
         double value = ((const double *)wide->data)[i];
-        if (value >= 0 && value < MOST_CLASSES && value == (int32_t)value)
+        if (value >= 0 && value < RMSEG_MOST_CLASSES && value == (int32_t)value)
             ((int32_t *)classes->data)[i] = (int32_t)value;
         else
             status = rmseg_fail(RMSEG_ERROR_FORMAT,
                                 "%s: the value %g is no class; labels are whole numbers 0, 1, 2, ... below %d", path,
-                                value, MOST_CLASSES);
+                                value, RMSEG_MOST_CLASSES);
     }
     rmseg_image_destroy(grey);
     rmseg_image_destroy(wide);

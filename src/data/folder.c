@@ -132,16 +132,21 @@ static rmseg_status pair_folders(rmseg_dataset *dataset, const char *images, con
 /* ---- classes ------------------------------------------------------------------------------------------------------
  */
 
-static rmseg_status see_values(bool *seen, const rmseg_dataset *dataset)
+typedef struct census {
+    const rmseg_dataset *dataset;
+    bool *seen; /* (threads, RMSEG_MOST_CLASSES) */
+} census;
+
+static rmseg_status see_values(void *context, int64_t index, int thread)
 {
-    for (int64_t i = 0; i < dataset->count; i++) {
-        rmseg_image *label = NULL;
-        RMSEG_TRY(rmseg_label_read(&label, dataset->cases[i].labels.items[0]));
-        const int32_t *value = label->data;
-        int64_t voxels = rmseg_image_voxels(label);
-        for (int64_t v = 0; v < voxels; v++) seen[value[v]] = true;
-        rmseg_image_destroy(label);
-    }
+    const census *census = context;
+    rmseg_image *label = NULL;
+    RMSEG_TRY(rmseg_label_read(&label, census->dataset->cases[index].labels.items[0]));
+    bool *seen = census->seen + (int64_t)thread * RMSEG_MOST_CLASSES;
+    const int32_t *value = label->data;
+    int64_t voxels = rmseg_image_voxels(label);
+    for (int64_t i = 0; i < voxels; i++) seen[value[i]] = true;
+    rmseg_image_destroy(label);
     return RMSEG_OK;
 }
 
@@ -150,7 +155,7 @@ static rmseg_status see_values(bool *seen, const rmseg_dataset *dataset)
 static rmseg_status settle_classes(rmseg_dataset *dataset, const bool *seen)
 {
     int64_t used = 0, largest = 0;
-    for (int64_t v = 0; v < MOST_CLASSES; v++) {
+    for (int64_t v = 0; v < RMSEG_MOST_CLASSES; v++) {
         if (!seen[v]) continue;
         largest = v;
         used++;
@@ -166,11 +171,14 @@ static rmseg_status settle_classes(rmseg_dataset *dataset, const bool *seen)
 
 static rmseg_status count_classes(rmseg_dataset *dataset)
 {
-    bool *seen = rmseg_alloc(MOST_CLASSES, sizeof *seen);
-    if (!seen) return RMSEG_ERROR_MEMORY;
-    rmseg_status status = see_values(seen, dataset);
-    if (status == RMSEG_OK) status = settle_classes(dataset, seen);
-    rmseg_free(seen);
+    int threads = rmseg_threads();
+    census census = {dataset, rmseg_alloc(threads, RMSEG_MOST_CLASSES * sizeof *census.seen)};
+    if (!census.seen) return RMSEG_ERROR_MEMORY;
+    rmseg_status status = rmseg_parallel_try(dataset->count, see_values, &census);
+    for (int64_t i = RMSEG_MOST_CLASSES; i < (int64_t)threads * RMSEG_MOST_CLASSES; i++)
+        census.seen[i % RMSEG_MOST_CLASSES] |= census.seen[i];
+    if (status == RMSEG_OK) status = settle_classes(dataset, census.seen);
+    rmseg_free(census.seen);
     return status;
 }
 
@@ -184,7 +192,7 @@ static bool parse_labels(int32_t *labels, int64_t *count, char *text)
     *count = 0;
     for (char *word = strtok_r(text, "+ \t", &rest); word; word = strtok_r(NULL, "+ \t", &rest)) {
         int64_t value = 0;
-        if (!rmseg_parse_integer(&value, word) || value < 1 || value >= MOST_CLASSES) return false;
+        if (!rmseg_parse_integer(&value, word) || value < 1 || value >= RMSEG_MOST_CLASSES) return false;
         labels[(*count)++] = (int32_t)value;
     }
     return *count > 0;

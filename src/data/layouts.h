@@ -7,7 +7,7 @@
 
 #include "data/data.h"
 
-enum { MOST_CLASSES = 65536 }; /* a label is below it */
+enum { RMSEG_MOST_CLASSES = 65536 }; /* a label is below it */
 
 typedef struct rmseg_layout {
     rmseg_layout_info info;

@@ -373,13 +373,23 @@ static rmseg_status write_label(const canvas *canvas, const char *folder, int64_
     return status;
 }
 
-static rmseg_status write_case(const char *folder, int64_t number, int64_t size, uint64_t seed)
+typedef struct series {
+    const char *folder;
+    int64_t first, size;
+    uint64_t seed;
+} series;
+
+static rmseg_status write_case(void *context, int64_t index, int thread)
 {
-    canvas canvas = {.size = size, .random = rmseg_random_stream(seed, RMSEG_RANDOM_PHANTOM, (uint32_t)number, 0)};
+    (void)thread;
+    const series *series = context;
+    int64_t number = series->first + index;
+    canvas canvas = {.size = series->size,
+                     .random = rmseg_random_stream(series->seed, RMSEG_RANDOM_PHANTOM, (uint32_t)number, 0)};
     rmseg_status status = create_canvas(&canvas);
     if (status == RMSEG_OK) status = draw(&canvas);
-    if (status == RMSEG_OK) status = write_picture(&canvas, folder, number);
-    if (status == RMSEG_OK) status = write_label(&canvas, folder, number);
+    if (status == RMSEG_OK) status = write_picture(&canvas, series->folder, number);
+    if (status == RMSEG_OK) status = write_label(&canvas, series->folder, number);
     destroy_canvas(&canvas);
     return status;
 }
@@ -406,6 +416,5 @@ rmseg_status rmseg_phantoms_write(const char *folder, int64_t count, int64_t fir
         return rmseg_fail(RMSEG_ERROR_ARGUMENT, "%lld phantoms from number %lld: expected numbers from 0 to %lld",
                           (long long)count, (long long)first, (long long)UINT32_MAX);
     RMSEG_TRY(make_folders(folder));
-    for (int64_t i = first; i < first + count; i++) RMSEG_TRY(write_case(folder, i, size, seed));
-    return RMSEG_OK;
+    return rmseg_parallel_try(count, write_case, &(series){folder, first, size, seed});
 }

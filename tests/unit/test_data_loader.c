@@ -336,6 +336,25 @@ static void nothing_is_allocated_when_all_is_cached(void **state)
     rmseg_dataset_destroy(dataset);
 }
 
+static void a_full_cache_serves_from_the_first_batch(void **state)
+{
+    (void)state;
+    rmseg_dataset *dataset = make_dataset();
+    rmseg_loader_settings settings = usual_settings();
+    rmseg_loader *loader = create(dataset, &settings);
+    assert_ok(rmseg_loader_fill(loader));
+    int64_t before = rmseg_memory_stats_get().allocations;
+    for (int64_t t = 0; t < 10; t++) next(loader, t);
+    assert_int_equal(rmseg_memory_stats_get().allocations, before);
+    rmseg_loader_destroy(loader);
+    loader = create(dataset, &settings);
+    write_words(at("data/images/case5.png"), "no picture");
+    write_words(at("data/labels/case3.png"), "no picture either");
+    assert_fails(rmseg_loader_fill(loader), RMSEG_ERROR_FORMAT, "labels/case3.png");
+    rmseg_loader_destroy(loader);
+    rmseg_dataset_destroy(dataset);
+}
+
 static void memory_may_end_anywhere(void **state)
 {
     (void)state;
@@ -474,6 +493,7 @@ int main(void)
         cmocka_unit_test_setup(whole_images_are_batches_on_a_grid, fresh),
         cmocka_unit_test_setup(batches_equal_numpys, fresh),
         cmocka_unit_test_setup(nothing_is_allocated_when_all_is_cached, fresh),
+        cmocka_unit_test_setup(a_full_cache_serves_from_the_first_batch, fresh),
         cmocka_unit_test_setup(memory_may_end_anywhere, fresh),
         cmocka_unit_test_setup(a_loader_may_go_at_any_time, fresh),
         cmocka_unit_test_setup(a_broken_case_fails_its_batch_alone, fresh),
