@@ -235,6 +235,12 @@ rmseg_status rmseg_evaluator_run(rmseg_evaluator *e, double *total, double *term
     return RMSEG_OK;
 }
 
+double rmseg_evaluator_mean_weight(const rmseg_evaluator *e, int64_t index)
+{
+    bool weighed = index >= 0 && index < e->objective->terms && e->part[index].weighed;
+    return weighed ? rmseg_field_mean(e, e->part + index) : NAN;
+}
+
 rmseg_status rmseg_objective_evaluate(double *total, double *terms, void *dlogits, const rmseg_objective *objective,
                                       const rmseg_batch *batch)
 {

@@ -31,8 +31,9 @@ struct rmseg_loss_part {
     const rmseg_loss_term *term;
     bool *channels; /* (K) the channels it looks at; NULL: the row does not choose */
     int64_t channel_count;
-    double *weights;      /* (K) of classes; NULL: equal */
-    int64_t field, index; /* rm: its part of a weight field */
+    double *weights; /* (K) of classes; NULL: equal */
+    bool weighed;    /* rm: it is part `index` of weight field `field` */
+    int64_t field, index;
 };
 
 struct rmseg_evaluator {
@@ -71,6 +72,7 @@ rmseg_status rmseg_field_add(rmseg_evaluator *evaluator, rmseg_loss_part *part, 
  */
 rmseg_status rmseg_fields_finish(rmseg_evaluator *evaluator);
 void rmseg_fields_fill(rmseg_evaluator *evaluator);
+double rmseg_field_mean(const rmseg_evaluator *evaluator, const rmseg_loss_part *part); /* of the part's weight */
 void rmseg_fields_destroy(rmseg_evaluator *evaluator);
 
 #endif

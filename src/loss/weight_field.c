@@ -60,6 +60,7 @@ rmseg_status rmseg_field_add(rmseg_evaluator *e, rmseg_loss_part *part, const rm
                              const int64_t order[3])
 {
     rmseg_weight_part fresh = {{0}, 0};
+    part->weighed = true;
     RMSEG_TRY(find_field(e, &part->field, part, rule));
     for (int axis = 0; axis < 3; axis++) RMSEG_TRY(find_table(e, &fresh.table[axis], part->field, axis, order[axis]));
     rmseg_weight_field *field = e->sweep.field + part->field;
@@ -192,4 +193,23 @@ void rmseg_fields_fill(rmseg_evaluator *e)
                 fill_axis(field, e->plan[f].order[axis], axis, set, b->size[axis], r);
             }
     }
+}
+
+double rmseg_field_mean(const rmseg_evaluator *e, const rmseg_loss_part *part)
+{
+    const rmseg_weight_field *field = e->sweep.field + part->field;
+    int64_t sets = sets_of(&e->sweep, field);
+    double sum = 0;
+    for (int64_t set = 0; set < sets; set++) {
+        double product = 1;
+        for (int axis = 0; axis < 3; axis++) {
+            int64_t extent = e->sweep.batch.size[axis],
+                    row = set * field->tables[axis] + field->part[part->index].table[axis];
+            double along = 0;
+            for (int64_t i = 0; i < extent; i++) along += field->table[axis][row * field->stride[axis] + i];
+            product *= along / (double)extent;
+        }
+        sum += product;
+    }
+    return sum / (double)sets;
 }

@@ -377,6 +377,27 @@ static void test_evaluator_allocates_once(void **state)
     free_sample(&s);
 }
 
+/* 1/12, 1/80, 1/6400 and their like, up to the sampling of the axes. */
+static void test_mean_weights(void **state)
+{
+    (void)state;
+    sample s = make_sample(1, 2, 1, 600, 500, 2);
+    rmseg_objective *o;
+    rmseg_evaluator *e;
+    double total;
+    assert_ok(
+        rmseg_objective_parse(&o, "ce + mse + rm(1,0; center=exact) + rm(0,2; center=exact) + rm(2,2; center=exact) + "
+                                  "rm(2,2; center=exact, scale=2)"));
+    assert_ok(rmseg_evaluator_create(&e, o, &s.batch, "plain64"));
+    assert_ok(rmseg_evaluator_run(e, &total, NULL, NULL, &s.batch));
+    assert_true(isnan(rmseg_evaluator_mean_weight(e, 0)));
+    const double expected[] = {1, 1.0 / 12, 1.0 / 80, 1.0 / 6400, 256.0 / 6400};
+    for (int64_t t = 0; t < 5; t++) assert_close(rmseg_evaluator_mean_weight(e, t + 1), expected[t], 1e-4);
+    rmseg_evaluator_destroy(e);
+    rmseg_objective_destroy(o);
+    free_sample(&s);
+}
+
 static void test_out_of_memory(void **state)
 {
     (void)state;
@@ -410,6 +431,7 @@ int main(void)
         cmocka_unit_test(test_refusals),
         cmocka_unit_test(test_threads_change_no_bit),
         cmocka_unit_test(test_evaluator_allocates_once),
+        cmocka_unit_test(test_mean_weights),
         cmocka_unit_test(test_out_of_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
