@@ -13,7 +13,7 @@ help:
 	@echo "make demo       install what is missing, build, train on phantoms, evaluate, write a report"
 	@echo "make test       install what is missing, build, run the tests"
 	@echo "make sanitize   the tests under the address, undefined and thread sanitizers"
-	@echo "make bench      time kernels, layers and a training step"
+	@echo "make bench      time the kernels, and say how to time a training step beside PyTorch"
 	@echo "make check      formatting, levels of includes, headers"
 	@echo "make format     format the sources"
 	@echo "make install    install below PREFIX (default /usr/local)"
@@ -38,7 +38,8 @@ test: deps
 	ctest --test-dir $(BUILD) --output-on-failure -j $(JOBS)
 
 bench: build
-	$(BUILD)/src/cli/rmseg bench
+	$(BUILD)/tests/kernels/check_kernels --mode bench
+	@echo "A training step beside PyTorch, where it is installed: tools/bench_step.py $(BUILD)/bench/bench_step"
 
 sanitize: deps
 	$(MAKE) test BUILD=$(BUILD)-address CMAKE_FLAGS="-DRMSEG_SANITIZE=address -DCMAKE_BUILD_TYPE=RelWithDebInfo"
