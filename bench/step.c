@@ -66,7 +66,7 @@ static rmseg_status step(bench *b, int64_t iteration)
     double total, norm;
     RMSEG_TRY(rmseg_executor_forward(b->logits, b->executor, b->weights, b->image, 1, iteration));
     RMSEG_TRY(rmseg_evaluator_run(b->evaluator, &total, NULL, b->dlogits, &b->judged));
-    RMSEG_TRY(rmseg_executor_backward(NULL, b->executor, b->weights, b->dlogits));
+    RMSEG_TRY(rmseg_executor_backward(b->executor, b->weights, b->dlogits));
     return rmseg_weights_step(&norm, b->weights, &sgd);
 }
 
