@@ -130,8 +130,8 @@ typedef struct rmseg_backend {
     const rmseg_objective_kernels *objective; /* backend/kernels.h: the two sweeps */
 } rmseg_backend;
 
-/* "plain", "plain64", "cpu"; NULL for another name. "cpu" takes the level RMSEG_CPU asks for, else the best the
- * processor has. */
+/* "plain", "plain64", "cpu"; NULL for another name. "cpu" takes the level RMSEG_CPU asks for, or the best the processor
+ * has when that is unset or "plain"; it is NULL when no such level runs here. */
 const rmseg_backend *rmseg_backend_find(const char *name);
 
 /* The backend a user gets: "cpu", or "plain" when RMSEG_CPU=plain. An RMSEG_CPU this processor or build cannot run is

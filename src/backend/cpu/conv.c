@@ -1,0 +1,250 @@
+/*
+ * conv.c - convolutions and transposed convolutions as layers made of passes.
+ *
+ *                      forward              backward data                      backward weights
+ *     convolution      gather x -> y        stride 1: gather dy -> dx          weights (x, dy)
+ *                                           kernel == stride: spread dy -> dx
+ *     transposed       spread x -> y        gather dy -> dx                    weights (dy, x)
+ *
+ * A transposed convolution is the adjoint of a convolution from its output to its input, and keeps that one's weights.
+ * Of that convolution, `fine` below is the side its window moves over, `coarse` the side it makes.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "backend/cpu/conv.h"
+
+static bool transposed(const rmseg_op_desc *op) { return op->kind == RMSEG_OP_CONV_TRANSPOSE; }
+static const rmseg_shape *fine(const rmseg_op_desc *op) { return transposed(op) ? &op->out[0] : &op->in[0]; }
+static const rmseg_shape *coarse(const rmseg_op_desc *op) { return transposed(op) ? &op->in[0] : &op->out[0]; }
+
+static bool all_equal(const int64_t a[3], const int64_t b[3]) { return a[0] == b[0] && a[1] == b[1] && a[2] == b[2]; }
+
+static const int64_t ones[3] = {1, 1, 1}, zeros[3] = {0, 0, 0};
+
+/* Each pixel of the fine side lies under one window. */
+static bool patches(const rmseg_op_desc *op) { return all_equal(op->kernel, op->stride) && all_equal(op->pad, zeros); }
+static bool slides(const rmseg_op_desc *op) { return all_equal(op->stride, ones); }
+
+/* ---- plans ---------------------------------------------------------------------------------------------------------
+ */
+
+static conv_plan plan_between(const rmseg_shape *x, const rmseg_shape *y, conv_window window)
+{
+    return (conv_plan){.window = window,
+                       .samples = y->n,
+                       .grid = {y->d, y->h, y->w},
+                       .in_blocks = blocks_of(x->c),
+                       .out_blocks = blocks_of(y->c)};
+}
+
+/* From the fine side to the coarse one, with the weights as they are. */
+static rmseg_status plan_down(conv_plan *plan, const rmseg_layer *layer)
+{
+    const rmseg_op_desc *op = &layer->op;
+    conv_window window = rmseg_cpu_conv_window(op->kernel, op->stride, op->pad, ones, fine(op)->c);
+    *plan = plan_between(fine(op), coarse(op), window);
+    return rmseg_cpu_plan_gather(plan, layer->kernels->pixels);
+}
+
+/* From the coarse side to the fine one, with the weights turned. */
+static rmseg_status plan_up(conv_plan *plan, const rmseg_layer *layer)
+{
+    const rmseg_op_desc *op = &layer->op;
+    int64_t pad[3];
+    for (int a = 0; a < 3; a++) pad[a] = op->kernel[a] - 1 - op->pad[a];
+    if (slides(op)) {
+        *plan = plan_between(coarse(op), fine(op), rmseg_cpu_conv_window(op->kernel, ones, pad, ones, coarse(op)->c));
+    } else {
+        *plan = plan_between(coarse(op), fine(op), rmseg_cpu_conv_window(ones, ones, zeros, op->kernel, coarse(op)->c));
+        plan->grid[0] = coarse(op)->d, plan->grid[1] = coarse(op)->h, plan->grid[2] = coarse(op)->w;
+    }
+    RMSEG_TRY(rmseg_cpu_plan_gather(plan, layer->kernels->pixels));
+    int64_t elements = plan->in_blocks * plan->out_blocks * plan->window.taps * plan->window.in_block * BLOCK;
+    plan->scratch_bytes = (size_t)elements * sizeof(float);
+    return RMSEG_OK;
+}
+
+static rmseg_status plan_weights(conv_plan *plan, const rmseg_layer *layer)
+{
+    const rmseg_op_desc *op = &layer->op;
+    conv_window window = rmseg_cpu_conv_window(op->kernel, op->stride, op->pad, ones, fine(op)->c);
+    *plan = plan_between(fine(op), coarse(op), window);
+    return rmseg_cpu_plan_weights(plan, layer->kernels->pixels);
+}
+
+/* ---- what is allowed
+ * ------------------------------------------------------------------------------------------------- */
+
+static rmseg_status refuse(const rmseg_op_desc *op, const char *why)
+{
+    return rmseg_fail(RMSEG_ERROR_UNSUPPORTED,
+                      "cpu: %s of kernel %lldx%lldx%lld, stride %lld,%lld,%lld, padding %lld,%lld,%lld: %s; "
+                      "RMSEG_CPU=plain computes it, "
+                      "slowly",
+                      transposed(op) ? "a transposed convolution" : "a convolution", (long long)op->kernel[0],
+                      (long long)op->kernel[1], (long long)op->kernel[2], (long long)op->stride[0],
+                      (long long)op->stride[1], (long long)op->stride[2], (long long)op->pad[0], (long long)op->pad[1],
+                      (long long)op->pad[2], why);
+}
+
+static bool extents_meet(const rmseg_op_desc *op)
+{
+    const rmseg_shape *f = fine(op), *c = coarse(op);
+    const int64_t fine_size[3] = {f->d, f->h, f->w}, coarse_size[3] = {c->d, c->h, c->w};
+    for (int a = 0; a < 3; a++) {
+        if (op->kernel[a] < 1 || op->stride[a] < 1 || op->pad[a] < 0 || coarse_size[a] < 1) return false;
+        int64_t room = fine_size[a] + 2 * op->pad[a] - op->kernel[a];
+        if (room < 0 || coarse_size[a] != room / op->stride[a] + 1) return false;
+        if (transposed(op) && fine_size[a] != coarse_size[a] * op->stride[a]) return false;
+    }
+    return f->n == c->n;
+}
+
+static rmseg_status check(const rmseg_layer *layer)
+{
+    const rmseg_op_desc *op = &layer->op;
+    if (!extents_meet(op))
+        return rmseg_fail(RMSEG_ERROR_INTERNAL, "cpu: a convolution whose output does not follow from its input");
+    if (transposed(op) && !patches(op)) return refuse(op, "expected a stride equal to the kernel and no padding");
+    if (transposed(op) || !layer->training || op->first || patches(op)) return RMSEG_OK;
+    if (!slides(op)) return refuse(op, "expected a stride of 1, or one equal to the kernel and no padding");
+    for (int a = 0; a < 3; a++)
+        if (op->pad[a] >= op->kernel[a]) return refuse(op, "expected a padding smaller than the kernel");
+    return RMSEG_OK;
+}
+
+/* ---- create
+ * ------------------------------------------------------------------------------------------------------------ */
+
+static size_t sums_bytes(const conv_plan *plan)
+{
+    return (size_t)((1 + rmseg_cpu_conv_parts(plan)) * plan->out_blocks * BLOCK * 2) * sizeof(double);
+}
+
+/* Channel sums of dy, for the bias: totals, then partials. */
+static size_t bias_bytes(const rmseg_op_desc *op)
+{
+    tensor dy = rmseg_cpu_tensor((rmseg_view){0}, &op->out[0]);
+    return (size_t)((1 + rmseg_cpu_channel_parts(&dy)) * padded(op->out[0].c) * 2) * sizeof(double);
+}
+
+static void describe(rmseg_layer *layer)
+{
+    const rmseg_op_desc *op = &layer->op;
+    const conv_plan *plan = &layer->forward;
+    static const char *const forms[] = {
+        [CONV_NEIGHBOURS] = "direct", [CONV_WINDOWS] = "direct, narrow input", [CONV_PHASES] = "direct, strided"};
+    snprintf(layer->algorithm, sizeof layer->algorithm,
+             "%s %lldx%lldx%lld, tile %lldx%lldx%lld, %lld of %lld blocks at a time",
+             transposed(op) ? "direct, spread" : forms[plan->window.form], (long long)op->kernel[0],
+             (long long)op->kernel[1], (long long)op->kernel[2], (long long)plan->tile[0], (long long)plan->tile[1],
+             (long long)plan->tile[2], (long long)plan->in_group, (long long)plan->in_blocks);
+    layer->info.algorithm = layer->algorithm;
+    layer->info.reason = "the only algorithm for this shape; the tile copies least";
+}
+
+static rmseg_status conv_prepare(rmseg_layer *layer)
+{
+    const rmseg_op_desc *op = &layer->op;
+    RMSEG_TRY(check(layer));
+    RMSEG_TRY(transposed(op) ? plan_up(&layer->forward, layer) : plan_down(&layer->forward, layer));
+    size_t scratch = layer->forward.scratch_bytes;
+    if (layer->training) {
+        RMSEG_TRY(plan_weights(&layer->weights, layer));
+        scratch = larger(scratch, layer->weights.scratch_bytes);
+        if (op->bias) scratch = larger(scratch, bias_bytes(op));
+        if (!op->first) {
+            RMSEG_TRY(transposed(op) ? plan_down(&layer->data, layer) : plan_up(&layer->data, layer));
+            scratch = larger(scratch, layer->data.scratch_bytes);
+        }
+        if (op->feeds_norm) layer->info.sums_bytes = sums_bytes(&layer->forward);
+    }
+    layer->info.scratch_bytes = scratch;
+    describe(layer);
+    return RMSEG_OK;
+}
+
+/* ---- run
+ * --------------------------------------------------------------------------------------------------------------- */
+
+/* A gather pass with the weights turned; `weight` as the parameter is stored. */
+static void run_up(const rmseg_layer *layer, conv_gather pass, const float *weight, void *scratch)
+{
+    const rmseg_op_desc *op = &layer->op;
+    int64_t taps = op->kernel[0] * op->kernel[1] * op->kernel[2];
+    conv_turn turn = {
+        .to = scratch, .from = weight, .outer = coarse(op)->c, .inner = fine(op)->c, .taps = taps, .flip = slides(op)};
+    layer->kernels->conv_turn(&turn);
+    pass.weight = scratch;
+    layer->kernels->conv_gather(&pass);
+}
+
+static void conv_forward(const rmseg_layer *layer, const rmseg_op_io *io)
+{
+    const rmseg_op_desc *op = &layer->op;
+    int64_t channels = padded(op->out[0].c);
+    conv_gather pass = {.plan = &layer->forward,
+                        .x = rmseg_cpu_tensor(io->in[0], &op->in[0]),
+                        .y = rmseg_cpu_tensor(io->out[0], &op->out[0]),
+                        .weight = io->param[0],
+                        .start = op->bias ? io->param[1] : NULL};
+    if (layer->info.sums_bytes) pass.sums = io->sums + channels * 2;
+    if (transposed(op))
+        run_up(layer, pass, io->param[0], io->scratch);
+    else
+        layer->kernels->conv_gather(&pass);
+    if (pass.sums) rmseg_cpu_add_sums(io->sums, pass.sums, rmseg_cpu_conv_parts(&layer->forward), channels);
+}
+
+static void backward_data(const rmseg_layer *layer, const rmseg_op_io *io)
+{
+    const rmseg_op_desc *op = &layer->op;
+    conv_gather pass = {.plan = &layer->data,
+                        .x = rmseg_cpu_tensor(io->dout[0], &op->out[0]),
+                        .y = rmseg_cpu_tensor(io->din[0], &op->in[0]),
+                        .weight = io->param[0]};
+    if (transposed(op)) {
+        layer->kernels->conv_gather(&pass);
+        return;
+    }
+    if (!slides(op)) rmseg_cpu_clear_uncovered(&pass.y, op->stride);
+    run_up(layer, pass, io->param[0], io->scratch);
+}
+
+static void backward_weights(const rmseg_layer *layer, const rmseg_op_io *io)
+{
+    const rmseg_op_desc *op = &layer->op;
+    int64_t chunks = layer->weights.chunks;
+    tensor in = rmseg_cpu_tensor(io->in[0], &op->in[0]), dout = rmseg_cpu_tensor(io->dout[0], &op->out[0]);
+    conv_weights pass = {.plan = &layer->weights,
+                         .x = transposed(op) ? dout : in,
+                         .dy = transposed(op) ? in : dout,
+                         .dweight = chunks > 1 ? io->scratch : io->dparam[0]};
+    layer->kernels->conv_weights(&pass);
+    if (chunks == 1) return;
+    partial_sum sum = {
+        .to = io->dparam[0], .from = io->scratch, .elements = rmseg_cpu_param_elements(op, 0), .parts = chunks};
+    layer->kernels->partial_sum(&sum);
+}
+
+static void backward_bias(const rmseg_layer *layer, const rmseg_op_io *io)
+{
+    int64_t channels = padded(layer->op.out[0].c);
+    float *dbias = io->dparam[1];
+    memset(dbias, 0, (size_t)channels * sizeof *dbias);
+    if (layer->op.feeds_norm) return;
+    tensor dy = rmseg_cpu_tensor(io->dout[0], &layer->op.out[0]);
+    double *sums = io->scratch;
+    layer->kernels->channel_sums(sums, sums + channels * 2, &dy, false);
+    for (int64_t c = 0; c < channels; c++) dbias[c] = (float)sums[c * 2];
+}
+
+static void conv_backward(const rmseg_layer *layer, const rmseg_op_io *io)
+{
+    if (io->din[0].data) backward_data(layer, io);
+    backward_weights(layer, io);
+    if (layer->op.bias) backward_bias(layer, io);
+}
+
+const layer_row rmseg_cpu_conv_row = {conv_prepare, conv_forward, conv_backward};

@@ -1,0 +1,130 @@
+/*
+ * conv_gather.c - the pass that makes pixels: forward, and backward data.
+ *
+ * A task is one part of the space and one group of blocks of y. It packs the first few blocks of x under its part, runs
+ * over all its rows of y with them, packs the next blocks, and adds: so the weights in use stay in the first cache, the
+ * tile in the second. A row of y is written by the microkernel where it belongs, or, when y is narrow, in 16 floats a
+ * pixel first.
+ */
+#include <string.h>
+
+#include "backend/cpu/micro.h"
+#include "backend/cpu/sums.h"
+
+#define GATHER(count) MICRO_ONE(gather, count, BLOCK, 1)
+MICRO_COUNTS(GATHER)
+#define ROW(count) [count] = gather_##count,
+static const micro_fn gather[] = {MICRO_COUNTS(ROW)};
+
+typedef struct gather_task {
+    const conv_gather *pass;
+    conv_part part;
+    conv_pack pack;
+    conv_run runs[MOST_RUNS];
+    micro_job job;
+    channel_stats *stats; /* of the block of y at work, or NULL */
+    float row[MOST_ROW * BLOCK];
+} gather_task;
+
+/* A row of a narrow y takes 16 floats a pixel while it is added to. */
+static void narrow_row(gather_task *task, int64_t a_offset, float *y, int64_t step)
+{
+    float *row = task->row;
+    int64_t block = task->pass->y.block, count = task->part.extent[2];
+    micro_job job = task->job;
+    for (int64_t p = 0; p < count; p++)
+        pixel_store(row + p * BLOCK, job.start ? pixel_load(job.start) : pixel_load_some(y + p * step, block));
+    job.start = NULL;
+    job.a += a_offset;
+    micro_rows(gather, &job, count, BLOCK, row, BLOCK);
+    if (task->stats) stats_add(task->stats, row, count, BLOCK);
+    for (int64_t p = 0; p < count; p++) pixel_store_some(y + p * step, pixel_load(row + p * BLOCK), block);
+}
+
+static void wide_row(gather_task *task, int64_t a_offset, float *y, int64_t step)
+{
+    micro_job job = task->job;
+    job.a += a_offset;
+    micro_rows(gather, &job, task->part.extent[2], BLOCK, y, step);
+    if (task->stats) stats_add(task->stats, y, task->part.extent[2], step);
+}
+
+/* All rows of the part in one block of y, for one phase of the spread. */
+static void phase_rows(gather_task *task, float *y, const int64_t phase[3])
+{
+    const conv_window *window = &task->pass->plan->window;
+    const tensor *to = &task->pass->y;
+    for (int64_t d = 0; d < task->part.extent[0]; d++)
+        for (int64_t h = 0; h < task->part.extent[1]; h++) {
+            int64_t a = (d * window->stride[0] * task->pack.rows[1] + h * window->stride[1]) * task->pack.row;
+            int64_t z = (task->part.first[0] + d) * window->spread[0] + phase[0];
+            int64_t x = (task->part.first[1] + h) * window->spread[1] + phase[1];
+            float *row =
+                y +
+                ((z * to->size[1] + x) * to->size[2] + task->part.first[2] * window->spread[2] + phase[2]) * to->block;
+            (to->block == BLOCK ? wide_row : narrow_row)(task, a, row, window->spread[2] * to->block);
+        }
+}
+
+/* One block of y: adds what the packed blocks of x, from `in_block` on, contribute. */
+static void gather_block(gather_task *task, int64_t out_block, int64_t in_block)
+{
+    const conv_gather *pass = task->pass;
+    const conv_window *window = &pass->plan->window;
+    static const float zero[BLOCK];
+    int64_t pair = window->taps * window->in_block * BLOCK, tap = 0, phase[3];
+    const float *weight = pass->weight + (out_block * pass->plan->in_blocks + in_block) * pair;
+    task->job.start = in_block > 0 ? NULL : pass->start ? pass->start + out_block * BLOCK : zero;
+    float *y = tensor_block(&pass->y, task->part.sample, out_block);
+    for (phase[0] = 0; phase[0] < window->spread[0]; phase[0]++)
+        for (phase[1] = 0; phase[1] < window->spread[1]; phase[1]++)
+            for (phase[2] = 0; phase[2] < window->spread[2]; phase[2]++) {
+                task->job.b = weight + tap++ * window->in_block * BLOCK;
+                phase_rows(task, y, phase);
+            }
+}
+
+/* The runs of `blocks` packed blocks. */
+static void list_runs(gather_task *task, int64_t blocks)
+{
+    const conv_window *window = &task->pass->plan->window;
+    rmseg_cpu_conv_runs(task->runs, window, &task->pack);
+    for (int64_t r = window->runs; r < blocks * window->runs; r++)
+        task->runs[r] = (conv_run){task->runs[r - window->runs].a + task->pack.block,
+                                   task->runs[r - window->runs].b + window->taps * window->in_block * BLOCK};
+    task->job.count = blocks * window->runs;
+}
+
+static void gather_part(void *context, int64_t chunk, int thread)
+{
+    (void)thread;
+    const conv_gather *pass = context;
+    const conv_plan *plan = pass->plan;
+    int64_t parts = rmseg_cpu_conv_parts(plan), index = chunk % parts, first = chunk / parts * plan->out_group;
+    int64_t end = least(plan->out_blocks, first + plan->out_group);
+    float tile[TILE_FLOATS] __attribute__((aligned(64)));
+    gather_task task = {
+        .pass = pass, .part = rmseg_cpu_conv_part(plan, index), .job = {.length = plan->window.length, .a = tile}};
+    task.pack = rmseg_cpu_conv_pack(&plan->window, task.part.extent);
+    task.job.runs = task.runs;
+    for (int64_t in = 0; in < plan->in_blocks; in += plan->in_group) {
+        int64_t blocks = least(plan->in_group, plan->in_blocks - in);
+        rmseg_cpu_pack_tile(tile, plan, &task.part, &pass->x, in, blocks);
+        list_runs(&task, blocks);
+        bool last = in + blocks == plan->in_blocks;
+        for (int64_t out = first; out < end; out++) {
+            channel_stats stats = {0};
+            task.stats = last && pass->sums ? &stats : NULL;
+            gather_block(&task, out, in);
+            if (task.stats)
+                stats_store((double(*)[2])(pass->sums + (index * plan->out_blocks + out) * BLOCK * 2), &stats);
+        }
+    }
+}
+
+void rmseg_cpu_conv_gather(const conv_gather *pass)
+{
+    const conv_plan *plan = pass->plan;
+    rmseg_parallel_for(rmseg_cpu_conv_parts(plan) * split(plan->out_blocks, plan->out_group), gather_part,
+                       (void *)pass);
+}

@@ -1,0 +1,245 @@
+/*
+ * backend/cpu/cpu.h - the inner door of the engine: layout, plans, and the table of kernels each processor level fills.
+ *
+ * Layout. A tensor of C channels is [N][blocks][D][H][W][block]. The block is 16 channels, one cache line of floats,
+ * the last one filled up with zeros; a tensor of up to 4 channels (an image, logits) is one block of C, so that it
+ * costs no more than it holds. docs/decisions/002-layout.md has the reasons. Weights of a convolution from I to O
+ * channels are [O/16][I blocks][kd][kh][kw][block of I][16] and a transposed convolution keeps those of the convolution
+ * it is the adjoint of (from its O to its I channels).
+ *
+ * Sources. layout.c, layer.c, conv.c, conv_plan.c are compiled once. What level.c lists is compiled once per level.
+ */
+#ifndef BACKEND_CPU_CPU_H
+#define BACKEND_CPU_CPU_H
+
+#include "backend/backend.h"
+
+#define BLOCK       16
+#define NARROW      4     /* most channels of a tensor that is one block of its own size */
+#define TILE_FLOATS 40960 /* a packed input tile on the stack of its thread: 160 KB */
+#define MOST_RUNS   512   /* runs of one call of the microkernel */
+#define MOST_ROW    128   /* pixels of one row of a tile */
+
+static inline int64_t block_of(int64_t channels) { return channels <= NARROW ? channels : BLOCK; }
+static inline int64_t blocks_of(int64_t channels) { return (channels + BLOCK - 1) / BLOCK; }
+static inline int64_t padded(int64_t channels) { return blocks_of(channels) * BLOCK; }
+static inline int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
+static inline int64_t most(int64_t a, int64_t b) { return a > b ? a : b; }
+static inline int64_t split(int64_t items, int64_t parts) { return (items + parts - 1) / parts; }
+
+/* A tensor as kernels see it. */
+typedef struct tensor {
+    float *data;
+    int64_t n_stride;
+    int64_t n, c, size[3]; /* size: D, H, W */
+    int64_t block, blocks; /* channels of a block, blocks of a sample */
+    int64_t pixels, plane; /* D*H*W, and elements of one block: pixels * block */
+} tensor;
+
+tensor rmseg_cpu_tensor(rmseg_view view, const rmseg_shape *shape);
+
+static inline float *tensor_block(const tensor *t, int64_t n, int64_t b)
+{
+    return t->data + n * t->n_stride + b * t->plane;
+}
+
+/* ---- convolution ---------------------------------------------------------------------------------------------------
+ * Two kinds of pass do all six (three of the convolution, three of the transposed one):
+ *     gather   y[p] = start + sum over taps, channels of x[p * stride - pad + tap] * w[tap]: forward; backward data
+ * with the weights turned. With `spread` the pass runs once per phase of y: y[p * spread + phase] from x[p] and
+ *              w[phase]: what backward data of kernel == stride is.
+ *     weights  dw[tap] = sum over p of x[p * stride - pad + tap] (x) dy[p]
+ * Both cut y's grid into tiles, pack the part of x under a tile with its halo into a buffer, and let the microkernel
+ * run over it, so that neither padding nor stride reaches the inner loop. */
+typedef enum conv_form { CONV_NEIGHBOURS, CONV_WINDOWS, CONV_PHASES } conv_form; /* of a packed row: pack.c */
+
+typedef struct conv_window {
+    int64_t kernel[3], stride[3], pad[3];
+    int64_t spread[3]; /* weights pass: 1 */
+    int64_t taps;      /* product of kernel and of spread */
+    int64_t in_block;  /* of x */
+    conv_form form;
+    int64_t runs, length; /* runs of taps for one block of x, and numbers in each: kw * block, for phases a block */
+} conv_window;
+
+typedef struct conv_plan {
+    conv_window window;
+    int64_t samples, grid[3];  /* pixels of y along D, H, W, before spread */
+    int64_t tile[3], tiles[3]; /* pixels of a tile; tiles along each axis */
+    int64_t in_blocks, out_blocks;
+    int64_t in_group, out_group; /* blocks of x packed at once, blocks of y a task does */
+    int64_t chunks;              /* weights: parts of the space, each with a sum of its own */
+    size_t scratch_bytes;
+} conv_plan;
+
+/* One tile of one sample: where it lies in the grid. */
+typedef struct conv_part {
+    int64_t sample, first[3], extent[3];
+} conv_part;
+
+int64_t rmseg_cpu_conv_parts(const conv_plan *plan); /* tiles of all samples */
+conv_part rmseg_cpu_conv_part(const conv_plan *plan, int64_t index);
+
+/* The packed tile under `tile` pixels of y: its rows along D and H, floats of a row, floats of a block of x. */
+typedef struct conv_pack {
+    int64_t rows[2], row, block;
+} conv_pack;
+
+conv_pack rmseg_cpu_conv_pack(const conv_window *window, const int64_t tile[3]);
+
+/* Where each run of one block of x starts: a in the packed block, b in the weights of a pair of blocks. */
+typedef struct conv_run {
+    ptrdiff_t a, b;
+} conv_run;
+
+void rmseg_cpu_conv_runs(conv_run *runs, const conv_window *window, const conv_pack *pack);
+
+typedef struct conv_gather {
+    const conv_plan *plan;
+    tensor x, y;
+    const float *weight;
+    const float *start; /* [out_blocks * 16]: what a sum starts from (the bias); NULL: zero */
+    double *sums;       /* [parts][out_blocks * 16][2]: sum and sum of squares of y over each part; NULL: not wanted */
+} conv_gather;
+
+typedef struct conv_weights {
+    const conv_plan *plan;
+    tensor x, dy;
+    float *dweight; /* [chunks][elements of the weight] */
+} conv_weights;
+
+/* to[inner][outer][tap] = from[outer][inner][tap] by blocks of 16x16, taps in reverse when `flip`: what a gather pass
+ * needs to go the other way. */
+typedef struct conv_turn {
+    float *to;
+    const float *from;
+    int64_t outer, inner, taps; /* channels */
+    bool flip;
+} conv_turn;
+
+/* to[i] = sum over parts p of from[p * elements + i], in order */
+typedef struct partial_sum {
+    float *to;
+    const float *from;
+    int64_t elements, parts;
+} partial_sum;
+
+/* ---- the other passes
+ * ------------------------------------------------------------------------------------------------ */
+
+/* norm.c tells the formulas. Vectors are padded. y is written forward; backward reads dy, writes partial, then dx. */
+typedef struct norm_pass {
+    tensor x, y, dx, dy;
+    const float *mean, *rsd, *offset; /* xhat = (x - mean) rsd + offset */
+    const float *weight, *bias;
+    const float *mean_g, *mean_gx; /* dbias/M, dweight/M */
+    float slope;                   /* of the negative side: 1 no activation, 0 ReLU */
+    double *partial;               /* [rmseg_cpu_channel_parts(x)][padded C][2]: sums of g and of g xhat */
+} norm_pass;
+
+/* to = f(a, b), element by element; b may be absent. */
+typedef struct flat_pass {
+    tensor to, a, b;
+    float slope;
+} flat_pass;
+
+/* to = from times a factor per channel. */
+typedef struct scale_pass {
+    tensor to, from;
+    const float *factor; /* [N][padded C] */
+} scale_pass;
+
+#define MOST_POOL_TAPS 64
+
+/* y = max of x under each window, and back: x is dx, y is dy. */
+typedef struct pool_pass {
+    tensor x, y;
+    int64_t kernel[3];
+    int taps;
+    int64_t offset[MOST_POOL_TAPS]; /* of each tap, in floats from the window's first pixel */
+    int8_t *winner;                 /* like y: the tap that was largest */
+} pool_pass;
+
+/* ---- the table
+ * ------------------------------------------------------------------------------------------------------- */
+
+typedef struct rmseg_cpu_kernels {
+    int64_t pixels; /* rows of the microkernel: plans cut by it */
+
+    void (*conv_gather)(const conv_gather *pass);
+    void (*conv_weights)(const conv_weights *pass);
+    void (*conv_turn)(const conv_turn *turn);
+    void (*partial_sum)(const partial_sum *sum);
+    void (*channel_sums)(double *sums, double *partial, const tensor *x, bool squares);
+    void (*norm_forward)(const norm_pass *pass);
+    void (*norm_sums)(const norm_pass *pass);
+    void (*norm_backward)(const norm_pass *pass);
+    void (*activation)(const flat_pass *pass);
+    void (*activation_back)(const flat_pass *pass); /* a = y, b = dy */
+    void (*add)(const flat_pass *pass);
+    void (*scale)(const scale_pass *pass);
+    void (*pool)(const pool_pass *pass);
+    void (*unpool)(const pool_pass *pass);
+} rmseg_cpu_kernels;
+
+/* channel_sums: sum and, where wanted, sum of squares of each channel, sums[padded C][2]; partial is room for
+ * [rmseg_cpu_channel_parts(x)][padded C][2]. */
+#define CHANNEL_PIXELS 4096
+static inline int64_t rmseg_cpu_channel_parts(const tensor *x)
+{
+    return x->n * rmseg_chunk_count(x->pixels, CHANNEL_PIXELS);
+}
+
+/* sums[channels][2] = the parts' sums, in order. */
+void rmseg_cpu_add_sums(double *sums, const double *partial, int64_t parts, int64_t channels);
+
+/* ---- layers --------------------------------------------------------------------------------------------------------
+ */
+
+struct rmseg_layer {
+    rmseg_op_desc op;
+    bool training;
+    const rmseg_cpu_kernels *kernels;
+    rmseg_layer_info info;
+    conv_plan forward, data, weights; /* convolutions only; data and weights only in training */
+    char algorithm[128];
+};
+
+/* One row per kind of op. `prepare` checks what the kind allows and fills plans and info. */
+typedef struct layer_row {
+    rmseg_status (*prepare)(rmseg_layer *layer);
+    void (*forward)(const rmseg_layer *layer, const rmseg_op_io *io);
+    void (*backward)(const rmseg_layer *layer, const rmseg_op_io *io);
+} layer_row;
+
+extern const layer_row rmseg_cpu_conv_row, rmseg_cpu_norm_row, rmseg_cpu_activation_row, rmseg_cpu_pool_row,
+    rmseg_cpu_add_row, rmseg_cpu_concat_row, rmseg_cpu_fork_row, rmseg_cpu_dropout_row;
+
+static inline size_t larger(size_t a, size_t b) { return a > b ? a : b; }
+
+/* Zeroes a tensor that windows of `stride` do not cover: where an extent is no multiple of it. */
+void rmseg_cpu_clear_uncovered(const tensor *x, const int64_t stride[3]);
+
+/* Negative side of an activation: 1 none, 0 ReLU. */
+float rmseg_cpu_slope(const rmseg_op_desc *op);
+
+rmseg_status rmseg_cpu_layer_create(rmseg_layer **layer, const rmseg_op_desc *op, bool training,
+                                    const rmseg_cpu_kernels *kernels);
+void rmseg_cpu_layer_destroy(rmseg_layer *layer);
+rmseg_layer_info rmseg_cpu_layer_info(const rmseg_layer *layer);
+void rmseg_cpu_layer_forward(rmseg_layer *layer, const rmseg_op_io *io);
+void rmseg_cpu_layer_backward(rmseg_layer *layer, const rmseg_op_io *io);
+
+/* ---- layout: as backend.h says
+ * ---------------------------------------------------------------------------------------- */
+
+int64_t rmseg_cpu_sample_elements(const rmseg_shape *shape);
+void rmseg_cpu_tensor_pack(rmseg_view to, const void *dense, const rmseg_shape *shape);
+void rmseg_cpu_tensor_unpack(void *dense, rmseg_view from, const rmseg_shape *shape);
+int64_t rmseg_cpu_channel_offset(const rmseg_shape *shape, int64_t c);
+int64_t rmseg_cpu_param_elements(const rmseg_op_desc *op, int index);
+void rmseg_cpu_param_pack(void *to, const void *dense, const rmseg_op_desc *op, int index);
+void rmseg_cpu_param_unpack(void *dense, const void *from, const rmseg_op_desc *op, int index);
+int64_t rmseg_cpu_state_elements(const rmseg_op_desc *op, int index);
+
+#endif

@@ -1,0 +1,48 @@
+/*
+ * level.c - one processor level of the engine: its table of kernels, and the backend that uses it.
+ */
+#include "backend/cpu/vector.h"
+
+static const rmseg_cpu_kernels kernels = {
+    .pixels = PIXELS,
+    .conv_gather = rmseg_cpu_conv_gather,
+    .conv_weights = rmseg_cpu_conv_weights,
+    .conv_turn = rmseg_cpu_conv_turn,
+    .partial_sum = rmseg_cpu_partial_sum,
+    .channel_sums = rmseg_cpu_channel_sums,
+    .norm_forward = rmseg_cpu_norm_forward,
+    .norm_sums = rmseg_cpu_norm_sums,
+    .norm_backward = rmseg_cpu_norm_backward,
+    .activation = rmseg_cpu_activation,
+    .activation_back = rmseg_cpu_activation_back,
+    .add = rmseg_cpu_add,
+    .scale = rmseg_cpu_scale,
+    .pool = rmseg_cpu_pool,
+    .unpool = rmseg_cpu_unpool,
+};
+
+static rmseg_status layer_create(rmseg_layer **layer, const rmseg_op_desc *op, bool training)
+{
+    return rmseg_cpu_layer_create(layer, op, training, &kernels);
+}
+
+const rmseg_backend rmseg_backend_cpu = {
+    .name = "cpu",
+    .element = sizeof(float),
+    .sample_elements = rmseg_cpu_sample_elements,
+    .tensor_pack = rmseg_cpu_tensor_pack,
+    .tensor_unpack = rmseg_cpu_tensor_unpack,
+    .channel_offset = rmseg_cpu_channel_offset,
+    .param_elements = rmseg_cpu_param_elements,
+    .param_pack = rmseg_cpu_param_pack,
+    .param_unpack = rmseg_cpu_param_unpack,
+    .state_elements = rmseg_cpu_state_elements,
+    .layer_create = layer_create,
+    .layer_destroy = rmseg_cpu_layer_destroy,
+    .layer_info = rmseg_cpu_layer_info,
+    .layer_forward = rmseg_cpu_layer_forward,
+    .layer_backward = rmseg_cpu_layer_backward,
+    .sgd = rmseg_cpu_sgd,
+    .sum_of_squares = rmseg_cpu_sum_of_squares,
+    .objective = &rmseg_objective_plain,
+};

@@ -1,0 +1,133 @@
+/*
+ * backend/cpu/vector.h - what a processor level is: the width of its vectors and how many fit in its registers.
+ *
+ * GNU vectors only: the compiler knows the instructions. A file that includes this is compiled once per level, with
+ * that level's flags, and RMSEG_LEVEL (v2, v3, v4, native) in its exported names.
+ */
+#ifndef BACKEND_CPU_VECTOR_H
+#define BACKEND_CPU_VECTOR_H
+
+#include "backend/cpu/cpu.h"
+
+/* PIXELS x 16 floats are the sums of the microkernel: they, one pixel's weights and a factor fill the registers. */
+#if defined(__AVX512F__)
+#define LANES  16
+#define PIXELS 16 /* of 32 registers; a power of two, as the widths of images are */
+#elif defined(__AVX2__) && defined(__FMA__)
+#define LANES  8
+#define PIXELS 6
+#elif defined(__aarch64__)
+#define LANES  4
+#define PIXELS 6
+#else
+#define LANES  4
+#define PIXELS 3
+#endif
+#define VECTORS (BLOCK / LANES)
+
+/* Kernels may be handed any address: vectors are aligned like floats. */
+typedef float vec __attribute__((vector_size(LANES * 4), aligned(4), may_alias));
+typedef int32_t ivec __attribute__((vector_size(LANES * 4), aligned(4), may_alias));
+
+/* The 16 channels of a pixel. */
+typedef struct pixel {
+    vec v[VECTORS];
+} pixel;
+
+#define INLINE static inline __attribute__((always_inline))
+
+/* Loops with these before them unroll whole, so that arrays of vectors live in registers. */
+#if defined(__clang__)
+#define UNROLL _Pragma("clang loop unroll(full)")
+#else
+#define UNROLL _Pragma("GCC unroll 16")
+#endif
+#define EACH_VECTOR(v) UNROLL for (int v = 0; v < VECTORS; v++)
+
+INLINE pixel pixel_load(const float *from)
+{
+    pixel x;
+    EACH_VECTOR(v) x.v[v] = *(const vec *)(from + v * LANES);
+    return x;
+}
+
+INLINE void pixel_store(float *to, pixel x) { EACH_VECTOR(v) * (vec *)(to + v * LANES) = x.v[v]; }
+
+/* The same for a block of fewer channels: absent ones are zero, and are not written. */
+INLINE pixel pixel_load_some(const float *from, int64_t block)
+{
+    float all[BLOCK] = {0};
+    for (int64_t c = 0; c < block; c++) all[c] = from[c];
+    return pixel_load(all);
+}
+
+INLINE void pixel_store_some(float *to, pixel x, int64_t block)
+{
+    float all[BLOCK];
+    pixel_store(all, x);
+    for (int64_t c = 0; c < block; c++) to[c] = all[c];
+}
+
+/* Either, by a block known at compile time or not. */
+INLINE pixel pixel_get(const float *from, int64_t block)
+{
+    return block == BLOCK ? pixel_load(from) : pixel_load_some(from, block);
+}
+
+INLINE void pixel_put(float *to, pixel x, int64_t block)
+{
+    if (block == BLOCK)
+        pixel_store(to, x);
+    else
+        pixel_store_some(to, x, block);
+}
+
+/* a where the mask (all ones or zero) is set, b elsewhere. */
+INLINE vec vec_choose(ivec mask, vec a, vec b) { return (vec)(((ivec)a & mask) | ((ivec)b & ~mask)); }
+
+/* name -> name_v3: one spelling in the sources, one symbol per level. */
+#define RMSEG_AT_LEVEL__(name, level) name##_##level
+#define RMSEG_AT_LEVEL_(name, level)  RMSEG_AT_LEVEL__(name, level)
+#define RMSEG_AT_LEVEL(name)          RMSEG_AT_LEVEL_(name, RMSEG_LEVEL)
+
+#define rmseg_backend_cpu         RMSEG_AT_LEVEL(rmseg_backend_cpu)
+#define rmseg_cpu_pack_tile       RMSEG_AT_LEVEL(rmseg_cpu_pack_tile)
+#define rmseg_cpu_conv_gather     RMSEG_AT_LEVEL(rmseg_cpu_conv_gather)
+#define rmseg_cpu_conv_weights    RMSEG_AT_LEVEL(rmseg_cpu_conv_weights)
+#define rmseg_cpu_conv_turn       RMSEG_AT_LEVEL(rmseg_cpu_conv_turn)
+#define rmseg_cpu_partial_sum     RMSEG_AT_LEVEL(rmseg_cpu_partial_sum)
+#define rmseg_cpu_channel_sums    RMSEG_AT_LEVEL(rmseg_cpu_channel_sums)
+#define rmseg_cpu_norm_forward    RMSEG_AT_LEVEL(rmseg_cpu_norm_forward)
+#define rmseg_cpu_norm_sums       RMSEG_AT_LEVEL(rmseg_cpu_norm_sums)
+#define rmseg_cpu_norm_backward   RMSEG_AT_LEVEL(rmseg_cpu_norm_backward)
+#define rmseg_cpu_activation      RMSEG_AT_LEVEL(rmseg_cpu_activation)
+#define rmseg_cpu_activation_back RMSEG_AT_LEVEL(rmseg_cpu_activation_back)
+#define rmseg_cpu_add             RMSEG_AT_LEVEL(rmseg_cpu_add)
+#define rmseg_cpu_scale           RMSEG_AT_LEVEL(rmseg_cpu_scale)
+#define rmseg_cpu_pool            RMSEG_AT_LEVEL(rmseg_cpu_pool)
+#define rmseg_cpu_unpool          RMSEG_AT_LEVEL(rmseg_cpu_unpool)
+#define rmseg_cpu_sgd             RMSEG_AT_LEVEL(rmseg_cpu_sgd)
+#define rmseg_cpu_sum_of_squares  RMSEG_AT_LEVEL(rmseg_cpu_sum_of_squares)
+
+extern const rmseg_backend rmseg_backend_cpu;
+void rmseg_cpu_pack_tile(float *tile, const conv_plan *plan, const conv_part *part, const tensor *x,
+                         int64_t first_block, int64_t blocks);
+void rmseg_cpu_conv_gather(const conv_gather *pass);
+void rmseg_cpu_conv_weights(const conv_weights *pass);
+void rmseg_cpu_conv_turn(const conv_turn *turn);
+void rmseg_cpu_partial_sum(const partial_sum *sum);
+void rmseg_cpu_channel_sums(double *sums, double *partial, const tensor *x, bool squares);
+void rmseg_cpu_norm_forward(const norm_pass *pass);
+void rmseg_cpu_norm_sums(const norm_pass *pass);
+void rmseg_cpu_norm_backward(const norm_pass *pass);
+void rmseg_cpu_activation(const flat_pass *pass);
+void rmseg_cpu_activation_back(const flat_pass *pass);
+void rmseg_cpu_add(const flat_pass *pass);
+void rmseg_cpu_scale(const scale_pass *pass);
+void rmseg_cpu_pool(const pool_pass *pass);
+void rmseg_cpu_unpool(const pool_pass *pass);
+void rmseg_cpu_sgd(void *w, void *v, const void *g, int64_t elements, double lr, double momentum, double decay,
+                   double scale, bool nesterov);
+double rmseg_cpu_sum_of_squares(const void *x, int64_t elements);
+
+#endif

@@ -1,0 +1,89 @@
+/*
+ * check.h - the parts of check_kernels: cases, how one is run on a backend, what came out.
+ *
+ * To add an op: a function in families.c that lists its cases, and a row in the table there. Nothing else knows ops.
+ */
+#ifndef CHECK_H
+#define CHECK_H
+
+#include "backend/backend.h"
+
+/* What tensors and parameters are filled with.
+ *     integers   in [-2, 2]: sums of products are exact in float, so the result must be equal
+ *     normal     N(0,1): the result may differ by 4 eps sqrt(terms) times the magnitude of such a sum
+ *     hostile    infinities, NaN, zeros of both signs, denormals; for norms a large mean and a constant channel */
+typedef enum fill { FILL_INTEGERS, FILL_NORMAL, FILL_HOSTILE } fill;
+
+/* One thing to check: an op, or a convolution and the norm that reads its sums. */
+typedef struct check_case {
+    rmseg_op_desc op[2];
+    int ops;
+    bool training;
+    fill fill;
+    int64_t seed;
+} check_case;
+
+typedef struct case_list {
+    check_case *items;
+    int64_t count, capacity;
+} case_list;
+
+/* Appends; `op` holds the shapes of its inputs, the outputs follow. `norm`: followed by a batch norm with this
+ * activation. */
+void case_add(case_list *list, rmseg_op_desc op, fill fill, bool training);
+void case_add_with_norm(case_list *list, rmseg_op_desc op, fill fill, rmseg_activation activation);
+
+typedef struct family {
+    const char *name, *what;
+    void (*list)(case_list *list);
+    void (*bench)(case_list *list);
+} family;
+extern const family families[];
+
+/* "conv 2x3x1x5x7 -> 17, kernel 1x3x3, ..." */
+const char *case_text(char *buffer, size_t size, const check_case *c);
+
+/* ---- running --------------------------------------------------------------------------------------------------------
+ */
+
+#define MOST_RESULTS 16
+
+/* One tensor that a run made, dense as PyTorch has it. */
+typedef struct result {
+    char name[24];
+    float *values;
+    int64_t count;
+    rmseg_shape shape; /* n = 0 for parameters */
+    double terms;      /* products summed for one element */
+    bool sums;         /* of numbers like N(0,1), so that sqrt(terms) is its magnitude */
+} result;
+
+typedef struct results {
+    result items[MOST_RESULTS];
+    int count;
+    char
+        fault[256]; /* "" or what a run did that it must not: wrote around its outputs, into its inputs, into padding */
+    rmseg_status status;
+} results;
+
+void run_case(results *r, const rmseg_backend *backend, const check_case *c);
+void results_free(results *r);
+
+/* Seconds of the forward pass, of the whole backward pass and of the backward pass without din; the least of several.
+ */
+void time_case(double seconds[3], const rmseg_backend *backend, const check_case *c);
+
+/* Floating-point operations and bytes of a forward pass; backward data and weights have as many each. */
+double case_flops(const check_case *c);
+double case_bytes(const check_case *c);
+
+/* ---- this machine
+ * ------------------------------------------------------------------------------------------------------ */
+
+double clock_s(void);          /* for what is timed */
+void use_processor_time(void); /* of one thread, instead of the time on the wall */
+
+double peak_gflops(const char *level); /* multiply-adds of the level's vectors on all threads */
+double peak_gbytes(void);              /* reading and writing large arrays on all threads */
+
+#endif

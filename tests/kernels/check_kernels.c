@@ -1,0 +1,257 @@
+/*
+ * check_kernels - proves the kernels of a backend equal to their plain meaning, and times them.
+ *
+ *     check_kernels [--backend cpu] [--level v3] [--only conv2d] [--case 17] [--mode test|bitwise|bench] [--clock
+ * wall|cpu]
+ *
+ *     test      every case of every family on the backend and on plain; see check.h for what must agree and how closely
+ *     bitwise   every case at 1, 2, 3 and 7 threads: the same bits
+ *     bench     the layers of real networks: time, GFLOP/s and share of this machine's peak, GB/s and share of its
+ * bandwidth;
+ *               --clock cpu takes one thread and its processor time, which says something on a busy machine too
+ *
+ * A failure prints the command that repeats it and the first place that differs. Exit: 0 all right, 1 a failure, 2
+ * wrong use, 77 the level cannot run here.
+ */
+#include <float.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "check.h"
+
+#define TOLERANCE 4.0 /* times eps sqrt(terms) max(magnitude, |expected|) */
+#define SKIPPED   77
+
+typedef struct options {
+    const char *backend, *level, *only, *mode, *clock;
+    int64_t only_case;
+} options;
+
+/* ---- comparing ------------------------------------------------------------------------------------------------------
+ */
+
+static bool same_value(float a, float b) { return a == b || (isnan(a) && isnan(b)); }
+
+static double root_mean_square(const result *r)
+{
+    double sum = 0, count = 0;
+    for (int64_t i = 0; i < r->count; i++)
+        if (isfinite(r->values[i])) sum += (double)r->values[i] * r->values[i], count++;
+    return count > 0 ? sqrt(sum / count) : 0;
+}
+
+static void print_place(const result *r, int64_t i)
+{
+    const rmseg_shape *s = &r->shape;
+    if (s->n == 0) {
+        printf("element %lld", (long long)i);
+        return;
+    }
+    int64_t w = i % s->w, h = i / s->w % s->h, d = i / s->w / s->h % s->d, c = i / (s->w * s->h * s->d) % s->c;
+    printf("(n,c,d,h,w) = (%lld,%lld,%lld,%lld,%lld)", (long long)(i / (s->w * s->h * s->d * s->c)), (long long)c,
+           (long long)d, (long long)h, (long long)w);
+}
+
+/* The largest difference as a share of what is allowed; above 1 is a failure, printed. */
+static double compare(const result *got, const result *want, bool exact)
+{
+    double magnitude = want->sums ? sqrt(want->terms) : root_mean_square(want), worst = 0;
+    for (int64_t i = 0; i < want->count; i++) {
+        float g = got->values[i], w = want->values[i];
+        if (same_value(g, w)) continue;
+        double allowed = exact ? 0 : TOLERANCE * FLT_EPSILON * sqrt(want->terms) * fmax(magnitude, fabs(w));
+        double difference = fabs((double)g - w), share = allowed > 0 ? difference / allowed : HUGE_VAL;
+        if (!(share <= 1)) {
+            printf("    %s at ", got->name);
+            print_place(got, i);
+            printf(": got %.9g, expected %.9g, allowed difference %.3g\n", g, w, allowed);
+            return HUGE_VAL;
+        }
+        worst = fmax(worst, share);
+    }
+    return worst;
+}
+
+/* The largest share over all results; infinite when the case failed. */
+static double compare_case(const results *got, const results *want, const check_case *c)
+{
+    double worst = 0;
+    if (got->status != RMSEG_OK) {
+        printf("    refused: %s\n", rmseg_error_last());
+        return HUGE_VAL;
+    }
+    if (got->fault[0]) {
+        printf("    %s\n", got->fault);
+        worst = HUGE_VAL;
+    }
+    for (int i = 0; i < want->count; i++)
+        worst = fmax(worst, compare(&got->items[i], &want->items[i], c->fill == FILL_INTEGERS));
+    return worst;
+}
+
+/* ---- modes ----------------------------------------------------------------------------------------------------------
+ */
+
+static void print_failure(const options *o, const family *f, const check_case *c)
+{
+    char text[256];
+    printf("  FAILED: %s\n  again:  check_kernels --backend %s%s%s --only %s --case %lld --mode %s\n",
+           case_text(text, sizeof text, c), o->backend, o->level ? " --level " : "", o->level ? o->level : "", f->name,
+           (long long)c->seed, o->mode);
+}
+
+static bool test_case(const options *o, const rmseg_backend *backend, const family *f, const check_case *c,
+                      double *worst)
+{
+    results got, want;
+    run_case(&want, rmseg_backend_find("plain"), c);
+    run_case(&got, backend, c);
+    double share = compare_case(&got, &want, c);
+    bool ok = share <= 1;
+    if (!ok) print_failure(o, f, c);
+    *worst = fmax(*worst, share);
+    results_free(&got);
+    results_free(&want);
+    return ok;
+}
+
+static bool bitwise_case(const options *o, const rmseg_backend *backend, const family *f, const check_case *c,
+                         double *worst)
+{
+    static const int threads[] = {2, 3, 7};
+    results one, many;
+    bool ok = true;
+    (void)worst;
+    rmseg_threads_set(1);
+    run_case(&one, backend, c);
+    for (int t = 0; t < 3 && ok; t++) {
+        rmseg_threads_set(threads[t]);
+        run_case(&many, backend, c);
+        for (int i = 0; i < one.count; i++)
+            if (memcmp(one.items[i].values, many.items[i].values, (size_t)one.items[i].count * sizeof(float)) != 0) {
+                printf("    %s differs between 1 and %d threads\n", one.items[i].name, threads[t]);
+                ok = false;
+            }
+        results_free(&many);
+    }
+    results_free(&one);
+    rmseg_threads_set(0);
+    if (!ok) print_failure(o, f, c);
+    return ok;
+}
+
+static void print_time(const char *pass, double seconds, const check_case *c, const options *o, double tensors)
+{
+    double flops = case_flops(c), peak = peak_gflops(o->level), gflops = flops / seconds * 1e-9;
+    if (flops > 0)
+        printf(" | %s %8.3f ms %5.0f GF/s %3.0f %%", pass, seconds * 1e3, gflops, 100 * gflops / peak);
+    else
+        printf(" | %s %8.3f ms %5.1f GB/s %3.0f %%", pass, seconds * 1e3, tensors * case_bytes(c) / seconds * 1e-9,
+               100 * tensors * case_bytes(c) / seconds * 1e-9 / peak_gbytes());
+}
+
+static bool bench_case(const options *o, const rmseg_backend *backend, const family *f, const check_case *c,
+                       double *worst)
+{
+    double seconds[3];
+    char text[256];
+    (void)f, (void)worst;
+    time_case(seconds, backend, c);
+    printf("%s\n   ", case_text(text, sizeof text, c));
+    print_time("forward", seconds[0], c, o, 1);
+    if (c->training && case_flops(c) > 0) {
+        print_time("data", seconds[1] - seconds[2], c, o, 1);
+        print_time("weights", seconds[2], c, o, 1);
+    } else if (c->training) {
+        print_time("backward", seconds[1], c, o, 2);
+    }
+    printf("\n");
+    fflush(stdout);
+    return true;
+}
+
+/* ---- the loop -------------------------------------------------------------------------------------------------------
+ */
+
+typedef bool (*case_fn)(const options *o, const rmseg_backend *backend, const family *f, const check_case *c,
+                        double *worst);
+
+static bool run_family(const options *o, const rmseg_backend *backend, const family *f, case_fn fn)
+{
+    case_list list = {0};
+    int64_t failed = 0, done = 0;
+    double worst = 0;
+    bool bench = strcmp(o->mode, "bench") == 0;
+    (bench ? f->bench : f->list)(&list);
+    for (int64_t i = 0; i < list.count; i++) {
+        if (o->only_case >= 0 && i != o->only_case) continue;
+        done++;
+        if (!fn(o, backend, f, &list.items[i], &worst)) failed++;
+    }
+    if (!bench) printf("%-12s %4lld cases, %lld failed", f->name, (long long)done, (long long)failed);
+    if (strcmp(o->mode, "test") == 0 && failed == 0) printf("; largest difference %.2f of what is allowed", worst);
+    printf("\n");
+    free(list.items);
+    return failed == 0;
+}
+
+static int usage(void)
+{
+    fprintf(stderr, "usage: check_kernels [--backend cpu] [--level v2|v3|v4|native] [--only FAMILY] [--case N] [--mode "
+                    "test|bitwise|bench] [--clock wall|cpu]\n"
+                    "families:\n");
+    for (const family *f = families; f->name; f++) fprintf(stderr, "  %-12s %s\n", f->name, f->what);
+    return 2;
+}
+
+static bool read_options(options *o, int count, char **words)
+{
+    for (int i = 1; i + 1 < count; i += 2) {
+        if (strcmp(words[i], "--backend") == 0)
+            o->backend = words[i + 1];
+        else if (strcmp(words[i], "--level") == 0)
+            o->level = words[i + 1];
+        else if (strcmp(words[i], "--only") == 0)
+            o->only = words[i + 1];
+        else if (strcmp(words[i], "--mode") == 0)
+            o->mode = words[i + 1];
+        else if (strcmp(words[i], "--clock") == 0)
+            o->clock = words[i + 1];
+        else if (strcmp(words[i], "--case") != 0 || !rmseg_parse_integer(&o->only_case, words[i + 1]))
+            return false;
+    }
+    return count % 2 == 1;
+}
+
+static case_fn find_mode(const char *mode)
+{
+    if (strcmp(mode, "test") == 0) return test_case;
+    if (strcmp(mode, "bitwise") == 0) return bitwise_case;
+    return strcmp(mode, "bench") == 0 ? bench_case : NULL;
+}
+
+int main(int count, char **words)
+{
+    options o = {.backend = "cpu", .mode = "test", .clock = "wall", .only_case = -1};
+    if (!read_options(&o, count, words)) return usage();
+    case_fn fn = find_mode(o.mode);
+    if (!fn) return usage();
+    const rmseg_backend *backend = o.level ? rmseg_backend_at_level(o.level) : rmseg_backend_find(o.backend);
+    if (!backend && o.level) {
+        printf("skipped: level %s is not in this build or cannot run on this processor\n", o.level);
+        return SKIPPED;
+    }
+    if (!backend) return usage();
+    if (!o.level) o.level = rmseg_cpu_level();
+    if (strcmp(o.clock, "cpu") == 0) use_processor_time();
+    bool ok = true, found = false;
+    for (const family *f = families; f->name; f++) {
+        if (o.only && strcmp(f->name, o.only) != 0) continue;
+        found = true;
+        ok = run_family(&o, backend, f, fn) && ok;
+    }
+    if (!found) return usage();
+    return ok ? 0 : 1;
+}
