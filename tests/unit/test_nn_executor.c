@@ -18,9 +18,10 @@ typedef struct run {
     int64_t inputs, outputs; /* elements */
 } run;
 
-static run open_run(const rmseg_net_spec *spec, const char *backend, int64_t n, const int64_t size[3], bool training)
+static run open_run(const rmseg_net_spec *spec, const rmseg_backend *backend, int64_t n, const int64_t size[3],
+                    bool training)
 {
-    run r = {.backend = rmseg_backend_find(backend)};
+    run r = {.backend = backend};
     assert_ok(rmseg_net_create(&r.net, spec));
     assert_ok(rmseg_weights_create(&r.weights, r.net, r.backend, training));
     assert_ok(rmseg_weights_init(r.weights, 1));
@@ -58,10 +59,10 @@ static void step(run *r, int64_t iteration)
     assert_ok(rmseg_weights_step(NULL, r->weights, &sgd));
 }
 
-static void with_each_backend(void (*test)(const char *backend))
+static void with_each_backend(void (*test)(const rmseg_backend *backend))
 {
     for (size_t i = 0; i < sizeof backends / sizeof *backends; i++)
-        if (rmseg_backend_find(backends[i])) test(backends[i]);
+        if (rmseg_backend_find(backends[i])) test(rmseg_backend_find(backends[i]));
 }
 
 static const int64_t flat[3] = {1, 12, 8}, solid[3] = {4, 6, 4};
@@ -123,7 +124,7 @@ static void *snapshot(const run *r, size_t *bytes)
     return all;
 }
 
-static void check_threads(const char *backend)
+static void check_threads(const rmseg_backend *backend)
 {
     const rmseg_net_spec *specs[] = {&batch_norm, &no_norm};
     const int64_t *sizes[] = {flat, solid};
@@ -154,7 +155,7 @@ static void threads_change_no_bit(void **state)
     with_each_backend(check_threads);
 }
 
-static void check_allocations(const char *backend)
+static void check_allocations(const rmseg_backend *backend)
 {
     run r = open_run(&batch_norm, backend, 2, flat, true);
     step(&r, 0);
@@ -175,8 +176,60 @@ static double element(const run *r, int64_t i)
     return r->backend->element == sizeof(double) ? ((double *)r->logits)[i] : ((float *)r->logits)[i];
 }
 
+/* All gradients after one forward and backward, as doubles; owned. */
+static double *gradients(const rmseg_net_spec *spec, const rmseg_backend *backend, const int64_t size[3],
+                         int64_t *count)
+{
+    run r = open_run(spec, backend, 2, size, true);
+    assert_ok(rmseg_executor_forward(r.logits, r.executor, r.weights, r.input, 5, 0));
+    assert_ok(rmseg_executor_backward(r.executor, r.weights, r.logits));
+    double *all = rmseg_alloc(rmseg_net_parameter_count(r.net), sizeof *all);
+    *count = 0;
+    for (int64_t i = 0; i < rmseg_net_tensors(r.net); i++) {
+        const rmseg_tensor_info *info = rmseg_net_tensor(r.net, i);
+        if (info->role != RMSEG_ROLE_PARAMETER) continue;
+        assert_ok(rmseg_weights_get64(all + *count, r.weights, i, RMSEG_TENSOR_GRADIENT));
+        *count += info->elements;
+    }
+    close_run(&r);
+    return all;
+}
+
+static void check_against_plain64(const rmseg_net_spec *spec, const rmseg_backend *backend, const int64_t size[3])
+{
+    int64_t count = 0;
+    double *truth = gradients(spec, rmseg_backend_find("plain64"), size, &count);
+    double *found = gradients(spec, backend, size, &count), difference = 0, all = 0;
+    for (int64_t i = 0; i < count; i++) {
+        difference += (found[i] - truth[i]) * (found[i] - truth[i]);
+        all += truth[i] * truth[i];
+    }
+    printf("  %-6s %dD, width %lld, norm %-5s: gradient differs by %.1e\n", backend->name, spec->spatial,
+           (long long)spec->width, spec->norm, sqrt(difference / all));
+    assert_true(sqrt(difference / all) < 1e-5);
+    rmseg_free(truth);
+    rmseg_free(found);
+}
+
+/* Widths of 16 join in whole blocks of channels, others do not: the two ways a concat goes in a blocked layout. */
+static void backends_agree(void **state)
+{
+    (void)state;
+    const rmseg_net_spec wide = {"unet", 2, 3, 2, 16, 2, "batch", "relu", 0.5},
+                         deep = {"unet", 3, 1, 3, 16, 1, "none", "relu", 0};
+    const char *const levels[] = {"v2", "v3", "v4", "native"};
+    for (int i = -1; i < 4; i++) {
+        const rmseg_backend *backend = i < 0 ? rmseg_backend_find("plain") : rmseg_backend_at_level(levels[i]);
+        if (!backend) continue;
+        check_against_plain64(&wide, backend, flat);
+        check_against_plain64(&deep, backend, solid);
+        check_against_plain64(&batch_norm, backend, flat);
+        check_against_plain64(&no_norm, backend, solid);
+    }
+}
+
 /* Samples of a batch do not see one another at inference; two executors share the weights. */
-static void check_inference(const char *backend)
+static void check_inference(const rmseg_backend *backend)
 {
     run pair = open_run(&batch_norm, backend, 2, flat, true);
     for (int i = 0; i < 3; i++) step(&pair, i);
@@ -203,7 +256,7 @@ static void inference_uses_running_statistics_and_no_dropout(void **state)
     with_each_backend(check_inference);
 }
 
-static void check_dropout(const char *backend)
+static void check_dropout(const rmseg_backend *backend)
 {
     run r = open_run(&batch_norm, backend, 2, flat, true);
     double seen[3];
@@ -227,7 +280,8 @@ static void dropout_depends_on_the_iteration_alone(void **state)
 static void wrong_use_is_told(void **state)
 {
     (void)state;
-    run r = open_run(&batch_norm, "plain", 2, flat, true), other = open_run(&no_norm, "plain", 1, solid, false);
+    run r = open_run(&batch_norm, rmseg_backend_find("plain"), 2, flat, true),
+        other = open_run(&no_norm, rmseg_backend_find("plain"), 1, solid, false);
     rmseg_executor *executor = NULL;
     const int64_t odd[3] = {1, 10, 8}, least[3] = {1, 4, 4};
     assert_fails(rmseg_executor_backward(r.executor, r.weights, r.logits), RMSEG_ERROR_INTERNAL, "training forward");
@@ -250,7 +304,7 @@ static void wrong_use_is_told(void **state)
 static void running_out_of_memory_is_told_and_nothing_leaks(void **state)
 {
     (void)state;
-    run r = open_run(&batch_norm, "plain", 2, flat, true);
+    run r = open_run(&batch_norm, rmseg_backend_find("plain"), 2, flat, true);
     int64_t before = rmseg_memory_stats_get().live_bytes;
     rmseg_executor *executor = NULL;
     rmseg_status status = RMSEG_ERROR_MEMORY;
@@ -270,6 +324,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(skips_are_written_where_they_are_joined),
+        cmocka_unit_test(backends_agree),
         cmocka_unit_test(threads_change_no_bit),
         cmocka_unit_test(running_allocates_nothing),
         cmocka_unit_test(inference_uses_running_statistics_and_no_dropout),
