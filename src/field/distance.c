@@ -15,7 +15,7 @@
 
 enum { TILE = 16, ROW_CHUNK_VOXELS = 1 << 15 };
 
-/* ---- along W: to the nearest set voxel of the same row --------------------------------------------------------- */
+/* ---- along W: to the nearest set voxel of the same row ---------------------------------------------------------- */
 
 typedef struct rows_job {
     double *squared;
@@ -146,7 +146,7 @@ static envelope *scratch_create(int64_t n)
     return scratch;
 }
 
-/* ---- the whole --------------------------------------------------------------------------------------------------- */
+/* ---- the whole -------------------------------------------------------------------------------------------------- */
 
 typedef struct scale_job {
     double *squared;

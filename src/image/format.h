@@ -36,7 +36,7 @@ rmseg_status rmseg_jpeg_decode(rmseg_image *image, const rmseg_image_file *file,
 rmseg_status rmseg_tiff_decode(rmseg_image *image, const rmseg_image_file *file, bool header_only);
 rmseg_status rmseg_tiff_encode(rmseg_file_writer *writer, const rmseg_image *image, const char *name);
 
-/* ---- for decoders ------------------------------------------------------------------------------------------------ */
+/* ---- for decoders ----------------------------------------------------------------------------------------------- */
 
 /* Says what the file announces and refuses it where that cannot be: no pixels, more than RMSEG_IMAGE_MOST_PIXELS, or
  * more than the file can hold: `encoded` bytes (before the format's compression, -1 when that overflowed) against at

@@ -5,8 +5,7 @@
 
 #include "image/format.h"
 
-/* ---- the table ----------------------------------------------------------------------------------------------------
- */
+/* ---- the table -------------------------------------------------------------------------------------------------- */
 
 static bool starts_with(const uint8_t *bytes, size_t length, const char *magic, size_t magic_length)
 {
@@ -47,7 +46,7 @@ static bool is_tiff(const uint8_t *bytes, size_t length)
 #define rmseg_tiff_encode NULL
 #endif
 
-/*    name, extensions, reads, writes              package        sniff    decode             encode */
+/*    name, extensions, reads, writes        package       sniff   decode            encode */
 static const rmseg_format formats[] = {
     {{"PNG", ".png", HAS_PNG, HAS_PNG}, "libpng-dev", is_png, rmseg_png_decode, rmseg_png_encode},
     {{"JPEG", ".jpg .jpeg", HAS_JPEG, false}, "libjpeg-dev", is_jpeg, rmseg_jpeg_decode, NULL},
@@ -60,8 +59,7 @@ const rmseg_format_info *rmseg_image_formats(int64_t index)
     return index >= 0 && index < FORMATS ? &formats[index].info : NULL;
 }
 
-/* ---- reading ------------------------------------------------------------------------------------------------------
- */
+/* ---- reading ---------------------------------------------------------------------------------------------------- */
 
 /* What a reader can recognise: it starts with "<html>", or with the bytes 1f 8b 08. */
 static void describe_start(rmseg_text *text, const uint8_t *bytes, size_t length)
@@ -154,8 +152,7 @@ rmseg_status rmseg_image_read_header(rmseg_image *header, const char *path)
     return status;
 }
 
-/* ---- writing ------------------------------------------------------------------------------------------------------
- */
+/* ---- writing ---------------------------------------------------------------------------------------------------- */
 
 /* Is `extension` (with its dot) one of the space-separated `extensions`? */
 static bool has_extension(const char *extensions, const char *extension)

@@ -68,8 +68,7 @@ static bool is_little_endian(void)
     return *(const uint8_t *)&one == 1;
 }
 
-/* ---- reading ------------------------------------------------------------------------------------------------------
- */
+/* ---- reading ---------------------------------------------------------------------------------------------------- */
 
 static void on_read(png_structp png, png_bytep to, size_t count)
 {
@@ -171,8 +170,7 @@ rmseg_status rmseg_png_decode(rmseg_image *image, const rmseg_image_file *file, 
     return status;
 }
 
-/* ---- writing ------------------------------------------------------------------------------------------------------
- */
+/* ---- writing ---------------------------------------------------------------------------------------------------- */
 
 static void on_write(png_structp png, png_bytep bytes, size_t count)
 {

@@ -17,8 +17,7 @@
 
 enum { CHUNK_ELEMENTS = 1 << 14 };
 
-/* ---- linear -------------------------------------------------------------------------------------------------------
- */
+/* ---- linear ----------------------------------------------------------------------------------------------------- */
 
 /* Output i is the sum of weight[i * most + j] times input first[i] + j, j < count[i]. */
 typedef struct taps {
@@ -136,8 +135,7 @@ static rmseg_status resample_linear(rmseg_image **out, const rmseg_image *image,
     return status;
 }
 
-/* ---- nearest ------------------------------------------------------------------------------------------------------
- */
+/* ---- nearest ---------------------------------------------------------------------------------------------------- */
 
 /* Input index of each output: floor((i + 1/2) in / out), in whole numbers. */
 static int64_t *nearest_indices(int64_t in, int64_t out)
@@ -193,8 +191,7 @@ static rmseg_status resample_nearest(rmseg_image **out, const rmseg_image *image
     return enough ? RMSEG_OK : RMSEG_ERROR_MEMORY;
 }
 
-/* ---- both ---------------------------------------------------------------------------------------------------------
- */
+/* ---- both ------------------------------------------------------------------------------------------------------- */
 
 /* The field of view stays: voxels grow as their number shrinks, and the first centre moves by half the difference. */
 static void scale_geometry(rmseg_image *out, const rmseg_image *in)

@@ -6,8 +6,7 @@
 
 #include "image/tiff_stream.h"
 
-/* ---- kinds of samples ----------------------------------------------------------------------------------------------
- */
+/* ---- kinds of samples ------------------------------------------------------------------------------------------- */
 
 /* `count` samples of a row of the file, in this machine's byte order, into the image's type; false where a value does
  * not fit. */
@@ -77,8 +76,7 @@ static int64_t expansion_of(uint16_t compression)
     return 0;
 }
 
-/* ---- pages ----------------------------------------------------------------------------------------------------------
- */
+/* ---- pages ------------------------------------------------------------------------------------------------------ */
 
 typedef struct palette {
     uint16_t *rgb[3]; /* libtiff's, until the next page */
@@ -232,8 +230,7 @@ static rmseg_status announce(rmseg_image *image, const reader *r)
                                 expansion_of(p->compression));
 }
 
-/* ---- pixels, by strips or tiles
- * --------------------------------------------------------------------------------------- */
+/* ---- pixels, by strips or tiles --------------------------------------------------------------------------------- */
 
 typedef struct blocks {
     bool tiled;
@@ -373,8 +370,7 @@ rmseg_status rmseg_tiff_decode(rmseg_image *image, const rmseg_image_file *file,
     return status;
 }
 
-/* ---- writing
- * ----------------------------------------------------------------------------------------------------------- */
+/* ---- writing ---------------------------------------------------------------------------------------------------- */
 
 /* Above this a file may not fit into the 32 bits of a classic TIFF, which more programs read than a BigTIFF. */
 #define CLASSIC_BYTES ((int64_t)3 << 30)

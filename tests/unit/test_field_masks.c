@@ -12,7 +12,7 @@ enum { GRIDS = sizeof grids / sizeof *grids, DENSITIES = sizeof densities / size
 
 static int axes_of(const rmseg_grid *grid) { return grid->size[0] == 1 ? 2 : 3; }
 
-/* ---- neighbours, the slow way ------------------------------------------------------------------------------------ */
+/* ---- neighbours, the slow way ----------------------------------------------------------------------------------- */
 
 static void place(int64_t at[3], const rmseg_grid *grid, int64_t v)
 {
@@ -50,8 +50,7 @@ static bool has_unset_neighbour(const uint8_t *mask, const rmseg_grid *grid, int
     return false;
 }
 
-/* ---- borders ------------------------------------------------------------------------------------------------------
- */
+/* ---- borders ---------------------------------------------------------------------------------------------------- */
 
 static void check_border(const rmseg_grid *grid, const uint8_t *mask, int connectivity, rmseg_border_edge edge)
 {
@@ -93,8 +92,7 @@ static void connectivity_is_checked(void **state)
     assert_fails(rmseg_largest_component(mask, &plane, -1), RMSEG_ERROR_ARGUMENT, "connectivity -1");
 }
 
-/* ---- components ---------------------------------------------------------------------------------------------------
- */
+/* ---- components ------------------------------------------------------------------------------------------------- */
 
 /* Spreads `label` from v by asking every voxel again and again: slow and beyond doubt. */
 static void flood(int32_t *component, const uint8_t *mask, const rmseg_grid *grid, int64_t v, int connectivity,
@@ -194,8 +192,7 @@ static void largest_component_stays(void **state)
     for (int v = 0; v < 24; v++) assert_int_equal(mask[v], 0);
 }
 
-/* ---- contours -----------------------------------------------------------------------------------------------------
- */
+/* ---- contours --------------------------------------------------------------------------------------------------- */
 
 /* Twice the enclosed area, by the shoelace formula; positive where the set pixels lie inside (clockwise on a screen).
  */
@@ -286,8 +283,7 @@ static void contour_of_one_pixel_is_a_diamond(void **state)
     rmseg_contours_destroy(NULL);
 }
 
-/* ---- memory --------------------------------------------------------------------------------------------------------
- */
+/* ---- memory ----------------------------------------------------------------------------------------------------- */
 
 static void failing_memory_leaks_nothing(void **state)
 {

@@ -37,8 +37,7 @@ static void assert_same(const rmseg_image *a, const rmseg_image *b)
     assert_memory_equal(a->data, b->data, bytes);
 }
 
-/* ---- in memory
- * ------------------------------------------------------------------------------------------------------- */
+/* ---- in memory -------------------------------------------------------------------------------------------------- */
 
 static void new_image_is_zero_and_plain(void **state)
 {
@@ -113,8 +112,7 @@ static void wider_types_lose_nothing(void **state)
     }
 }
 
-/* ---- resampling and geometry
- * -------------------------------------------------------------------------------------------- */
+/* ---- resampling and geometry ------------------------------------------------------------------------------------ */
 
 static void resampling_keeps_the_field_of_view(void **state)
 {
@@ -159,8 +157,7 @@ static void threads_change_nothing(void **state)
     rmseg_image_destroy(in);
 }
 
-/* ---- files
- * --------------------------------------------------------------------------------------------------------------- */
+/* ---- files ------------------------------------------------------------------------------------------------------ */
 
 static bool writes(const char *format)
 {
@@ -256,8 +253,7 @@ static void formats_are_listed(void **state)
     assert_null(rmseg_image_formats(-1));
 }
 
-/* ---- memory
- * --------------------------------------------------------------------------------------------------------------- */
+/* ---- memory ----------------------------------------------------------------------------------------------------- */
 
 typedef rmseg_status (*work_fn)(const rmseg_image *image);
 

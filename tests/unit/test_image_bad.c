@@ -72,8 +72,7 @@ static void missing_files_and_folders_are_named(void **state)
     assert_fails(rmseg_image_read(&image, FOLDER "bad"), RMSEG_ERROR_FILE, "image/bad: Is a directory");
 }
 
-/* ---- every good file, spoilt
- * ---------------------------------------------------------------------------------------------- */
+/* ---- every good file, spoilt ------------------------------------------------------------------------------------ */
 
 typedef void (*check_fn)(const char *name, const uint8_t *bytes, size_t length);
 
@@ -183,8 +182,7 @@ static void failing_memory_leaks_nothing(void **state)
     for_each_file(run_out_of_memory);
 }
 
-/* ---- JPEG: what is only doubtful
- * -------------------------------------------------------------------------------------------- */
+/* ---- JPEG: what is only doubtful -------------------------------------------------------------------------------- */
 
 static void keep_line(void *user, rmseg_log_level level, const char *line)
 {

@@ -21,8 +21,7 @@ static double read_number(FILE *file)
     return value;
 }
 
-/* ---- decoding -------------------------------------------------------------------------------------------------------
- */
+/* ---- decoding --------------------------------------------------------------------------------------------------- */
 
 static rmseg_dtype parse_dtype(const char *name)
 {
@@ -100,8 +99,7 @@ static void files_have_the_pixels_they_were_made_of(void **state)
     assert_true(count >= 60);
 }
 
-/* ---- resampling -----------------------------------------------------------------------------------------------------
- */
+/* ---- resampling ------------------------------------------------------------------------------------------------- */
 
 static void check_resampled(const char *mode, FILE *file)
 {
