@@ -350,6 +350,43 @@ static void images_must_be_alike(void **state)
     rmseg_dataset_destroy(dataset);
 }
 
+static void write_volume(const char *path, int64_t depth, int64_t height)
+{
+    rmseg_image *volume = NULL;
+    assert_ok(rmseg_image_create(&volume, RMSEG_U8, 1, (const int64_t[]){depth, height, 5}));
+    for (int64_t i = 0; i < depth * height * 5; i++) ((uint8_t *)volume->data)[i] = (uint8_t)(i % 2);
+    assert_ok(rmseg_image_write(volume, path));
+    rmseg_image_destroy(volume);
+}
+
+static void volumes_are_read(void **state)
+{
+    (void)state;
+    rmseg_image *image = NULL, *label = NULL;
+    assert_ok(rmseg_folder_create(at("a/images")));
+    assert_ok(rmseg_folder_create(at("a/labels")));
+    write_volume(at("a/images/one.tif"), 3, 4);
+    write_volume(at("a/labels/one.tif"), 3, 4);
+    rmseg_dataset *dataset = open_ok("folder", at("a"), "train");
+    assert_int_equal(dataset->spatial, 3);
+    assert_int_equal(dataset->classes, 2);
+    assert_ok(rmseg_case_read(&image, &label, dataset, 0));
+    assert_int_equal(image->size[0], 3);
+    for (int i = 0; i < 60; i++) assert_int_equal(((int32_t *)label->data)[i], i % 2);
+    rmseg_image_destroy(image);
+    rmseg_image_destroy(label);
+    image = label = NULL;
+    write_volume(at("a/labels/one.tif"), 2, 4);
+    assert_fails(rmseg_case_read(&image, &label, dataset, 0), RMSEG_ERROR_FORMAT, "is a mask of 5 x 4 x 2 voxels, but");
+    rmseg_dataset_destroy(dataset);
+    write_volume(at("a/images/a first, flat one.tif"), 1, 4);
+    write_volume(at("a/labels/a first, flat one.tif"), 1, 4);
+    dataset = open_ok("folder", at("a"), "train");
+    assert_int_equal(dataset->spatial, 2);
+    assert_fails(rmseg_case_read(&image, &label, dataset, 1), RMSEG_ERROR_FORMAT, "one.tif has 3 slices, but");
+    rmseg_dataset_destroy(dataset);
+}
+
 static void images_must_be_finite(void **state)
 {
     (void)state;
@@ -438,6 +475,35 @@ static void sha256_gives_the_known_answers(void **state)
         rmseg_sha256_end(hex, &hash);
         assert_string_equal(hex, known[i].hex);
     }
+}
+
+static void add_file(rmseg_sha256 *hash, const char *name, const char *path)
+{
+    uint8_t *bytes = NULL;
+    size_t length = 0;
+    assert_ok(rmseg_file_read(&bytes, &length, path, 0));
+    assert_true(length < 65536);
+    rmseg_sha256_add(hash, name, strlen(name) + 1);
+    rmseg_sha256_add(hash, (const uint8_t[]){(uint8_t)length, (uint8_t)(length >> 8), 0, 0, 0, 0, 0, 0}, 8);
+    rmseg_sha256_add(hash, bytes, length);
+    rmseg_free(bytes);
+}
+
+static void hash_is_what_the_manual_says(void **state)
+{
+    (void)state;
+    char expected[65], hex[65];
+    rmseg_sha256 hash;
+    write_pair("a/images", "a/labels", "one", stripes);
+    rmseg_dataset *dataset = open_ok("folder", at("a"), "train");
+    rmseg_sha256_begin(&hash);
+    rmseg_sha256_add(&hash, "one", 4);
+    add_file(&hash, "one.png", at("a/images/one.png"));
+    add_file(&hash, "one.png", at("a/labels/one.png"));
+    rmseg_sha256_end(expected, &hash);
+    assert_ok(rmseg_dataset_hash(hex, dataset));
+    assert_string_equal(hex, expected);
+    rmseg_dataset_destroy(dataset);
 }
 
 static void hash_knows_the_data_not_its_place(void **state)
@@ -531,10 +597,12 @@ int main(void)
         cmocka_unit_test_setup(wrong_folders_are_told, fresh),
         cmocka_unit_test_setup(classes_are_counted, fresh),
         cmocka_unit_test_setup(images_must_be_alike, fresh),
+        cmocka_unit_test_setup(volumes_are_read, fresh),
         cmocka_unit_test_setup(images_must_be_finite, fresh),
         cmocka_unit_test_setup(files_of_a_case_are_stacked, fresh),
         cmocka_unit_test_setup(regions_are_named, fresh),
         cmocka_unit_test(sha256_gives_the_known_answers),
+        cmocka_unit_test_setup(hash_is_what_the_manual_says, fresh),
         cmocka_unit_test_setup(hash_knows_the_data_not_its_place, fresh),
         cmocka_unit_test(every_case_is_held_out_once),
         cmocka_unit_test_setup(memory_may_end_anywhere, fresh),

@@ -141,7 +141,8 @@ static void batches_depend_on_seed_and_iteration_alone(void **state)
         settings.cache = way < 4;
         rmseg_loader *loader = create(dataset, &settings);
         for (int64_t i = 0; i < 3 * TIMES; i++) {
-            int64_t forward = i % TIMES, jumping = i * 5 % TIMES, t = way / 2 == 1 ? jumping : forward;
+            static const int64_t steps[3] = {1, 5, 2}; /* on, anywhere, over one that is ready */
+            int64_t t = i * steps[way / 2] % TIMES;
             rmseg_loaded_batch batch = next(loader, t);
             keep(&now, &batch);
             if (way == 0 && i < TIMES) first[t] = now;
@@ -156,6 +157,22 @@ static void batches_depend_on_seed_and_iteration_alone(void **state)
     rmseg_loader *loader = create(dataset, &settings);
     assert_memory_not_equal(next(loader, 0).image, first[0].image, sizeof first[0].image);
     rmseg_loader_destroy(loader);
+    rmseg_dataset_destroy(dataset);
+}
+
+static void one_case_serves_all_workers(void **state)
+{
+    (void)state;
+    rmseg_dataset *dataset = make_dataset();
+    rmseg_loader_settings settings = usual_settings();
+    settings.workers = 4;
+    for (int i = 0; i < 20; i++) {
+        rmseg_loader *loader = NULL;
+        assert_ok(rmseg_loader_create(&loader, dataset, all_cases + i % CASES, 1, &settings));
+        rmseg_loaded_batch batch = next(loader, 0);
+        for (int s = 0; s < 4; s++) assert_int_equal(batch.samples[s].case_index, i % CASES);
+        rmseg_loader_destroy(loader);
+    }
     rmseg_dataset_destroy(dataset);
 }
 
@@ -438,6 +455,26 @@ static void a_broken_case_fails_its_batch_alone(void **state)
     rmseg_dataset_destroy(dataset);
 }
 
+static void the_first_failure_of_a_batch_is_told(void **state)
+{
+    (void)state;
+    rmseg_dataset *dataset = make_dataset();
+    rmseg_loader_settings settings = usual_settings();
+    settings.workers = 4;
+    rmseg_loader *loader = create(dataset, &settings);
+    for (int i = 0; i < CASES; i++) write_words(at("data/images/case%d.png", i), "no picture");
+    for (int64_t t = 0; t < 30; t++) {
+        rmseg_sample_record records[4];
+        rmseg_loaded_batch batch;
+        char name[32];
+        assert_ok(rmseg_loader_records(records, loader, t));
+        snprintf(name, sizeof name, "images/case%d.png", (int)records[0].case_index);
+        assert_fails(rmseg_loader_next(&batch, loader, t), RMSEG_ERROR_FORMAT, name);
+    }
+    rmseg_loader_destroy(loader);
+    rmseg_dataset_destroy(dataset);
+}
+
 #define assert_create_fails(dataset, cases, count, settings, words)                                                    \
     do {                                                                                                               \
         rmseg_loader *created_ = NULL;                                                                                 \
@@ -489,6 +526,7 @@ int main(void)
         cmocka_unit_test_setup(epochs_follow_one_another, fresh),
         cmocka_unit_test_setup(records_are_what_was_made, fresh),
         cmocka_unit_test_setup(batches_depend_on_seed_and_iteration_alone, fresh),
+        cmocka_unit_test_setup(one_case_serves_all_workers, fresh),
         cmocka_unit_test_setup(a_batch_may_be_asked_for_twice, fresh),
         cmocka_unit_test_setup(whole_images_are_batches_on_a_grid, fresh),
         cmocka_unit_test_setup(batches_equal_numpys, fresh),
@@ -497,6 +535,7 @@ int main(void)
         cmocka_unit_test_setup(memory_may_end_anywhere, fresh),
         cmocka_unit_test_setup(a_loader_may_go_at_any_time, fresh),
         cmocka_unit_test_setup(a_broken_case_fails_its_batch_alone, fresh),
+        cmocka_unit_test_setup(the_first_failure_of_a_batch_is_told, fresh),
         cmocka_unit_test_setup(wrong_settings_are_told, fresh),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
