@@ -43,9 +43,9 @@ typedef struct rmseg_loss_info {
 } rmseg_loss_info;
 RMSEG_API const rmseg_loss_info *rmseg_loss_list(int64_t index); /* `rmseg losses`; NULL past the last */
 
-/* One batch. Shapes: logits (N,K,D,H,W) dense; the truth is either `index` (N,D,H,W), values 0..K-1 for softmax, or
- * `map` (N,K,D,H,W), values in [0,1]: exactly one of the two is set. `spatial` is 2 or 3: how many of D,H,W count (2:
- * H,W). */
+/* One batch. Shapes: logits (N,K,D,H,W) dense; the truth is either `index` (N,D,H,W) or `map` (N,K,D,H,W) with values
+ * in [0,1]: exactly one of the two is set. index c is channel c; with sigmoid, and with K = 1, 0 is the background and
+ * c + 1 is channel c. `spatial` is 2 or 3: how many of D,H,W count (2: H,W, and D = 1). */
 typedef struct rmseg_batch {
     int64_t n, k, size[3];
     int spatial;
@@ -53,13 +53,14 @@ typedef struct rmseg_batch {
     const int32_t *index;
     const void *map; /* float, or double when `wide` */
     bool wide;
-    int32_t ignore;            /* an index value that is in no sum; -1: none. In a map, a negative value is ignored. */
+    int32_t
+        ignore; /* an index value whose voxels are in no sum; -1: none. In a map, a voxel with a negative channel is. */
     const rmseg_frame *frames; /* n of them, or NULL: the patch is the whole image, spacing 1 */
 } rmseg_batch;
 
 /* Value of each term (unweighted; may be NULL), their weighted sum, and its gradient at the logits (may be NULL; same
  * shape and type as the logits). Deterministic: the same bits at any number of threads. Errors: argument (orders do not
- * fit `spatial`, K does not fit, an index out of range), numeric (a logit is NaN). */
+ * fit `spatial`, K does not fit, an index out of range), numeric (a logit is NaN, or the total is not finite). */
 RMSEG_API rmseg_status rmseg_objective_evaluate(double *total, double *terms, void *dlogits,
                                                 const rmseg_objective *objective, const rmseg_batch *batch);
 

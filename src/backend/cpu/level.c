@@ -44,5 +44,5 @@ const rmseg_backend rmseg_backend_cpu = {
     .layer_backward = rmseg_cpu_layer_backward,
     .sgd = rmseg_cpu_sgd,
     .sum_of_squares = rmseg_cpu_sum_of_squares,
-    .objective = &rmseg_objective_plain,
+    .objective = &rmseg_objective_cpu,
 };

@@ -1,0 +1,502 @@
+/*
+ * cpu/objective.c - the objective's two sweeps on vectors of voxels along W. Compiled once per processor level.
+ *
+ * A sweep works on pieces of a row, of 256 voxels at most: truth and probabilities of all channels go into rows that
+ * stay in the first-level cache, and each sum is then one short loop over them. Lanes past the piece's end are invalid
+ * voxels. Float lanes are added up over one piece, pieces in double over a chunk of some 8192 voxels, chunks in order:
+ * the chunks depend on the shape alone, so the bits do not depend on the number of threads.
+ */
+#include <string.h>
+
+#include "backend/cpu/math.h"
+
+#define PIECE 256  /* voxels of a row worked on at once; a multiple of RMSEG_TABLE_PAD */
+#define CHUNK 8192 /* voxels, about, of one partial sum */
+
+/* ---- how a batch is cut, and where things lie ---------------------------------------------------------------- */
+
+typedef struct cut {
+    int64_t voxels;         /* of one sample and channel */
+    int64_t pieces;         /* of one row */
+    int64_t length;         /* of a piece; the last may be shorter */
+    int64_t samples_pieces; /* of one sample */
+    int64_t chunk, chunks;  /* pieces in a chunk, chunks of one sample */
+    int64_t partial;        /* doubles of a chunk's sums: (K, width), valid, fault */
+} cut;
+
+typedef struct piece {
+    int64_t n, at[3]; /* sample, and D, H, W of its first voxel */
+    int64_t start;    /* of its first voxel within a sample and channel */
+    int64_t length;
+} piece;
+
+/* A thread's rows of PIECE floats, K of them where it says so. */
+typedef struct rows {
+    float *y, *p, *q, *g;       /* (K): truth, probability, 1 - p, d/dp; 0 where invalid, but g */
+    float *weight, *dot, *pull; /* one row each */
+    int32_t *valid;             /* one row: all bits or none */
+    float *nll;                 /* (K) of LANES: sums of the piece */
+} rows;
+
+static cut cut_of(const rmseg_sweep *s)
+{
+    const int64_t *size = s->batch.size;
+    cut c = {.voxels = size[0] * size[1] * size[2], .pieces = rmseg_chunk_count(size[2], PIECE)};
+    c.length = rmseg_chunk_count(rmseg_chunk_count(size[2], c.pieces), RMSEG_TABLE_PAD) * RMSEG_TABLE_PAD;
+    c.pieces = rmseg_chunk_count(size[2], c.length);
+    c.samples_pieces = size[0] * size[1] * c.pieces;
+    c.chunk = rmseg_chunk_count(CHUNK, size[2] < c.length ? size[2] : c.length);
+    c.chunks = rmseg_chunk_count(c.samples_pieces, c.chunk);
+    c.partial = s->batch.k * s->width + 2;
+    return c;
+}
+
+static piece piece_at(const rmseg_sweep *s, const cut *c, int64_t n, int64_t index)
+{
+    const int64_t *size = s->batch.size;
+    int64_t row = index / c->pieces;
+    piece x = {.n = n, .at = {row / size[1], row % size[1], index % c->pieces * c->length}};
+    x.start = row * size[2] + x.at[2];
+    x.length = size[2] - x.at[2] < c->length ? size[2] - x.at[2] : c->length;
+    return x;
+}
+
+/* Floats of one thread's rows, a whole number of cache lines. */
+static int64_t row_floats(const rmseg_sweep *s) { return s->batch.k * (4 * PIECE + 16) + 4 * PIECE; }
+
+static int64_t partial_doubles(const rmseg_sweep *s)
+{
+    cut c = cut_of(s);
+    return rmseg_chunk_count(s->batch.n * c.chunks * c.partial, 8) * 8;
+}
+
+static size_t scratch_bytes(const rmseg_sweep *s, int threads)
+{
+    return (size_t)partial_doubles(s) * sizeof(double) + (size_t)(threads * row_floats(s)) * sizeof(float);
+}
+
+static rows rows_of(const rmseg_sweep *s, int thread)
+{
+    int64_t k = s->batch.k * PIECE;
+    float *at = (float *)((double *)s->scratch + partial_doubles(s)) + thread * row_floats(s);
+    return (rows){.y = at,
+                  .p = at + k,
+                  .q = at + 2 * k,
+                  .g = at + 3 * k,
+                  .weight = at + 4 * k,
+                  .dot = at + 4 * k + PIECE,
+                  .pull = at + 4 * k + 2 * PIECE,
+                  .valid = (int32_t *)(at + 4 * k + 3 * PIECE),
+                  .nll = at + 4 * k + 4 * PIECE};
+}
+
+/* ---- vectors ------------------------------------------------------------------------------------------------- */
+
+#define EACH_STRIP(i, x) for (int64_t i = 0; i < (x)->length; i += LANES)
+
+INLINE vec load(const float *from) { return *(const vec *)from; }
+INLINE void store(float *to, vec x) { *(vec *)to = x; }
+
+/* The first `left` of LANES; the rest are 0. */
+INLINE vec load_some(const float *from, int64_t left)
+{
+    if (left >= LANES) return load(from);
+    vec x = vec_of(0);
+    memcpy(&x, from, (size_t)left * sizeof(float));
+    return x;
+}
+
+INLINE void store_some(float *to, vec x, int64_t left)
+{
+    if (left >= LANES)
+        store(to, x);
+    else
+        memcpy(to, &x, (size_t)left * sizeof(float));
+}
+
+INLINE ivec lanes_below(int64_t left)
+{
+    ivec lane;
+    for (int32_t i = 0; i < LANES; i++) lane[i] = i;
+    return lane < ivec_of(left < LANES ? (int32_t)left : LANES);
+}
+
+/* Quarters first: a piece's few strips are added in float anyway. */
+INLINE double total(vec x)
+{
+    typedef float four __attribute__((vector_size(16)));
+    four part[LANES / 4], sum;
+    memcpy(part, &x, sizeof part);
+    sum = part[0];
+    for (int i = 1; i < LANES / 4; i++) sum += part[i];
+    return ((double)sum[0] + (double)sum[1]) + ((double)sum[2] + (double)sum[3]);
+}
+
+/* ---- truth and probabilities of a piece ---------------------------------------------------------------------- */
+
+/* All lanes of a strip that are bad are set in the result. */
+INLINE ivec index_strip(const rmseg_sweep *s, const rows *r, const int32_t *from, int64_t left, int64_t i)
+{
+    ivec label = (ivec)load_some((const float *)from, left), valid = lanes_below(left);
+    if (s->batch.ignore != -1) valid &= label != ivec_of(s->batch.ignore);
+    for (int32_t c = 0; c < s->batch.k; c++)
+        store(r->y + c * PIECE + i, vec_keep(vec_of(1), (label == ivec_of(c + s->first_label)) & valid));
+    *(ivec *)(r->valid + i) = valid;
+    return valid & ((label < 0) | (label >= ivec_of((int32_t)s->batch.k + s->first_label)));
+}
+
+INLINE ivec map_strip(const rmseg_sweep *s, const rows *r, const float *from, int64_t voxels, int64_t left, int64_t i)
+{
+    ivec valid = lanes_below(left), bad = ivec_of(0);
+    for (int64_t c = 0; c < s->batch.k; c++) valid &= ~(load_some(from + c * voxels, left) < 0.0f);
+    for (int64_t c = 0; c < s->batch.k; c++) {
+        vec y = load_some(from + c * voxels, left);
+        bad |= valid & ~(y <= 1.0f);
+        store(r->y + c * PIECE + i, vec_keep(y, valid));
+    }
+    *(ivec *)(r->valid + i) = valid;
+    return bad;
+}
+
+/* Fills y and valid; adds to the counts of valid and of bad voxels. */
+static void read_truth(const rmseg_sweep *s, const cut *c, const piece *x, const rows *r, double counts[2])
+{
+    ivec valid = ivec_of(0), bad = ivec_of(0);
+    EACH_STRIP(i, x)
+    {
+        int64_t left = x->length - i, at = x->start + i;
+        if (s->batch.index)
+            bad += index_strip(s, r, s->batch.index + x->n * c->voxels + at, left, i);
+        else
+            bad +=
+                map_strip(s, r, (const float *)s->batch.map + x->n * s->batch.k * c->voxels + at, c->voxels, left, i);
+        valid += *(ivec *)(r->valid + i);
+    }
+    counts[0] -= total(__builtin_convertvector(valid, vec));
+    counts[1] -= total(__builtin_convertvector(bad, vec));
+}
+
+INLINE void add_to(float *sum, vec x) { store(sum, load(sum) + x); }
+
+/* Two classes are one sigmoid of the difference. */
+INLINE void softmax_pair(const float *z, int64_t voxels, const piece *x, const rows *r, bool nll)
+{
+    EACH_STRIP(i, x)
+    {
+        int64_t left = x->length - i;
+        ivec valid = *(ivec *)(r->valid + i);
+        vec d = load_some(z + voxels + i, left) - load_some(z + i, left);
+        ivec minus = d < 0.0f;
+        vec e = vec_exp_negative(-vec_abs(d)), high = vec_keep(1.0f / (e + 1.0f), valid), low = e * high;
+        store(r->p + i, vec_pick(minus, high, low));
+        store(r->p + PIECE + i, vec_pick(minus, low, high));
+        if (!nll) continue;
+        vec rest = vec_log1p(e);
+        add_to(r->nll, load(r->y + i) * vec_keep(rest + vec_keep(d, ~minus), valid));
+        add_to(r->nll + LANES, load(r->y + PIECE + i) * vec_keep(rest - vec_keep(d, minus), valid));
+    }
+}
+
+/* `rest` is the sum of exp(z - top) without one top's own 1, so that its logarithm keeps small values. */
+INLINE void softmax_any(const float *z, int64_t k, int64_t voxels, const piece *x, const rows *r, bool nll)
+{
+    EACH_STRIP(i, x)
+    {
+        int64_t left = x->length - i;
+        ivec valid = *(ivec *)(r->valid + i), tops = ivec_of(1);
+        vec top = load_some(z + i, left), rest = vec_of(0);
+        for (int64_t c = 1; c < k; c++) top = vec_larger(load_some(z + c * voxels + i, left), top);
+        for (int64_t c = 0; c < k; c++) {
+            vec from = load_some(z + c * voxels + i, left) - top, e = vec_exp_negative(from);
+            ivec is_top = from == 0.0f;
+            store(r->p + c * PIECE + i, e);
+            rest += vec_keep(e, ~is_top);
+            tops += is_top;
+        }
+        rest += __builtin_convertvector(-tops, vec);
+        vec over = vec_keep(1.0f / (rest + 1.0f), valid), log_rest = nll ? vec_log1p(rest) : vec_of(0);
+        for (int64_t c = 0; c < k; c++) {
+            float *p = r->p + c * PIECE + i;
+            store(p, vec_keep(load(p) * over, valid));
+            vec loss = top - load_some(z + c * voxels + i, left) + log_rest;
+            if (nll) add_to(r->nll + c * LANES, load(r->y + c * PIECE + i) * vec_keep(loss, valid));
+        }
+    }
+}
+
+INLINE void sigmoid(const float *z, int64_t k, int64_t voxels, const piece *x, const rows *r, bool nll)
+{
+    for (int64_t c = 0; c < k; c++) EACH_STRIP(i, x)
+        {
+            ivec valid = *(ivec *)(r->valid + i);
+            vec a = load_some(z + c * voxels + i, x->length - i), y = load(r->y + c * PIECE + i);
+            ivec minus = a < 0.0f;
+            vec e = vec_exp_negative(-vec_abs(a)), high = vec_keep(1.0f / (e + 1.0f), valid), low = e * high;
+            store(r->p + c * PIECE + i, vec_pick(minus, low, high));
+            store(r->q + c * PIECE + i, vec_pick(minus, high, low));
+            if (nll) add_to(r->nll + c * LANES, vec_keep(vec_log1p(e) + vec_keep(a, ~minus) - y * a, valid));
+        }
+}
+
+INLINE vec floored(vec p) { return vec_larger(vec_of((float)RMSEG_PROBABILITY_FLOOR), p); }
+
+INLINE void given(const float *z, int64_t k, int64_t voxels, const piece *x, const rows *r, bool nll)
+{
+    for (int64_t c = 0; c < k; c++) EACH_STRIP(i, x)
+        {
+            ivec valid = *(ivec *)(r->valid + i);
+            vec p = vec_keep(load_some(z + c * voxels + i, x->length - i), valid), q = vec_keep(1.0f - p, valid);
+            vec y = load(r->y + c * PIECE + i);
+            store(r->p + c * PIECE + i, p);
+            store(r->q + c * PIECE + i, q);
+            if (!nll) continue;
+            vec loss = y * -vec_log_sum(floored(p), vec_of(0));
+            if (k == 1) loss -= (1.0f - y) * vec_log_sum(floored(q), vec_of(0));
+            add_to(r->nll + c * LANES, vec_keep(loss, valid));
+        }
+}
+
+INLINE void probabilities(const rmseg_sweep *s, const cut *c, const piece *x, const rows *r, bool nll)
+{
+    int64_t k = s->batch.k;
+    const float *z = (const float *)s->batch.logits + x->n * k * c->voxels + x->start;
+    if (s->head == RMSEG_HEAD_SOFTMAX && k == 2)
+        softmax_pair(z, c->voxels, x, r, nll);
+    else if (s->head == RMSEG_HEAD_SOFTMAX)
+        softmax_any(z, k, c->voxels, x, r, nll);
+    else if (s->head == RMSEG_HEAD_SIGMOID)
+        sigmoid(z, k, c->voxels, x, r, nll);
+    else
+        given(z, k, c->voxels, x, r, nll);
+}
+
+/* ---- gather -------------------------------------------------------------------------------------------------- */
+
+static void add_sums(const piece *x, const float *p, const float *y, double *sums)
+{
+    vec py = vec_of(0), sp = vec_of(0), pp = vec_of(0), sy = vec_of(0), yy = vec_of(0);
+    EACH_STRIP(i, x)
+    {
+        vec a = load(p + i), b = load(y + i);
+        py += a * b;
+        sp += a;
+        pp += a * a;
+        sy += b;
+        yy += b * b;
+    }
+    sums[RMSEG_SUM_PY] += total(py);
+    sums[RMSEG_SUM_P] += total(sp);
+    sums[RMSEG_SUM_PP] += total(pp);
+    sums[RMSEG_SUM_Y] += total(sy);
+    sums[RMSEG_SUM_YY] += total(yy);
+}
+
+/* The tables of the field that weigh sample n and channel c. */
+static int64_t table_set(const rmseg_weight_field *f, int64_t k, int64_t n, int64_t c)
+{
+    return f->own_centres ? n * k + c : n;
+}
+
+static const float *row_table(const rmseg_weight_field *f, int64_t set, int64_t t, const piece *x)
+{
+    return f->narrow + (set * f->tables[2] + t) * f->stride[2] + x->at[2];
+}
+
+/* T0 T1 of a part at the piece's row. */
+static double row_weight(const rmseg_weight_field *f, int64_t set, const rmseg_weight_part *part, const piece *x)
+{
+    return f->table[0][(set * f->tables[0] + part->table[0]) * f->stride[0] + x->at[0]] *
+           f->table[1][(set * f->tables[1] + part->table[1]) * f->stride[1] + x->at[1]];
+}
+
+/* One sum along the row for each table of axis W serves all parts that use it. */
+static void add_moments(const rmseg_weight_field *f, int64_t set, const piece *x, const float *p, const float *y,
+                        double *sums)
+{
+    for (int64_t t = 0; t < f->tables[2]; t++) {
+        const float *table = row_table(f, set, t, x);
+        vec sum = vec_of(0);
+        EACH_STRIP(i, x)
+        {
+            vec r = load(p + i) - load(y + i);
+            sum += load(table + i) * (r * r);
+        }
+        double moment = total(sum);
+        for (int64_t j = 0; j < f->parts; j++)
+            if (f->part[j].table[2] == t)
+                sums[RMSEG_SUMS + f->first + j] += row_weight(f, set, f->part + j, x) * moment;
+    }
+}
+
+static void gather_piece(const rmseg_sweep *s, const cut *c, const piece *x, const rows *r, double *partial)
+{
+    int64_t k = s->batch.k;
+    read_truth(s, c, x, r, partial + k * s->width);
+    if (s->nll) {
+        memset(r->nll, 0, (size_t)(k * LANES) * sizeof(float));
+        probabilities(s, c, x, r, true);
+        for (int64_t j = 0; j < k; j++) partial[j * s->width + RMSEG_SUM_NLL] += total(load(r->nll + j * LANES));
+    } else {
+        probabilities(s, c, x, r, false);
+    }
+    for (int64_t j = 0; j < k; j++) {
+        double *sums = partial + j * s->width;
+        add_sums(x, r->p + j * PIECE, r->y + j * PIECE, sums);
+        for (int64_t f = 0; f < s->fields; f++)
+            if (s->field[f].channels[j])
+                add_moments(s->field + f, table_set(s->field + f, k, x->n, j), x, r->p + j * PIECE, r->y + j * PIECE,
+                            sums);
+    }
+}
+
+static void gather_chunk(void *context, int64_t chunk, int thread)
+{
+    const rmseg_sweep *s = context;
+    cut c = cut_of(s);
+    rows r = rows_of(s, thread);
+    double *partial = (double *)s->scratch + chunk * c.partial;
+    memset(partial, 0, (size_t)c.partial * sizeof *partial);
+    int64_t end = rmseg_chunk_end(c.samples_pieces, c.chunk, chunk % c.chunks);
+    for (int64_t i = chunk % c.chunks * c.chunk; i < end; i++) {
+        piece x = piece_at(s, &c, chunk / c.chunks, i);
+        gather_piece(s, &c, &x, &r, partial);
+    }
+}
+
+static void gather(rmseg_sweep *s)
+{
+    cut c = cut_of(s);
+    int64_t sums = s->batch.k * s->width;
+    rmseg_parallel_for(s->batch.n * c.chunks, gather_chunk, s);
+    memset(s->sums, 0, (size_t)(s->batch.n * sums) * sizeof *s->sums);
+    memset(s->valid, 0, (size_t)s->batch.n * sizeof *s->valid);
+    s->fault = false;
+    for (int64_t i = 0; i < s->batch.n * c.chunks; i++) {
+        const double *partial = (const double *)s->scratch + i * c.partial;
+        int64_t n = i / c.chunks;
+        for (int64_t j = 0; j < sums; j++) s->sums[n * sums + j] += partial[j];
+        s->valid[n] += partial[sums];
+        s->fault |= partial[sums + 1] > 0;
+    }
+}
+
+/* ---- scatter ------------------------------------------------------------------------------------------------- */
+
+/* The weight field along the piece: sum over tables of axis W of T2 times what the other axes give. */
+static void weigh_row(const rmseg_weight_field *f, int64_t set, const piece *x, float *weight)
+{
+    for (int64_t t = 0; t < f->tables[2]; t++) {
+        const float *table = row_table(f, set, t, x);
+        double factor = 0;
+        for (int64_t j = 0; j < f->parts; j++)
+            if (f->part[j].table[2] == t) factor += f->part[j].coefficient * row_weight(f, set, f->part + j, x);
+        vec by = vec_of((float)factor);
+        EACH_STRIP(i, x) store(weight + i, t ? load(weight + i) + by * load(table + i) : by * load(table + i));
+    }
+}
+
+/* g = A y + B p + C + w r, for all channels. */
+static void slopes(const rmseg_sweep *s, const piece *x, const rows *r)
+{
+    int64_t k = s->batch.k;
+    for (int64_t c = 0; c < k; c++) {
+        rmseg_slope slope = s->slope[x->n * k + c];
+        vec by_y = vec_of((float)slope.y), by_p = vec_of((float)slope.p), one = vec_of((float)slope.one);
+        const float *p = r->p + c * PIECE, *y = r->y + c * PIECE;
+        EACH_STRIP(i, x) store(r->g + c * PIECE + i, by_y * load(y + i) + (by_p * load(p + i) + one));
+    }
+    for (int64_t f = 0; f < s->fields; f++) {
+        const rmseg_weight_field *field = s->field + f;
+        bool ready = false;
+        for (int64_t c = 0; c < k; c++) {
+            if (!field->channels[c]) continue;
+            if (!ready || field->own_centres) weigh_row(field, table_set(field, k, x->n, c), x, r->weight);
+            ready = true;
+            const float *p = r->p + c * PIECE, *y = r->y + c * PIECE;
+            EACH_STRIP(i, x) add_to(r->g + c * PIECE + i, load(r->weight + i) * (load(p + i) - load(y + i)));
+        }
+    }
+}
+
+/* dot = sum_c p g, less the cross-entropy's sum_c nll_slope y, so that dlogits = p (g - dot) - nll_slope y. */
+static void softmax_dot(const rmseg_sweep *s, const piece *x, const rows *r)
+{
+    EACH_STRIP(i, x)
+    {
+        vec dot = vec_of(0);
+        for (int64_t c = 0; c < s->batch.k; c++)
+            dot += load(r->p + c * PIECE + i) * load(r->g + c * PIECE + i) -
+                   (float)s->nll_slope[c] * load(r->y + c * PIECE + i);
+        store(r->dot + i, dot);
+    }
+}
+
+static void through_softmax(const piece *x, const rows *r, int64_t c, float nll, float *out)
+{
+    const float *p = r->p + c * PIECE, *y = r->y + c * PIECE, *g = r->g + c * PIECE;
+    EACH_STRIP(i, x)
+    store_some(out + i, load(p + i) * (load(g + i) - load(r->dot + i)) - nll * load(y + i), x->length - i);
+}
+
+static void through_sigmoid(const piece *x, const rows *r, int64_t c, float nll, float *out)
+{
+    const float *p = r->p + c * PIECE, *y = r->y + c * PIECE, *g = r->g + c * PIECE, *q = r->q + c * PIECE;
+    EACH_STRIP(i, x)
+    {
+        vec a = load(p + i);
+        store_some(out + i, a * load(q + i) * load(g + i) + nll * (a - load(y + i)), x->length - i);
+    }
+}
+
+static void through_given(const piece *x, const rows *r, int64_t c, float nll, bool binary, float *out)
+{
+    const float *p = r->p + c * PIECE, *y = r->y + c * PIECE, *g = r->g + c * PIECE, *q = r->q + c * PIECE;
+    EACH_STRIP(i, x)
+    {
+        vec a = load(y + i), d = load(g + i) - nll * a / floored(load(p + i));
+        if (binary) d += nll * (1.0f - a) / floored(load(q + i));
+        store_some(out + i, vec_keep(d, *(ivec *)(r->valid + i)), x->length - i);
+    }
+}
+
+static void scatter_piece(const rmseg_sweep *s, const cut *c, const piece *x, const rows *r)
+{
+    int64_t k = s->batch.k;
+    double counts[2] = {0};
+    read_truth(s, c, x, r, counts);
+    probabilities(s, c, x, r, false);
+    slopes(s, x, r);
+    if (s->head == RMSEG_HEAD_SOFTMAX) softmax_dot(s, x, r);
+    for (int64_t j = 0; j < k; j++) {
+        float *out = (float *)s->dlogits + (x->n * k + j) * c->voxels + x->start, nll = (float)s->nll_slope[j];
+        if (s->head == RMSEG_HEAD_SOFTMAX)
+            through_softmax(x, r, j, nll, out);
+        else if (s->head == RMSEG_HEAD_SIGMOID)
+            through_sigmoid(x, r, j, nll, out);
+        else
+            through_given(x, r, j, nll, k == 1, out);
+    }
+}
+
+static void scatter_chunk(void *context, int64_t chunk, int thread)
+{
+    const rmseg_sweep *s = context;
+    cut c = cut_of(s);
+    rows r = rows_of(s, thread);
+    int64_t end = rmseg_chunk_end(c.samples_pieces, c.chunk, chunk % c.chunks);
+    for (int64_t i = chunk % c.chunks * c.chunk; i < end; i++) {
+        piece x = piece_at(s, &c, chunk / c.chunks, i);
+        scatter_piece(s, &c, &x, &r);
+    }
+}
+
+static void scatter(const rmseg_sweep *s)
+{
+    cut c = cut_of(s);
+    rmseg_parallel_for(s->batch.n * c.chunks, scatter_chunk, (void *)s);
+}
+
+/* Read once per evaluation, and only for centroids: the plain loops, in our scratch, which is the larger. */
+static void locate(double *sums, const rmseg_sweep *s) { rmseg_objective_plain.locate(sums, s); }
+
+const rmseg_objective_kernels rmseg_objective_cpu = {"cpu", scratch_bytes, gather, scatter, locate};

@@ -1,0 +1,222 @@
+/*
+ * test_loss_levels.c - the engine's sweeps at every processor level against the plain loops in double, on rows of
+ * awkward lengths, any number of channels and hostile logits.
+ */
+#include <math.h>
+
+#include "backend/backend.h"
+#include "loss/loss.h"
+#include "unit.h"
+
+/* The inputs are floats for both, so what differs is the engine's float arithmetic: probabilities good to some 3e-7,
+ * sums of at most 256 floats, a Dice denominator. Largest differences seen: values 7e-7 (1 - Dice of one voxel),
+ * gradients 1.1e-6.
+ */
+#define VALUE_TOLERANCE    2e-6
+#define GRADIENT_TOLERANCE 5e-6
+#define CANARY             7.25f
+#define GUARD              16
+
+typedef struct inputs {
+    rmseg_batch batch; /* float */
+    int64_t voxels, elements;
+    float *logits, *map, *gradient; /* the gradient stands between two guards */
+    double *wide_logits, *wide_map, *expected;
+    int32_t *index;
+} inputs;
+
+static const int64_t shapes[][4] = {
+    /* N, D, H, W */
+    {1, 1, 1, 1},   {2, 1, 1, 3},   {1, 1, 3, 16},  {1, 1, 2, 17},   {3, 2, 5, 7},    {2, 3, 4, 80},
+    {1, 1, 2, 255}, {1, 1, 3, 257}, {1, 1, 2, 513}, {2, 1, 70, 131}, {1, 1, 1, 9000}, {1, 40, 21, 30},
+};
+
+static inputs make_inputs(const int64_t shape[4], int64_t k, double spread)
+{
+    int64_t voxels = shape[1] * shape[2] * shape[3], elements = shape[0] * k * voxels;
+    inputs in = {.voxels = voxels, .elements = elements};
+    rmseg_random r = rmseg_random_stream(3, RMSEG_RANDOM_TEST, (uint32_t)(elements * 31 + k), (uint32_t)spread);
+    in.logits = rmseg_alloc(elements, 4);
+    in.map = rmseg_alloc(elements, 4);
+    in.gradient = rmseg_alloc(elements + 2 * GUARD, 4);
+    in.wide_logits = rmseg_alloc(elements, 8);
+    in.wide_map = rmseg_alloc(elements, 8);
+    in.expected = rmseg_alloc(elements, 8);
+    in.index = rmseg_alloc(shape[0] * voxels, 4);
+    for (int64_t i = 0; i < elements; i++) {
+        in.logits[i] =
+            (float)(spread * (rmseg_random_below(&r, 5) ? rmseg_random_normal(&r) : rmseg_random_uniform(&r) - 0.5));
+        in.map[i] = rmseg_random_below(&r, 9) == 0 ? -1
+                    : rmseg_random_below(&r, 2)    ? (float)rmseg_random_uniform(&r)
+                                                   : 1;
+        in.wide_logits[i] = in.logits[i];
+        in.wide_map[i] = in.map[i];
+    }
+    for (int64_t i = 0; i < shape[0] * voxels; i++)
+        in.index[i] = (int32_t)rmseg_random_below(&r, 7) ? (int32_t)rmseg_random_below(&r, k > 1 ? k : 2) : 9;
+    in.batch = (rmseg_batch){
+        .n = shape[0], .k = k, .size = {shape[1], shape[2], shape[3]}, .spatial = shape[1] > 1 ? 3 : 2, .ignore = 9};
+    return in;
+}
+
+static void free_inputs(inputs *in)
+{
+    void *arrays[] = {in->logits, in->map, in->gradient, in->wide_logits, in->wide_map, in->expected, in->index};
+    for (size_t i = 0; i < sizeof arrays / sizeof *arrays; i++) rmseg_free(arrays[i]);
+}
+
+static uint64_t hash(const void *bytes, size_t length)
+{
+    uint64_t h = 1469598103934665603u;
+    for (size_t i = 0; i < length; i++) h = (h ^ ((const unsigned char *)bytes)[i]) * 1099511628211u;
+    return h;
+}
+
+static void run(const rmseg_objective *o, const char *backend, rmseg_batch batch, double *terms, void *gradient)
+{
+    rmseg_evaluator *e;
+    double total;
+    assert_ok(rmseg_evaluator_create(&e, o, &batch, backend));
+    assert_ok(rmseg_evaluator_run(e, &total, terms, gradient, &batch));
+    rmseg_evaluator_destroy(e);
+}
+
+static void compare(inputs *in, const char *expression, const rmseg_objective *o, bool map)
+{
+    double found[8], expected[8], largest = 0;
+    rmseg_batch batch = in->batch;
+    batch.index = map ? NULL : in->index;
+    batch.wide = true;
+    batch.logits = in->wide_logits;
+    batch.map = map ? in->wide_map : NULL;
+    run(o, "plain64", batch, expected, in->expected);
+
+    batch.wide = false;
+    batch.logits = in->logits;
+    batch.map = map ? in->map : NULL;
+    for (int64_t i = 0; i < in->elements + 2 * GUARD; i++)
+        in->gradient[i] = i < GUARD || i >= GUARD + in->elements ? CANARY : NAN;
+    uint64_t before = hash(in->logits, (size_t)in->elements * 4) ^ hash(in->map, (size_t)in->elements * 4);
+    run(o, "cpu", batch, found, in->gradient + GUARD);
+    assert_true(before == (hash(in->logits, (size_t)in->elements * 4) ^ hash(in->map, (size_t)in->elements * 4)));
+
+    const int64_t *size = batch.size;
+    for (int64_t t = 0; t < rmseg_objective_terms(o); t++)
+        if (!(fabs(found[t] - expected[t]) <= VALUE_TOLERANCE * fmax(fabs(expected[t]), 1e-3)))
+            fail_msg("%s at %s (%lld,%lld,%lld,%lld,%lld), term %lld: %.9g instead of %.9g", expression,
+                     rmseg_cpu_level(), (long long)batch.n, (long long)batch.k, (long long)size[0], (long long)size[1],
+                     (long long)size[2], (long long)t, found[t], expected[t]);
+    for (int64_t i = 0; i < in->elements; i++) largest = fmax(largest, fabs(in->expected[i]));
+    for (int64_t i = 0; i < in->elements; i++)
+        if (!(fabs(in->gradient[GUARD + i] - in->expected[i]) <= GRADIENT_TOLERANCE * largest))
+            fail_msg("%s at %s (%lld,%lld,%lld,%lld,%lld), gradient %lld: %.9g instead of %.9g", expression,
+                     rmseg_cpu_level(), (long long)batch.n, (long long)batch.k, (long long)size[0], (long long)size[1],
+                     (long long)size[2], (long long)i, in->gradient[GUARD + i], in->expected[i]);
+    for (int64_t i = 0; i < GUARD; i++)
+        assert_true(in->gradient[i] == CANARY && in->gradient[GUARD + in->elements + i] == CANARY);
+}
+
+static void check_shape(const int64_t shape[4], int64_t k, double spread)
+{
+    static const char *const heads[] = {"sigmoid", "softmax", "none"};
+    inputs in = make_inputs(shape, k, spread);
+    for (int h = 0; h < 3; h++) {
+        char expression[256];
+        rmseg_objective *o;
+        if (h == 1 && k == 1) continue;
+        for (int64_t i = 0; h == 2 && i < in.elements; i++)
+            in.wide_logits[i] = in.logits[i] = (float)(0.001 + fabs(fmod(in.logits[i], 0.998)));
+        const char *orders[] = {"2,0", "0,2", "2,2"};
+        if (in.batch.spatial == 3) memcpy(orders, (const char *[]){"2,0,0", "0,0,2", "2,1,2"}, sizeof orders);
+        snprintf(
+            expression, sizeof expression,
+            "%s: ce + dice + dice(variant=monai) + rm(%s) + rm(%s) + rm(%s) + rm(%s; center=centroid, channels=all)",
+            heads[h], orders[0], orders[1], orders[2], orders[1]);
+        assert_ok(rmseg_objective_parse(&o, expression));
+        compare(&in, expression, o, false);
+        compare(&in, expression, o, true);
+        rmseg_objective_destroy(o);
+    }
+    free_inputs(&in);
+}
+
+/* The engine at each level this processor runs; RMSEG_CPU is put back afterwards. */
+static void at_every_level(void (*check)(void))
+{
+    static const char *const levels[] = {"v2", "v3", "v4", "native"};
+    const char *given = getenv("RMSEG_CPU");
+    char *before = given ? rmseg_strdup(given) : NULL;
+    int ran = 0;
+    for (size_t i = 0; i < sizeof levels / sizeof *levels; i++) {
+        if (!rmseg_cpu_level_runs(levels[i])) continue;
+        setenv("RMSEG_CPU", levels[i], 1);
+        check();
+        print_message("%s agrees\n", levels[i]);
+        ran++;
+    }
+    if (before)
+        setenv("RMSEG_CPU", before, 1);
+    else
+        unsetenv("RMSEG_CPU");
+    rmseg_free(before);
+    assert_true(ran > 0);
+}
+
+static void check_shapes(void)
+{
+    static const int64_t channels[] = {1, 2, 3, 5, 17};
+    for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++)
+        for (int j = 0; j < 5; j++) check_shape(shapes[i], channels[j], 2);
+}
+
+static void check_hostile(void)
+{
+    static const double spreads[] = {80, 1000, 1e4};
+    for (int i = 0; i < 3; i++)
+        for (int64_t k = 1; k <= 3; k++) check_shape(shapes[9], k, spreads[i]);
+}
+
+/* One voxel's cross-entropy is log1p(exp(-d)): small values keep their digits, down to where exp is cut off. */
+static void check_small_values(void)
+{
+    rmseg_objective *o;
+    assert_ok(rmseg_objective_parse(&o, "softmax: ce"));
+    for (double d = -90; d < 86; d += 0.173) {
+        float logits[2] = {0.25f, (float)(0.25 + d)}, gradient[2];
+        int32_t label = 1;
+        double found;
+        rmseg_batch batch = {
+            .n = 1, .k = 2, .size = {1, 1, 1}, .spatial = 2, .logits = logits, .index = &label, .ignore = -1};
+        run(o, "cpu", batch, &found, gradient);
+        double z = (double)logits[1] - (double)logits[0], expected = z > 0 ? log1p(exp(-z)) : log1p(exp(z)) - z;
+        /* z itself is rounded to float: that alone moves the value by |z| 6e-8 of it. */
+        if (!(fabs(found - expected) <= (4e-7 + 6e-8 * fabs(z)) * expected))
+            fail_msg("log1p(exp(%g)): %.9g instead of %.9g", -z, found, expected);
+    }
+    rmseg_objective_destroy(o);
+}
+
+static void test_shapes(void **state)
+{
+    (void)state;
+    at_every_level(check_shapes);
+}
+
+static void test_hostile(void **state)
+{
+    (void)state;
+    at_every_level(check_hostile);
+}
+
+static void test_small_values(void **state)
+{
+    (void)state;
+    at_every_level(check_small_values);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_shapes), cmocka_unit_test(test_hostile),
+                                       cmocka_unit_test(test_small_values)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
