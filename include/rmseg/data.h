@@ -1,6 +1,5 @@
 /*
- * rmseg/data.h - dataset layouts and synthetic data.                                             tier: may change
- * before 1.0
+ * rmseg/data.h - dataset layouts, augmentations and synthetic data.                      tier: may change before 1.0
  */
 #ifndef RMSEG_DATA_H
 #define RMSEG_DATA_H
@@ -26,9 +25,10 @@ typedef struct rmseg_augment_info {
 } rmseg_augment_info;
 RMSEG_API const rmseg_augment_info *rmseg_augment_list(int64_t index); /* NULL past the last */
 
-/* Writes `count` synthetic 2D cases into `folder` as layout `folder`: images/ID.png (RGB) and labels/ID.png (0
- * background, 1 ring, 2 core): a bright disc with a brighter off-centre core on a textured ground, with distractor
- * blobs far from it, so that far false positives can arise. Case i depends only on (seed, i). */
+/* Writes `count` synthetic 2D cases (16 to 4096 pixels a side) into `folder` as layout `folder`: images/ID.png (RGB),
+ * labels/ID.png (0 background, 1 ring, 2 core) and regions.txt (disc = 1+2, cup = 2); ID is phantom_0000 and on. Each
+ * is a textured ground with vessels and a bright disc with a brighter core off its centre, and bright spots far from
+ * the disc, so that far false positives can arise. Case i depends only on (seed, i). */
 RMSEG_API rmseg_status rmseg_phantoms_write(const char *folder, int64_t count, int64_t first, int64_t size,
                                             uint64_t seed);
 

@@ -48,10 +48,11 @@ static rmseg_status find_row(const row **found, const char *name, size_t length)
     if (!word) return RMSEG_ERROR_MEMORY;
     names[ROWS] = "none";
     const char *near = rmseg_nearest(word, names, ROWS + 1);
-    rmseg_status status = rmseg_fail(RMSEG_ERROR_ARGUMENT,
-                                     "augment: unknown name \"%s\"%s%s%s; expected names like flip-w,rot90 or "
-                                     "none",
-                                     word, near ? ": did you mean \"" : "", near ? near : "", near ? "\"?" : "");
+    rmseg_status status = RMSEG_ERROR_ARGUMENT;
+    if (near)
+        rmseg_fail(status, "augment: unknown name \"%s\": did you mean \"%s\"?", word, near);
+    else
+        rmseg_fail(status, "augment: unknown name \"%s\"; expected names like flip-w,rot90 or none", word);
     rmseg_free(word);
     return status;
 }

@@ -1,9 +1,20 @@
 /* case.c - one case as it lies on disk: its image and its label on the image's own grid, and the hash of all files. */
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "data/layouts.h"
 #include "data/sha256.h"
+
+const char *rmseg_extent_words(char text[80], const int64_t size[3])
+{
+    long long depth = size[0], height = size[1], width = size[2];
+    if (depth == 1)
+        snprintf(text, 80, "%lld x %lld pixels", width, height);
+    else
+        snprintf(text, 80, "%lld x %lld x %lld voxels", width, height, depth);
+    return text;
+}
 
 rmseg_status rmseg_grey_read(rmseg_image **grey, const char *path)
 {
@@ -51,8 +62,7 @@ rmseg_status rmseg_label_read(rmseg_image **label, const char *path)
     return status;
 }
 
-/* ---- images -------------------------------------------------------------------------------------------------------
- */
+/* ---- images ----------------------------------------------------------------------------------------------------- */
 
 static rmseg_status check_finite(const rmseg_image *image, const char *path)
 {
@@ -83,13 +93,11 @@ static rmseg_status read_f32(rmseg_image **image, const char *path)
 /* `image` grows by the channels of `more`. */
 static rmseg_status stack(rmseg_image *image, const rmseg_image *more, const rmseg_names *files, int64_t index)
 {
+    char size[80], other[80];
     if (memcmp(image->size, more->size, sizeof image->size))
-        return rmseg_fail(RMSEG_ERROR_FORMAT,
-                          "%s is %lld x %lld x %lld voxels, %s is %lld x %lld x %lld; the images of a case must "
-                          "be of one size",
-                          files->items[0], (long long)image->size[2], (long long)image->size[1],
-                          (long long)image->size[0], files->items[index], (long long)more->size[2],
-                          (long long)more->size[1], (long long)more->size[0]);
+        return rmseg_fail(RMSEG_ERROR_FORMAT, "%s has %s, %s has %s; the images of a case must be of one size",
+                          files->items[0], rmseg_extent_words(size, image->size), files->items[index],
+                          rmseg_extent_words(other, more->size));
     int64_t voxels = rmseg_image_voxels(image), total = 0;
     if (!rmseg_mul(&total, voxels, image->channels + more->channels)) return rmseg_fail_memory();
     float *data = rmseg_realloc(image->data, total, sizeof *data);
@@ -133,24 +141,15 @@ static rmseg_status check_image(const rmseg_image *image, const rmseg_dataset *d
     return RMSEG_OK;
 }
 
-/* ---- labels -------------------------------------------------------------------------------------------------------
- */
+/* ---- labels ----------------------------------------------------------------------------------------------------- */
 
 static rmseg_status check_size(const rmseg_image *label, const rmseg_image *image, const rmseg_case *one)
 {
-    const int64_t *l = label->size, *i = image->size;
-    if (!memcmp(l, i, sizeof label->size)) return RMSEG_OK;
-    if (l[0] == 1 && i[0] == 1)
-        return rmseg_fail(RMSEG_ERROR_FORMAT,
-                          "%s is a mask of %lld x %lld pixels, but its image %s has %lld x %lld; expected the "
-                          "same size",
-                          one->labels.items[0], (long long)l[2], (long long)l[1], one->images.items[0], (long long)i[2],
-                          (long long)i[1]);
-    return rmseg_fail(RMSEG_ERROR_FORMAT,
-                      "%s is a mask of %lld x %lld x %lld voxels, but its image %s has %lld x %lld x %lld; "
-                      "expected the same size",
-                      one->labels.items[0], (long long)l[2], (long long)l[1], (long long)l[0], one->images.items[0],
-                      (long long)i[2], (long long)i[1], (long long)i[0]);
+    char size[80], expected[80];
+    if (!memcmp(label->size, image->size, sizeof label->size)) return RMSEG_OK;
+    return rmseg_fail(RMSEG_ERROR_FORMAT, "%s is a mask of %s, but its image %s has %s; expected the same size",
+                      one->labels.items[0], rmseg_extent_words(size, label->size), one->images.items[0],
+                      rmseg_extent_words(expected, image->size));
 }
 
 static rmseg_status read_label(rmseg_image **label, const rmseg_dataset *dataset, int64_t index,
@@ -190,8 +189,7 @@ rmseg_status rmseg_case_read(rmseg_image **image, rmseg_image **label, const rms
     return status;
 }
 
-/* ---- which data was this? -----------------------------------------------------------------------------------------
- */
+/* ---- which data was this? --------------------------------------------------------------------------------------- */
 
 static rmseg_status hash_files(rmseg_sha256 *hash, const rmseg_names *files)
 {

@@ -1,8 +1,8 @@
 /*
  * data/data.h - the door of data: a dataset is a list of cases; a loader turns it into batches.
  *
- *     files -> case (image F32, label I32) -> prepared (resampled, normalised; cached) -> sample (augmented, cropped)
- * -> batch
+ *     files -> case (image F32, label I32) -> prepared (resampled, normalised; cached) -> sample (moved, cropped) ->
+ * batch
  *
  * Which cases are in batch t, and how each is augmented, depends on (seed, t) alone: a resumed training sees the same
  * batches.
@@ -28,8 +28,7 @@ typedef struct rmseg_region {
     char *name;
     int32_t *labels; /* disc: {1, 2}; cup: {2} */
     int64_t count;
-    int32_t
-        value; /* what is written into a label image where this region is predicted; later regions overwrite earlier */
+    int32_t value; /* what is written where this region is predicted: its smallest label that no later region holds */
 } rmseg_region;
 
 typedef struct rmseg_dataset {
@@ -73,8 +72,7 @@ rmseg_status rmseg_dataset_hash(char hex[65], const rmseg_dataset *dataset);
  * memory. */
 rmseg_status rmseg_dataset_fold(bool *held, int64_t count, uint64_t seed, int64_t fold, int64_t folds);
 
-/* ---- preparing: the part that predict shares ----------------------------------------------------------------------
- */
+/* ---- preparing: the part that predict shares -------------------------------------------------------------------- */
 
 typedef enum rmseg_normalize { RMSEG_NORMALIZE_ZSCORE, RMSEG_NORMALIZE_NONE, RMSEG_NORMALIZE_RANGE } rmseg_normalize;
 
@@ -90,8 +88,7 @@ typedef struct rmseg_preparation {
 rmseg_status rmseg_prepare(rmseg_image **image, rmseg_image **label, const rmseg_image *raw_image,
                            const rmseg_image *raw_label, const rmseg_preparation *preparation);
 
-/* ---- loader -------------------------------------------------------------------------------------------------------
- */
+/* ---- loader ----------------------------------------------------------------------------------------------------- */
 
 typedef struct rmseg_loader_settings {
     rmseg_preparation preparation;

@@ -213,8 +213,7 @@ static rmseg_status drishti_open(rmseg_dataset *dataset, bool labels)
     return rmseg_dataset_add_region(dataset, "cup", (const int32_t[]){2}, 1);
 }
 
-/* ---- soft maps ----------------------------------------------------------------------------------------------------
- */
+/* ---- soft maps -------------------------------------------------------------------------------------------------- */
 
 static int64_t odd_pixels(const rmseg_image *map)
 {
@@ -251,13 +250,12 @@ static void warn_once(const rmseg_dataset *dataset, int64_t index, const int64_t
 static rmseg_status join_maps(rmseg_image **label, rmseg_image *const maps[2], const rmseg_dataset *dataset,
                               int64_t index)
 {
-    const rmseg_case *one = &dataset->cases[index];
+    const rmseg_names *files = &dataset->cases[index].labels;
+    char disc_size[80], cup_size[80];
     if (memcmp(maps[0]->size, maps[1]->size, sizeof maps[0]->size))
-        return rmseg_fail(RMSEG_ERROR_FORMAT,
-                          "%s is %lld x %lld pixels, %s is %lld x %lld; the two soft maps of a case must be "
-                          "of one size",
-                          one->labels.items[0], (long long)maps[0]->size[2], (long long)maps[0]->size[1],
-                          one->labels.items[1], (long long)maps[1]->size[2], (long long)maps[1]->size[1]);
+        return rmseg_fail(RMSEG_ERROR_FORMAT, "%s has %s, %s has %s; the soft maps of a case must be of one size",
+                          files->items[0], rmseg_extent_words(disc_size, maps[0]->size), files->items[1],
+                          rmseg_extent_words(cup_size, maps[1]->size));
     RMSEG_TRY(rmseg_image_create(label, RMSEG_I32, 1, maps[0]->size));
     const uint8_t *disc = maps[0]->data, *cup = maps[1]->data;
     int32_t *out = (*label)->data;

@@ -23,8 +23,7 @@ static const place places[] = {
 };
 enum { PLACES = sizeof places / sizeof *places };
 
-/* ---- pairs --------------------------------------------------------------------------------------------------------
- */
+/* ---- pairs ------------------------------------------------------------------------------------------------------ */
 
 typedef struct stem {
     char *text; /* owned */
@@ -129,8 +128,7 @@ static rmseg_status pair_folders(rmseg_dataset *dataset, const char *images, con
     return status;
 }
 
-/* ---- classes ------------------------------------------------------------------------------------------------------
- */
+/* ---- classes ---------------------------------------------------------------------------------------------------- */
 
 typedef struct census {
     const rmseg_dataset *dataset;
@@ -182,8 +180,7 @@ static rmseg_status count_classes(rmseg_dataset *dataset)
     return status;
 }
 
-/* ---- regions ------------------------------------------------------------------------------------------------------
- */
+/* ---- regions ---------------------------------------------------------------------------------------------------- */
 
 /* "1+2" -> labels; false where it is not that. */
 static bool parse_labels(int32_t *labels, int64_t *count, char *text)
@@ -271,8 +268,7 @@ static rmseg_status region_per_label(rmseg_dataset *dataset)
     return RMSEG_OK;
 }
 
-/* ---- the layout ---------------------------------------------------------------------------------------------------
- */
+/* ---- the layout ------------------------------------------------------------------------------------------------- */
 
 static rmseg_status has_images(bool *has, const rmseg_dataset *dataset, const place *place)
 {

@@ -31,8 +31,7 @@ rmseg_status rmseg_layout_find(const rmseg_layout **layout, const char *name)
                       near ? ": did you mean \"" : "", near ? near : "", near ? "\"?" : "");
 }
 
-/* ---- for the layouts ----------------------------------------------------------------------------------------------
- */
+/* ---- for the layouts -------------------------------------------------------------------------------------------- */
 
 rmseg_status rmseg_dataset_add_case(rmseg_case **added, rmseg_dataset *dataset, const char *id)
 {
@@ -85,8 +84,7 @@ bool rmseg_is_image_name(const char *name)
     return false;
 }
 
-/* ---- datasets -----------------------------------------------------------------------------------------------------
- */
+/* ---- datasets --------------------------------------------------------------------------------------------------- */
 
 static int by_id(const void *a, const void *b)
 {

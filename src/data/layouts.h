@@ -23,8 +23,7 @@ extern const rmseg_layout rmseg_layout_drishti_gs, rmseg_layout_folder;
 /* The row of that name; the sentence of the failure names the nearest one. */
 rmseg_status rmseg_layout_find(const rmseg_layout **layout, const char *name);
 
-/* ---- for the layouts ----------------------------------------------------------------------------------------------
- */
+/* ---- for the layouts -------------------------------------------------------------------------------------------- */
 
 /* A new case at the end of the dataset, with no files yet; the pointer lives until the next one is added. */
 rmseg_status rmseg_dataset_add_case(rmseg_case **added, rmseg_dataset *dataset, const char *id);
@@ -34,6 +33,9 @@ rmseg_status rmseg_dataset_add_region(rmseg_dataset *dataset, const char *name, 
 
 /* A path from a format, owned. */
 rmseg_status rmseg_path_format(char **path, const char *format, ...) RMSEG_PRINTF(2, 3);
+
+/* "800 x 685 pixels" (W x H), or "112 x 112 x 80 voxels" (W x H x D), in `text`. */
+const char *rmseg_extent_words(char text[80], const int64_t size[3]);
 
 /* A file of one channel, in the file's own type: channels that are all equal count as one, others are an error. */
 rmseg_status rmseg_grey_read(rmseg_image **grey, const char *path);

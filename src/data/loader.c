@@ -7,8 +7,10 @@
  */
 #include <pthread.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 
+#include "data/layouts.h"
 #include "data/sample.h"
 
 enum { RING = 3 }; /* the batch that is held and two ahead */
@@ -52,8 +54,7 @@ struct rmseg_loader {
     int started;
 };
 
-/* ---- which cases, drawn how ---------------------------------------------------------------------------------------
- */
+/* ---- which cases, drawn how ------------------------------------------------------------------------------------- */
 
 /* Sets records of a whole batch; `order` holds the permutation of epoch *epoch, and is made anew where another is
  * needed. */
@@ -93,8 +94,7 @@ rmseg_status rmseg_loader_records(rmseg_sample_record *records, const rmseg_load
     return RMSEG_OK;
 }
 
-/* ---- workers ------------------------------------------------------------------------------------------------------
- */
+/* ---- workers ---------------------------------------------------------------------------------------------------- */
 
 static void open_slot(rmseg_loader *loader, slot *slot)
 {
@@ -124,11 +124,11 @@ static bool take_job(job *job, rmseg_loader *loader)
 static rmseg_status check_prepared(const rmseg_loader *loader, const rmseg_prepared *prepared, int64_t case_index)
 {
     const int64_t *size = prepared->image->size, *expected = loader->extents[case_index];
+    char now[80], before[80];
     if (!memcmp(size, expected, sizeof prepared->image->size)) return RMSEG_OK;
-    return rmseg_fail(RMSEG_ERROR_FILE,
-                      "%s is %lld x %lld x %lld voxels now, and was %lld x %lld x %lld when the work began",
-                      loader->dataset->cases[case_index].images.items[0], (long long)size[2], (long long)size[1],
-                      (long long)size[0], (long long)expected[2], (long long)expected[1], (long long)expected[0]);
+    return rmseg_fail(RMSEG_ERROR_FILE, "%s has %s now, and had %s when the work began",
+                      loader->dataset->cases[case_index].images.items[0], rmseg_extent_words(now, size),
+                      rmseg_extent_words(before, expected));
 }
 
 static rmseg_status fill_case(void *context, int64_t index, int thread)
@@ -189,8 +189,7 @@ static void *work(void *context)
     return NULL;
 }
 
-/* ---- the caller's side --------------------------------------------------------------------------------------------
- */
+/* ---- the caller's side ------------------------------------------------------------------------------------------ */
 
 /* Lets all running jobs end and starts anew at `iteration`. Called with the lock. */
 static void start_at(rmseg_loader *loader, int64_t iteration)
@@ -228,8 +227,7 @@ rmseg_status rmseg_loader_next(rmseg_loaded_batch *batch, rmseg_loader *loader, 
     return RMSEG_OK;
 }
 
-/* ---- creating -----------------------------------------------------------------------------------------------------
- */
+/* ---- creating --------------------------------------------------------------------------------------------------- */
 
 static bool is_set(const int64_t size[3]) { return size[0] != 0 || size[1] != 0 || size[2] != 0; }
 
@@ -277,26 +275,46 @@ static rmseg_status find_extents(rmseg_loader *loader)
 static rmseg_status take_whole(rmseg_loader *loader)
 {
     const rmseg_case *cases = loader->dataset->cases;
-    int64_t one = loader->cases[0];
-    const int64_t *first = loader->extents[one];
+    const int64_t *first = loader->extents[loader->cases[0]];
+    char size[80], another[80];
     for (int64_t i = 1; i < loader->count; i++) {
-        int64_t another = loader->cases[i];
-        const int64_t *other = loader->extents[another];
+        const int64_t *other = loader->extents[loader->cases[i]];
         if (memcmp(first, other, sizeof loader->extents[0]))
-            return rmseg_fail(RMSEG_ERROR_ARGUMENT,
-                              "%s is %lld x %lld x %lld voxels, %s is %lld x %lld x %lld: a batch needs images "
-                              "of one size; give a grid to resample to, or a patch",
-                              cases[one].images.items[0], (long long)first[2], (long long)first[1], (long long)first[0],
-                              cases[another].images.items[0], (long long)other[2], (long long)other[1],
-                              (long long)other[0]);
+            return rmseg_fail(
+                RMSEG_ERROR_ARGUMENT,
+                "%s has %s, %s has %s: a batch needs images of one size; give a grid to resample to, or a "
+                "patch",
+                cases[loader->cases[0]].images.items[0], rmseg_extent_words(size, first),
+                cases[loader->cases[i]].images.items[0], rmseg_extent_words(another, other));
     }
     if (loader->augmentation.turn && first[1] != first[2])
-        return rmseg_fail(RMSEG_ERROR_ARGUMENT,
-                          "augment rot90 turns whole images, which are %lld x %lld: expected square ones; give "
-                          "a square grid or a patch",
-                          (long long)first[2], (long long)first[1]);
+        return rmseg_fail(
+            RMSEG_ERROR_ARGUMENT,
+            "augment rot90 turns whole images, which have %s: expected square ones; give a square grid or "
+            "a patch",
+            rmseg_extent_words(size, first));
     memcpy(loader->size, first, sizeof loader->size);
     return RMSEG_OK;
+}
+
+/* As the options write it: "112,112,80" (D,H,W), or "80,64" in 2D. */
+static const char *extent_text(char text[64], const int64_t size[3], int spatial)
+{
+    int length = spatial == 3 ? snprintf(text, 64, "%lld,", (long long)size[0]) : 0;
+    snprintf(text + length, 64 - (size_t)length, "%lld,%lld", (long long)size[1], (long long)size[2]);
+    return text;
+}
+
+static rmseg_status fail_patch(const rmseg_loader *loader, int64_t index, const int64_t extent[3], bool turned)
+{
+    char patch[64], found[64];
+    int spatial = loader->settings.patch[0] == 1 && extent[0] == 1 ? 2 : 3;
+    bool resampled = is_set(loader->settings.preparation.grid);
+    return rmseg_fail(RMSEG_ERROR_ARGUMENT,
+                      "the patch %s is larger than %s%s, which is %s; take a smaller patch, or pad with zeros",
+                      extent_text(patch, loader->settings.patch, spatial),
+                      resampled ? "the grid" : loader->dataset->cases[index].images.items[0],
+                      turned ? " turned by a quarter" : "", extent_text(found, extent, spatial));
 }
 
 /* Turned or not, each image must hold the patch where nothing is padded. */
@@ -308,14 +326,8 @@ static rmseg_status take_patch(rmseg_loader *loader)
         for (int turns = 0; turns <= (loader->augmentation.turn ? 1 : 0); turns++) {
             int64_t turned[3];
             rmseg_turned_extent(turned, loader->extents[loader->cases[i]], turns);
-            if (turned[0] >= patch[0] && turned[1] >= patch[1] && turned[2] >= patch[2]) continue;
-            return rmseg_fail(RMSEG_ERROR_ARGUMENT,
-                              "the patch %lld,%lld,%lld (D,H,W) is larger than %s%s, which is "
-                              "%lld,%lld,%lld; take a smaller patch, or pad with zeros",
-                              (long long)patch[0], (long long)patch[1], (long long)patch[2],
-                              loader->dataset->cases[loader->cases[i]].images.items[0],
-                              turns ? " turned by a quarter" : "", (long long)turned[0], (long long)turned[1],
-                              (long long)turned[2]);
+            if (turned[0] < patch[0] || turned[1] < patch[1] || turned[2] < patch[2])
+                return fail_patch(loader, loader->cases[i], turned, turns > 0);
         }
     return RMSEG_OK;
 }

@@ -67,8 +67,7 @@ static box box_around(const canvas *canvas, point at, double reach)
                  pixel_at(canvas, at.x + reach + pixel)};
 }
 
-/* ---- ground -------------------------------------------------------------------------------------------------------
- */
+/* ---- ground ----------------------------------------------------------------------------------------------------- */
 
 /* Adds smooth noise: random numbers on a lattice of cells x cells, joined by smooth steps. */
 static rmseg_status add_noise(canvas *canvas, int64_t cells, double amplitude)
@@ -115,8 +114,7 @@ static void paint_ground(canvas *canvas, point macula)
         }
 }
 
-/* ---- vessels ------------------------------------------------------------------------------------------------------
- */
+/* ---- vessels ---------------------------------------------------------------------------------------------------- */
 
 /* A dot with a soft rim; `wide` is its standard deviation. */
 static void stamp_vessel(canvas *canvas, point at, double wide, double depth)
@@ -195,8 +193,7 @@ static void paint_vessels(canvas *canvas)
             canvas->rgb[c][i] *= 1 - absorbed[c] * canvas->vessel[i];
 }
 
-/* ---- bright things ------------------------------------------------------------------------------------------------
- */
+/* ---- bright things ---------------------------------------------------------------------------------------------- */
 
 /* Distance from the centre as a fraction of the outline's in that direction: below 1 inside. */
 static double blob_radius(const blob *blob, point at)
@@ -279,8 +276,7 @@ static void paint_distractors(canvas *canvas, point disc, double radius)
     }
 }
 
-/* ---- one case -----------------------------------------------------------------------------------------------------
- */
+/* ---- one case --------------------------------------------------------------------------------------------------- */
 
 static void draw_scene(canvas *canvas)
 {
@@ -335,8 +331,7 @@ static void destroy_canvas(canvas *canvas)
     rmseg_free(canvas->label);
 }
 
-/* ---- files --------------------------------------------------------------------------------------------------------
- */
+/* ---- files ------------------------------------------------------------------------------------------------------ */
 
 static rmseg_status write_png(const char *folder, const char *kind, int64_t number, const rmseg_image *image)
 {

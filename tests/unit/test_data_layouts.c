@@ -35,8 +35,7 @@ static rmseg_dataset *open_ok(const char *layout, const char *root, const char *
         assert_null(opened_);                                                                                          \
     } while (0)
 
-/* ---- drishti-gs ---------------------------------------------------------------------------------------------------
- */
+/* ---- drishti-gs ------------------------------------------------------------------------------------------------- */
 
 /* One case: the image below `images` and its two maps below `truth`. */
 static void write_case(const char *root, const char *images, const char *truth, int number)
@@ -183,7 +182,7 @@ static void odd_soft_maps_are_told_of(void **state)
     write_image(disc, RMSEG_U16, 1, 8, 12, deep_map);
     assert_fails(rmseg_case_read(&image, &label, dataset, 0), RMSEG_ERROR_FORMAT, "a soft map of 16 bits");
     write_image(disc, RMSEG_U8, 1, 8, 11, disc_map);
-    assert_fails(rmseg_case_read(&image, &label, dataset, 0), RMSEG_ERROR_FORMAT, "is 11 x 8 pixels");
+    assert_fails(rmseg_case_read(&image, &label, dataset, 0), RMSEG_ERROR_FORMAT, "has 11 x 8 pixels");
     write_image(disc, RMSEG_U8, 3, 8, 12, grey);
     assert_fails(rmseg_case_read(&image, &label, dataset, 0), RMSEG_ERROR_FORMAT, "3 channels that differ");
     write_image(disc, RMSEG_U8, 3, 8, 12, disc_map); /* equal channels are one */
@@ -194,7 +193,7 @@ static void odd_soft_maps_are_told_of(void **state)
     write_image(at("a/Training/Images/drishtiGS_002.png"), RMSEG_U8, 3, 9, 12, grey);
     assert_fails(rmseg_case_read(&image, &label, dataset, 0), RMSEG_ERROR_FORMAT,
                  "is a mask of 12 x 8 pixels, but its image");
-    assert_non_null(strstr(rmseg_error_last(), "has 12 x 9"));
+    assert_non_null(strstr(rmseg_error_last(), "has 12 x 9 pixels"));
     assert_null(image);
     assert_null(label);
     rmseg_dataset_destroy(dataset);
@@ -234,8 +233,7 @@ static void real_drishti_is_read(void **state)
     rmseg_dataset_destroy(test);
 }
 
-/* ---- folder -------------------------------------------------------------------------------------------------------
- */
+/* ---- folder ----------------------------------------------------------------------------------------------------- */
 
 static void write_pair(const char *images, const char *labels, const char *stem, pixel_fn label)
 {
@@ -451,8 +449,7 @@ static void regions_are_named(void **state)
     assert_open_fails("folder", at("a"), "train", RMSEG_ERROR_FORMAT, "region \"cup\"");
 }
 
-/* ---- hash, folds, memory ------------------------------------------------------------------------------------------
- */
+/* ---- hash, folds, memory ---------------------------------------------------------------------------------------- */
 
 static void sha256_gives_the_known_answers(void **state)
 {

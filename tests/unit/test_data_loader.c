@@ -63,8 +63,7 @@ static rmseg_loaded_batch next(rmseg_loader *loader, int64_t iteration)
     return batch;
 }
 
-/* ---- order --------------------------------------------------------------------------------------------------------
- */
+/* ---- order ------------------------------------------------------------------------------------------------------ */
 
 static void epochs_follow_one_another(void **state)
 {
@@ -111,8 +110,7 @@ static void records_are_what_was_made(void **state)
     rmseg_dataset_destroy(dataset);
 }
 
-/* ---- the same bits ------------------------------------------------------------------------------------------------
- */
+/* ---- the same bits ---------------------------------------------------------------------------------------------- */
 
 enum { TIMES = 9, VALUES = 4 * 3 * 12 * 16, LABELS = 4 * 12 * 16 };
 
@@ -216,8 +214,7 @@ static void whole_images_are_batches_on_a_grid(void **state)
     rmseg_dataset_destroy(dataset);
 }
 
-/* ---- goldens ------------------------------------------------------------------------------------------------------
- */
+/* ---- goldens ---------------------------------------------------------------------------------------------------- */
 
 typedef struct golden {
     rmseg_loader_settings settings;
@@ -335,8 +332,7 @@ static void batches_equal_numpys(void **state)
     rmseg_dataset_destroy(dataset);
 }
 
-/* ---- memory -------------------------------------------------------------------------------------------------------
- */
+/* ---- memory ----------------------------------------------------------------------------------------------------- */
 
 static void nothing_is_allocated_when_all_is_cached(void **state)
 {
@@ -410,8 +406,7 @@ static void a_loader_may_go_at_any_time(void **state)
     rmseg_dataset_destroy(dataset);
 }
 
-/* ---- errors -------------------------------------------------------------------------------------------------------
- */
+/* ---- errors ----------------------------------------------------------------------------------------------------- */
 
 static void a_broken_case_fails_its_batch_alone(void **state)
 {
@@ -448,7 +443,7 @@ static void a_broken_case_fails_its_batch_alone(void **state)
             assert_ok(rmseg_loader_records(records, loader, t + 100));
             if (records[0].case_index == 2 || records[1].case_index == 2)
                 assert_fails(rmseg_loader_next(&batch, loader, t + 100), RMSEG_ERROR_FILE,
-                             "case2.png is 9 x 9 x 1 voxels now");
+                             "case2.png has 9 x 9 pixels now");
         }
         rmseg_loader_destroy(loader);
     }
@@ -491,14 +486,20 @@ static void wrong_settings_are_told(void **state)
     s.augment = "flip-x";
     assert_create_fails(dataset, all_cases, CASES, &s, "unknown name \"flip-x\"");
     s = usual, s.pad = false;
-    assert_create_fails(dataset, all_cases, CASES, &s, "the patch 1,12,16 (D,H,W) is larger than");
+    assert_create_fails(dataset, all_cases, CASES, &s, "the patch 12,16 is larger than");
     s = usual, s.pad = false, s.patch[1] = 10, s.patch[2] = 14;
-    assert_create_fails(dataset, all_cases, CASES, &s, "turned by a quarter, which is 1,14,10");
+    assert_create_fails(dataset, all_cases, CASES, &s, "turned by a quarter, which is 14,10");
+    s.preparation.grid[0] = 1, s.preparation.grid[1] = 10, s.preparation.grid[2] = 13;
+    assert_create_fails(dataset, all_cases, CASES, &s, "the patch 10,14 is larger than the grid, which is 10,13;");
+    s.preparation.grid[0] = s.preparation.grid[1] = s.preparation.grid[2] = 0;
+    s.patch[0] = 2;
+    assert_create_fails(dataset, all_cases, CASES, &s, "the patch 2,10,14 is larger than");
+    s.patch[0] = 1;
     s.augment = "flip";
     rmseg_loader_destroy(create(dataset, &s));
     s = usual, s.patch[0] = s.patch[1] = s.patch[2] = 0;
     assert_create_fails(dataset, all_cases, CASES, &s, "a batch needs images of one size");
-    assert_create_fails(dataset, all_cases, 1, &s, "rot90 turns whole images, which are 14 x 10");
+    assert_create_fails(dataset, all_cases, 1, &s, "rot90 turns whole images, which have 14 x 10 pixels");
     s = usual, s.patch[0] = 0;
     assert_create_fails(dataset, all_cases, CASES, &s, "patch 0,12,16: expected extents of at least 1");
     s = usual, s.preparation.grid[1] = -3;

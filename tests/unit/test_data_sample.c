@@ -180,8 +180,7 @@ static void constant_channels_survive_gamma(void **state)
     destroy_case(from);
 }
 
-/* ---- draws --------------------------------------------------------------------------------------------------------
- */
+/* ---- draws ------------------------------------------------------------------------------------------------------ */
 
 static rmseg_sample_record draw(const char *augment, int spatial, const int64_t extent[3], const int64_t patch[3],
                                 uint32_t sample)
@@ -287,8 +286,7 @@ static void wrong_names_are_told(void **state)
     assert_null(rmseg_augment_list(-1));
 }
 
-/* ---- preparation --------------------------------------------------------------------------------------------------
- */
+/* ---- preparation ------------------------------------------------------------------------------------------------ */
 
 static rmseg_image *ramp(rmseg_dtype dtype, int64_t channels, int64_t height, int64_t width)
 {
