@@ -58,7 +58,7 @@ function(rmseg_levels base)
 endfunction()
 
 # rmseg_library(<name> <room>...)
-# The static library <name>_static and the shared library <name>, of those rooms that exist.
+# The static library <name>_static and the shared library <name>.
 function(rmseg_library name)
     set(objects "")
     set(libraries "")
@@ -92,19 +92,30 @@ function(rmseg_library name)
     install(TARGETS ${name} ${name}_static)
 endfunction()
 
-# rmseg_test(<name> <source>... [LIBRARIES ...])
+# rmseg_add_test(<name> [LABELS <label>...] COMMAND <word>...)
+# As add_test. Labels: quick (the default) or slow (over 20 seconds); threads: what is worth a run under ThreadSanitizer; level: slow,
+# but to be run at every processor level. Exit code 77 says that this machine cannot run it.
+function(rmseg_add_test name)
+    cmake_parse_arguments(arg "" "" "LABELS;COMMAND" ${ARGN})
+    if(NOT "slow" IN_LIST arg_LABELS)
+        list(APPEND arg_LABELS quick)
+    endif()
+    add_test(NAME ${name} COMMAND ${arg_COMMAND})
+    # Memory that cannot be had is an answer the tests ask for, not a fault.
+    set_tests_properties(${name} PROPERTIES LABELS "${arg_LABELS}" SKIP_RETURN_CODE 77 TIMEOUT 600 ENVIRONMENT
+        "ASAN_OPTIONS=allocator_may_return_null=1;TSAN_OPTIONS=allocator_may_return_null=1")
+endfunction()
+
+# rmseg_test(<name> <source>... [LIBRARIES ...] [LABELS ...])
 # A cmocka program over the static library (so that it sees the rooms' inner doors too). RMSEG_GOLDEN is the folder of golden
 # files, RMSEG_TEST_TMP a scratch folder of its own.
 function(rmseg_test name)
-    cmake_parse_arguments(arg "" "" "LIBRARIES" ${ARGN})
+    cmake_parse_arguments(arg "" "" "LIBRARIES;LABELS" ${ARGN})
     set(scratch ${CMAKE_CURRENT_BINARY_DIR}/${name}.tmp)
     file(MAKE_DIRECTORY ${scratch})
     add_executable(${name} ${arg_UNPARSED_ARGUMENTS})
     target_link_libraries(${name} PRIVATE rmseg_flags rmseg_static PkgConfig::CMOCKA ${arg_LIBRARIES})
     target_include_directories(${name} PRIVATE ${PROJECT_SOURCE_DIR}/tests)
     target_compile_definitions(${name} PRIVATE RMSEG_GOLDEN="${PROJECT_SOURCE_DIR}/tests/golden" RMSEG_TEST_TMP="${scratch}")
-    add_test(NAME ${name} COMMAND ${name})
-    # Memory that cannot be had is an answer the tests ask for, not a fault.
-    set_tests_properties(${name} PROPERTIES TIMEOUT 300 ENVIRONMENT
-        "ASAN_OPTIONS=allocator_may_return_null=1;TSAN_OPTIONS=allocator_may_return_null=1")
+    rmseg_add_test(${name} COMMAND ${name} LABELS ${arg_LABELS})
 endfunction()

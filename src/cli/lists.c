@@ -3,10 +3,17 @@
  */
 #include "cli/cli.h"
 
-/* A line "name: text" of an entry, left out where there is nothing to say. */
+#include <string.h>
+
+/* "name       text" of an entry, the text's further lines below its first; left out where there is nothing to say. */
 static void line(const char *name, const char *text)
 {
-    if (text && *text) printf("    %-10s %s\n", name, text);
+    while (text && *text) {
+        int length = (int)strcspn(text, "\n");
+        printf("    %-10s %.*s\n", name, length, text);
+        text += length + (text[length] == '\n');
+        name = "";
+    }
 }
 
 rmseg_status cli_losses(const rmseg_options *options, const char *const *operands, int64_t count)
@@ -46,7 +53,7 @@ rmseg_status cli_layouts(const rmseg_options *options, const char *const *operan
         printf("%s  %s\n", layout->name, layout->help);
         line("defaults", layout->defaults);
         line("source", layout->source);
-        printf("%s\n", layout->tree);
+        line("files", layout->tree);
     }
     return RMSEG_OK;
 }

@@ -114,7 +114,8 @@ static int run(const rmseg_command *command, int argc, char **argv)
     else if (understood)
         status = work(command, options, &arguments);
     if (status != RMSEG_OK) fprintf(stderr, "rmseg %s: %s\n", command->name, cli_sentence());
-    if (!understood) fprintf(stderr, "`rmseg %s --help` lists its options\n", command->name);
+    if (!understood && status == RMSEG_ERROR_ARGUMENT)
+        fprintf(stderr, "`rmseg %s --help` lists its options\n", command->name);
     cli_arguments_destroy(&arguments);
     rmseg_options_destroy(options);
     return exit_code(status);

@@ -235,20 +235,24 @@ bool rmseg_folder_exists(const char *path)
     return stat(path, &info) == 0 && S_ISDIR(info.st_mode);
 }
 
-/* The folder that cannot be made is seen at the end, by the last mkdir: those above it may be closed to us and still
- * there. */
+/* Success is seen at the end, by the last mkdir: folders above it may be closed to us and still there. Where one of them is
+ * missing, why it could not be made is the reason to tell. */
 rmseg_status rmseg_folder_create(const char *path)
 {
+    int reason = 0;
     char *part = rmseg_strdup(path);
     if (!part) return RMSEG_ERROR_MEMORY;
     for (char *slash = part; (slash = strchr(slash + 1, '/'));) {
         *slash = '\0';
-        mkdir(part, 0777);
+        if (mkdir(part, 0777) && errno != EEXIST && errno != ENOENT) reason = errno;
         *slash = '/';
     }
     rmseg_free(part);
-    if (mkdir(path, 0777) && !rmseg_folder_exists(path)) return fail_file("create the folder", path);
-    return RMSEG_OK;
+    if (!mkdir(path, 0777)) return RMSEG_OK;
+    int last = errno;
+    if (rmseg_folder_exists(path)) return RMSEG_OK;
+    errno = last == ENOENT && reason ? reason : last;
+    return fail_file("create the folder", path);
 }
 
 rmseg_status rmseg_file_remove(const char *path)

@@ -100,8 +100,7 @@ rmseg_status rmseg_show(const rmseg_options *options, const char *path)
     const show_options *o = show_options_values(options);
     if (!o) return RMSEG_ERROR_ARGUMENT;
     if (!*o->out)
-        return rmseg_fail(RMSEG_ERROR_ARGUMENT,
-                          "show: no --out given; name the picture to write, as in --out overlay.png");
+        return rmseg_fail(RMSEG_ERROR_ARGUMENT, "--out is missing: name the picture to write, as in --out overlay.png");
     rmseg_image *image = NULL, *prediction = NULL, *truth = NULL, *picture = NULL;
     rmseg_status status = rmseg_image_read(&image, path);
     if (status == RMSEG_OK && *o->pred) status = rmseg_image_read(&prediction, o->pred);
