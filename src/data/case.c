@@ -143,12 +143,12 @@ static rmseg_status check_image(const rmseg_image *image, const rmseg_dataset *d
 
 /* ---- labels ----------------------------------------------------------------------------------------------------- */
 
-static rmseg_status check_size(const rmseg_image *label, const rmseg_image *image, const rmseg_case *one)
+rmseg_status rmseg_mask_fits(const rmseg_image *mask, const char *path, const rmseg_image *image, const rmseg_case *one)
 {
     char size[80], expected[80];
-    if (!memcmp(label->size, image->size, sizeof label->size)) return RMSEG_OK;
-    return rmseg_fail(RMSEG_ERROR_FORMAT, "%s is a mask of %s, but its image %s has %s; expected the same size",
-                      one->labels.items[0], rmseg_extent_words(size, label->size), one->images.items[0],
+    if (!memcmp(mask->size, image->size, sizeof mask->size)) return RMSEG_OK;
+    return rmseg_fail(RMSEG_ERROR_FORMAT, "%s is a mask of %s, but its image %s has %s; expected the same size", path,
+                      rmseg_extent_words(size, mask->size), one->images.items[0],
                       rmseg_extent_words(expected, image->size));
 }
 
@@ -160,17 +160,10 @@ static rmseg_status read_label(rmseg_image **label, const rmseg_dataset *dataset
         return rmseg_fail(RMSEG_ERROR_FILE, "case %s: there is no label for the image %s", one->id,
                           one->images.items[0]);
     const rmseg_layout *layout = NULL;
-    rmseg_image *read = NULL;
     RMSEG_TRY(rmseg_layout_find(&layout, dataset->layout));
-    RMSEG_TRY(layout->read_label(&read, dataset, index));
-    rmseg_status status = check_size(read, image, one);
-    if (status == RMSEG_OK) {
-        rmseg_image_copy_geometry(read, image);
-        *label = read;
-    } else {
-        rmseg_image_destroy(read);
-    }
-    return status;
+    RMSEG_TRY(layout->read_label(label, dataset, index, image));
+    rmseg_image_copy_geometry(*label, image);
+    return RMSEG_OK;
 }
 
 rmseg_status rmseg_case_read(rmseg_image **image, rmseg_image **label, const rmseg_dataset *dataset, int64_t index)

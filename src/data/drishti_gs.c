@@ -247,32 +247,29 @@ static void warn_once(const rmseg_dataset *dataset, int64_t index, const int64_t
                dataset->threshold);
 }
 
-static rmseg_status join_maps(rmseg_image **label, rmseg_image *const maps[2], const rmseg_dataset *dataset,
-                              int64_t index)
+static rmseg_status join_maps(rmseg_image **label, rmseg_image *const maps[2], double threshold)
 {
-    const rmseg_names *files = &dataset->cases[index].labels;
-    char disc_size[80], cup_size[80];
-    if (memcmp(maps[0]->size, maps[1]->size, sizeof maps[0]->size))
-        return rmseg_fail(RMSEG_ERROR_FORMAT, "%s has %s, %s has %s; the soft maps of a case must be of one size",
-                          files->items[0], rmseg_extent_words(disc_size, maps[0]->size), files->items[1],
-                          rmseg_extent_words(cup_size, maps[1]->size));
     RMSEG_TRY(rmseg_image_create(label, RMSEG_I32, 1, maps[0]->size));
     const uint8_t *disc = maps[0]->data, *cup = maps[1]->data;
     int32_t *out = (*label)->data;
     int64_t voxels = rmseg_image_voxels(*label);
     for (int64_t i = 0; i < voxels; i++) /* a cup outside its disc is still cup */
-        out[i] = cup[i] >= dataset->threshold ? 2 : disc[i] >= dataset->threshold ? 1 : 0;
+        out[i] = cup[i] >= threshold ? 2 : disc[i] >= threshold ? 1 : 0;
     return RMSEG_OK;
 }
 
-static rmseg_status drishti_read_label(rmseg_image **label, const rmseg_dataset *dataset, int64_t index)
+static rmseg_status drishti_read_label(rmseg_image **label, const rmseg_dataset *dataset, int64_t index,
+                                       const rmseg_image *image)
 {
-    const rmseg_names *files = &dataset->cases[index].labels;
+    const rmseg_case *one = &dataset->cases[index];
     rmseg_image *maps[2] = {NULL, NULL};
     int64_t odd[2] = {0, 0};
-    rmseg_status status = read_map(&maps[0], &odd[0], files->items[0]);
-    if (status == RMSEG_OK) status = read_map(&maps[1], &odd[1], files->items[1]);
-    if (status == RMSEG_OK) status = join_maps(label, maps, dataset, index);
+    rmseg_status status = RMSEG_OK;
+    for (int i = 0; i < 2 && status == RMSEG_OK; i++) {
+        status = read_map(&maps[i], &odd[i], one->labels.items[i]);
+        if (status == RMSEG_OK) status = rmseg_mask_fits(maps[i], one->labels.items[i], image, one);
+    }
+    if (status == RMSEG_OK) status = join_maps(label, maps, dataset->threshold);
     if (status == RMSEG_OK) warn_once(dataset, index, odd);
     rmseg_image_destroy(maps[0]);
     rmseg_image_destroy(maps[1]);

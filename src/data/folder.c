@@ -314,23 +314,32 @@ static rmseg_status folder_open(rmseg_dataset *dataset, bool labels)
     return dataset->region_count == 0 ? region_per_label(dataset) : RMSEG_OK;
 }
 
-static rmseg_status folder_read_label(rmseg_image **label, const rmseg_dataset *dataset, int64_t index)
+static rmseg_status settle_values(rmseg_image *label, const rmseg_dataset *dataset, const char *path)
 {
-    const char *path = dataset->cases[index].labels.items[0];
-    rmseg_image *read = NULL;
-    RMSEG_TRY(rmseg_label_read(&read, path));
-    int32_t *value = read->data;
-    int64_t voxels = rmseg_image_voxels(read);
+    int32_t *value = label->data;
+    int64_t voxels = rmseg_image_voxels(label);
     for (int64_t i = 0; i < voxels; i++) {
         if (dataset->mask_255 && value[i] == 255) value[i] = 1;
-        if (dataset->classes == 0 || value[i] < dataset->classes) continue;
-        rmseg_status status = rmseg_fail(RMSEG_ERROR_FORMAT, "%s: label %d is not one of the classes 0 to %lld", path,
-                                         (int)value[i], (long long)dataset->classes - 1);
-        rmseg_image_destroy(read);
-        return status;
+        if (dataset->classes > 0 && value[i] >= dataset->classes)
+            return rmseg_fail(RMSEG_ERROR_FORMAT, "%s: label %d is not one of the classes 0 to %lld", path,
+                              (int)value[i], (long long)dataset->classes - 1);
     }
-    *label = read;
     return RMSEG_OK;
+}
+
+static rmseg_status folder_read_label(rmseg_image **label, const rmseg_dataset *dataset, int64_t index,
+                                      const rmseg_image *image)
+{
+    const rmseg_case *one = &dataset->cases[index];
+    rmseg_image *read = NULL;
+    RMSEG_TRY(rmseg_label_read(&read, one->labels.items[0]));
+    rmseg_status status = rmseg_mask_fits(read, one->labels.items[0], image, one);
+    if (status == RMSEG_OK) status = settle_values(read, dataset, one->labels.items[0]);
+    if (status == RMSEG_OK)
+        *label = read;
+    else
+        rmseg_image_destroy(read);
+    return status;
 }
 
 const rmseg_layout rmseg_layout_folder = {

@@ -14,8 +14,9 @@ typedef struct rmseg_layout {
     const char *expected; /* the tree in a few words, for sentences */
     /* Adds the cases of dataset->split under dataset->root, in any order, then sets classes and adds regions. */
     rmseg_status (*open)(rmseg_dataset *dataset, bool labels);
-    /* The label of a case as one channel of I32; the caller compares extents with the image's. */
-    rmseg_status (*read_label)(rmseg_image **label, const rmseg_dataset *dataset, int64_t index);
+    /* The label of a case as one channel of I32, of the extents of its image: rmseg_mask_fits says so where not. */
+    rmseg_status (*read_label)(rmseg_image **label, const rmseg_dataset *dataset, int64_t index,
+                               const rmseg_image *image);
 } rmseg_layout;
 
 extern const rmseg_layout rmseg_layout_drishti_gs, rmseg_layout_folder;
@@ -39,5 +40,9 @@ const char *rmseg_extent_words(char text[80], const int64_t size[3]);
 
 /* A file of one channel, in the file's own type: channels that are all equal count as one, others are an error. */
 rmseg_status rmseg_grey_read(rmseg_image **grey, const char *path);
+
+/* That the mask read from `path` has the extents of the case's image. */
+rmseg_status rmseg_mask_fits(const rmseg_image *mask, const char *path, const rmseg_image *image,
+                             const rmseg_case *one);
 
 #endif

@@ -182,7 +182,8 @@ static void odd_soft_maps_are_told_of(void **state)
     write_image(disc, RMSEG_U16, 1, 8, 12, deep_map);
     assert_fails(rmseg_case_read(&image, &label, dataset, 0), RMSEG_ERROR_FORMAT, "a soft map of 16 bits");
     write_image(disc, RMSEG_U8, 1, 8, 11, disc_map);
-    assert_fails(rmseg_case_read(&image, &label, dataset, 0), RMSEG_ERROR_FORMAT, "has 11 x 8 pixels");
+    assert_fails(rmseg_case_read(&image, &label, dataset, 0), RMSEG_ERROR_FORMAT,
+                 "drishtiGS_002_ODsegSoftmap.png is a mask of 11 x 8 pixels, but its image");
     write_image(disc, RMSEG_U8, 3, 8, 12, grey);
     assert_fails(rmseg_case_read(&image, &label, dataset, 0), RMSEG_ERROR_FORMAT, "3 channels that differ");
     write_image(disc, RMSEG_U8, 3, 8, 12, disc_map); /* equal channels are one */
