@@ -1,10 +1,11 @@
 /*
- * fuzz_safetensors.c - hostile weights files: rmseg_tensor_file_parse on any bytes, and what a weights file is asked next: the
- * spec of its network, and that network's list of ops.
+ * fuzz_safetensors.c - hostile weights files: rmseg_tensor_file_parse on any bytes, and what a weights file is asked
+ * next: the spec of its network, and that network's list of ops.
  *
  * Built two ways (tests/fuzz/CMakeLists.txt):
  *   fuzz_safetensors     with clang and -DRMSEG_FUZZ=ON: libFuzzer searches,     ./fuzz_safetensors FOLDER
- *   replay_safetensors   everywhere, an ordinary test: every file of tests/fuzz/corpus/safetensors and of the goldens, once
+ *   replay_safetensors   everywhere, an ordinary test: every file of tests/fuzz/corpus/safetensors and of the goldens,
+ * once
  */
 #include <stdlib.h>
 
