@@ -38,6 +38,7 @@ RMSEG_API double rmseg_objective_term_weight(const rmseg_objective *objective, i
 /* The expression in canonical form, with every option written out: goes into every results file. */
 RMSEG_API const char *rmseg_objective_text(const rmseg_objective *objective);
 
+/* `arguments`: one a line, "name=default  choices  help". */
 typedef struct rmseg_loss_info {
     const char *name, *arguments, *formula, *source, *help;
 } rmseg_loss_info;

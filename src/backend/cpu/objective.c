@@ -16,12 +16,12 @@
 /* ---- how a batch is cut, and where things lie ---------------------------------------------------------------- */
 
 typedef struct cut {
-    int64_t voxels;         /* of one sample and channel */
-    int64_t pieces;         /* of one row */
-    int64_t length;         /* of a piece; the last may be shorter */
-    int64_t samples_pieces; /* of one sample */
-    int64_t chunk, chunks;  /* pieces in a chunk, chunks of one sample */
-    int64_t partial;        /* doubles of a chunk's sums: (K, width), valid, fault */
+    int64_t voxels;        /* of one sample and channel */
+    int64_t pieces;        /* of one row */
+    int64_t length;        /* of a piece; the last may be shorter */
+    int64_t sample_pieces; /* of one sample */
+    int64_t chunk, chunks; /* pieces in a chunk, chunks of one sample */
+    int64_t partial;       /* doubles of a chunk's sums: (K, width), valid, fault */
 } cut;
 
 typedef struct piece {
@@ -32,10 +32,10 @@ typedef struct piece {
 
 /* A thread's rows of PIECE floats, K of them where it says so. */
 typedef struct rows {
-    float *y, *p, *q, *g;       /* (K): truth, probability, 1 - p, d/dp; 0 where invalid, but g */
-    float *weight, *dot, *pull; /* one row each */
-    int32_t *valid;             /* one row: all bits or none */
-    float *nll;                 /* (K) of LANES: sums of the piece */
+    float *y, *p, *q, *g; /* (K): truth, probability, 1 - p, d/dp; 0 where invalid, but g */
+    float *weight, *dot;  /* one row each */
+    int32_t *valid;       /* one row: all bits or none */
+    float *nll;           /* (K) of LANES: sums of the piece */
 } rows;
 
 static cut cut_of(const rmseg_sweep *s)
@@ -44,9 +44,9 @@ static cut cut_of(const rmseg_sweep *s)
     cut c = {.voxels = size[0] * size[1] * size[2], .pieces = rmseg_chunk_count(size[2], PIECE)};
     c.length = rmseg_chunk_count(rmseg_chunk_count(size[2], c.pieces), RMSEG_TABLE_PAD) * RMSEG_TABLE_PAD;
     c.pieces = rmseg_chunk_count(size[2], c.length);
-    c.samples_pieces = size[0] * size[1] * c.pieces;
+    c.sample_pieces = size[0] * size[1] * c.pieces;
     c.chunk = rmseg_chunk_count(CHUNK, size[2] < c.length ? size[2] : c.length);
-    c.chunks = rmseg_chunk_count(c.samples_pieces, c.chunk);
+    c.chunks = rmseg_chunk_count(c.sample_pieces, c.chunk);
     c.partial = s->batch.k * s->width + 2;
     return c;
 }
@@ -62,7 +62,7 @@ static piece piece_at(const rmseg_sweep *s, const cut *c, int64_t n, int64_t ind
 }
 
 /* Floats of one thread's rows, a whole number of cache lines. */
-static int64_t row_floats(const rmseg_sweep *s) { return s->batch.k * (4 * PIECE + 16) + 4 * PIECE; }
+static int64_t row_floats(const rmseg_sweep *s) { return s->batch.k * (4 * PIECE + 16) + 3 * PIECE; }
 
 static int64_t partial_doubles(const rmseg_sweep *s)
 {
@@ -85,9 +85,8 @@ static rows rows_of(const rmseg_sweep *s, int thread)
                   .g = at + 3 * k,
                   .weight = at + 4 * k,
                   .dot = at + 4 * k + PIECE,
-                  .pull = at + 4 * k + 2 * PIECE,
-                  .valid = (int32_t *)(at + 4 * k + 3 * PIECE),
-                  .nll = at + 4 * k + 4 * PIECE};
+                  .valid = (int32_t *)(at + 4 * k + 2 * PIECE),
+                  .nll = at + 4 * k + 3 * PIECE};
 }
 
 /* ---- vectors ------------------------------------------------------------------------------------------------- */
@@ -356,7 +355,7 @@ static void gather_chunk(void *context, int64_t chunk, int thread)
     rows r = rows_of(s, thread);
     double *partial = (double *)s->scratch + chunk * c.partial;
     memset(partial, 0, (size_t)c.partial * sizeof *partial);
-    int64_t end = rmseg_chunk_end(c.samples_pieces, c.chunk, chunk % c.chunks);
+    int64_t end = rmseg_chunk_end(c.sample_pieces, c.chunk, chunk % c.chunks);
     for (int64_t i = chunk % c.chunks * c.chunk; i < end; i++) {
         piece x = piece_at(s, &c, chunk / c.chunks, i);
         gather_piece(s, &c, &x, &r, partial);
@@ -483,7 +482,7 @@ static void scatter_chunk(void *context, int64_t chunk, int thread)
     const rmseg_sweep *s = context;
     cut c = cut_of(s);
     rows r = rows_of(s, thread);
-    int64_t end = rmseg_chunk_end(c.samples_pieces, c.chunk, chunk % c.chunks);
+    int64_t end = rmseg_chunk_end(c.sample_pieces, c.chunk, chunk % c.chunks);
     for (int64_t i = chunk % c.chunks * c.chunk; i < end; i++) {
         piece x = piece_at(s, &c, chunk / c.chunks, i);
         scatter_piece(s, &c, &x, &r);
