@@ -196,6 +196,58 @@ static void check_small_values(void)
     rmseg_objective_destroy(o);
 }
 
+static rmseg_status status_of(const rmseg_objective *o, const rmseg_batch *batch, float *gradient)
+{
+    rmseg_evaluator *e;
+    double total;
+    assert_ok(rmseg_evaluator_create(&e, o, batch, "cpu"));
+    rmseg_status status = rmseg_evaluator_run(e, &total, NULL, gradient, batch);
+    rmseg_evaluator_destroy(e);
+    return status;
+}
+
+/* A NaN is seen wherever it stands, unless its voxel is ignored; so are truths out of range. */
+static void check_faults(void)
+{
+    static const char *const expressions[] = {"sigmoid: dice", "none: mse", "softmax: mse"};
+    for (int64_t k = 1; k <= 3; k++)
+        for (int j = 0; j < (k > 1 ? 3 : 2); j++) {
+            inputs in = make_inputs((int64_t[4]){1, 1, 3, 37}, k, 1);
+            rmseg_objective *o;
+            assert_ok(rmseg_objective_parse(&o, expressions[j]));
+            in.batch.logits = in.logits;
+            in.batch.index = in.index;
+            memset(in.index, 0, 111 * sizeof *in.index);
+            for (int64_t i = 0; i < in.elements; i += 5) {
+                float kept = in.logits[i];
+                in.logits[i] = NAN;
+                assert_int_equal(status_of(o, &in.batch, NULL), RMSEG_ERROR_NUMERIC);
+                in.index[i % in.voxels] = 9;
+                assert_int_equal(status_of(o, &in.batch, in.gradient), RMSEG_OK);
+                assert_true(in.gradient[i] == 0);
+                in.index[i % in.voxels] = 8;
+                in.logits[i] = kept;
+                assert_int_equal(status_of(o, &in.batch, NULL), RMSEG_ERROR_ARGUMENT);
+                in.index[i % in.voxels] = 0;
+            }
+            in.batch.index = NULL;
+            in.batch.map = in.map;
+            in.map[35] = -1;
+            in.map[36] = 1.001f;
+            assert_int_equal(status_of(o, &in.batch, NULL), RMSEG_ERROR_ARGUMENT);
+            in.map[36] = -1;
+            assert_int_equal(status_of(o, &in.batch, NULL), RMSEG_OK);
+            rmseg_objective_destroy(o);
+            free_inputs(&in);
+        }
+}
+
+static void test_faults(void **state)
+{
+    (void)state;
+    at_every_level(check_faults);
+}
+
 static void test_shapes(void **state)
 {
     (void)state;
@@ -217,6 +269,6 @@ static void test_small_values(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_shapes), cmocka_unit_test(test_hostile),
-                                       cmocka_unit_test(test_small_values)};
+                                       cmocka_unit_test(test_small_values), cmocka_unit_test(test_faults)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

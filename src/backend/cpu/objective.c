@@ -186,7 +186,8 @@ INLINE void softmax_pair(const float *z, int64_t voxels, const piece *x, const r
         ivec valid = *(ivec *)(r->valid + i);
         vec d = load_some(z + voxels + i, left) - load_some(z + i, left);
         ivec minus = d < 0.0f;
-        vec e = vec_exp_negative(-vec_abs(d)), high = vec_keep(1.0f / (e + 1.0f), valid), low = e * high;
+        vec e = vec_exp_negative(-vec_abs(d)), over = 1.0f / (e + 1.0f);
+        vec high = vec_keep(over, valid), low = vec_keep(e * over, valid);
         store(r->p + i, vec_pick(minus, high, low));
         store(r->p + PIECE + i, vec_pick(minus, low, high));
         if (!nll) continue;
@@ -230,7 +231,8 @@ INLINE void sigmoid(const float *z, int64_t k, int64_t voxels, const piece *x, c
             ivec valid = *(ivec *)(r->valid + i);
             vec a = load_some(z + c * voxels + i, x->length - i), y = load(r->y + c * PIECE + i);
             ivec minus = a < 0.0f;
-            vec e = vec_exp_negative(-vec_abs(a)), high = vec_keep(1.0f / (e + 1.0f), valid), low = e * high;
+            vec e = vec_exp_negative(-vec_abs(a)), over = 1.0f / (e + 1.0f);
+            vec high = vec_keep(over, valid), low = vec_keep(e * over, valid);
             store(r->p + c * PIECE + i, vec_pick(minus, low, high));
             store(r->q + c * PIECE + i, vec_pick(minus, high, low));
             if (nll) add_to(r->nll + c * LANES, vec_keep(vec_log1p(e) + vec_keep(a, ~minus) - y * a, valid));
