@@ -1,4 +1,5 @@
 /* judge.c - which regions are judged, and the metrics of one pair of label images. */
+#include <stdatomic.h>
 #include <string.h>
 
 #include "run/evaluation.h"
@@ -6,49 +7,62 @@
 
 /* ---- which regions ----------------------------------------------------------------------------------------------- */
 
-#define MOST_LABELS 65536
+enum { MOST_LABELS = 65536, MOST_FOUND = 64 };
 
-static rmseg_status see_labels(bool *seen, const rmseg_cases *cases, int64_t index)
+typedef struct sight {
+    const rmseg_evaluation *e;
+    atomic_bool *predicted, *truth; /* [MOST_LABELS] */
+} sight;
+
+static void see_labels(atomic_bool *seen, const rmseg_cases *cases, int64_t index)
 {
     rmseg_image *label = NULL;
-    RMSEG_TRY(rmseg_cases_label(&label, cases, index));
+    if (rmseg_cases_label(&label, cases, index)) return; /* told of when its own turn comes */
     const int32_t *value = label->data;
     int64_t voxels = rmseg_image_voxels(label);
-    for (int64_t i = 0; i < voxels; i++)
-        if (value[i] >= 0 && value[i] < MOST_LABELS) seen[value[i]] = true;
+    int32_t last = -1;
+    for (int64_t i = 0; i < voxels; i++) {
+        if (value[i] == last || value[i] < 0 || value[i] >= MOST_LABELS) continue;
+        last = value[i];
+        atomic_store_explicit(&seen[last], true, memory_order_relaxed);
+    }
     rmseg_image_destroy(label);
-    return RMSEG_OK;
+}
+
+static void see_pair(void *context, int64_t i, int thread)
+{
+    (void)thread;
+    const sight *s = context;
+    see_labels(s->predicted, &s->e->pairs.predictions, s->e->pairs.prediction[i]);
+    see_labels(s->truth, &s->e->pairs.truths, s->e->pairs.truth[i]);
 }
 
 /* Masks of 0 and 255 are common: their 255 is the 1 of a prediction. */
-static bool take_255(bool *seen)
+static bool take_255(atomic_bool *seen)
 {
-    for (int64_t i = 1; i < 255; i++)
-        if (seen[i]) return false;
-    for (int64_t i = 256; i < MOST_LABELS; i++)
-        if (seen[i]) return false;
+    for (int64_t i = 1; i < MOST_LABELS; i++)
+        if (seen[i] && i != 255) return false;
     bool is_mask = seen[255];
     seen[255] = false;
-    seen[1] = seen[1] || is_mask;
+    seen[1] = is_mask;
     return is_mask;
 }
 
-/* Every label but 0 that a prediction or a truth has. A file that cannot be read is left to its own case. */
-static rmseg_status regions_of_files(rmseg_evaluation *e, bool *predicted, bool *true_)
+/* Every label but 0 that a prediction or a truth has. */
+static rmseg_status regions_of_files(rmseg_evaluation *e, atomic_bool *predicted, atomic_bool *truth)
 {
-    int64_t labels[64], count = 0;
-    for (int64_t i = 0; i < e->pairs.count; i++) {
-        see_labels(predicted, &e->pairs.predictions, e->pairs.prediction[i]);
-        see_labels(true_, &e->pairs.truths, e->pairs.truth[i]);
-    }
+    int64_t labels[MOST_FOUND], count = 0;
+    sight s = {e, predicted, truth};
+    rmseg_parallel_for(e->pairs.count, see_pair, &s);
     e->prediction_255 = take_255(predicted);
-    e->truth_255 = take_255(true_);
+    e->truth_255 = take_255(truth);
     for (int64_t i = 1; i < MOST_LABELS; i++) {
-        if (!predicted[i] && !true_[i]) continue;
-        if (count == 64)
+        if (!predicted[i] && !truth[i]) continue;
+        if (count == MOST_FOUND)
             return rmseg_fail(RMSEG_ERROR_ARGUMENT,
-                              "the files hold more than 64 label values, as images do and label images "
-                              "do not: check --pred and --truth, or give --labels or --regions");
+                              "the files hold more than %d label values, as images do and label images do not: check "
+                              "--pred and --truth, or give --labels or --regions",
+                              MOST_FOUND);
         labels[count++] = i;
     }
     if (!count) labels[count++] = 1; /* nothing anywhere: judged as such */
@@ -73,7 +87,7 @@ rmseg_status rmseg_evaluation_regions(rmseg_evaluation *e)
     if (*o->regions) return rmseg_regions_parse(&e->regions, o->regions);
     if (*o->labels) return regions_of_labels(e);
     if (e->pairs.truths.dataset) return rmseg_regions_from_dataset(&e->regions, e->pairs.truths.dataset);
-    bool *seen = rmseg_alloc(2 * MOST_LABELS, sizeof *seen);
+    atomic_bool *seen = rmseg_alloc(2 * MOST_LABELS, sizeof *seen);
     rmseg_status status = seen ? regions_of_files(e, seen, seen + MOST_LABELS) : RMSEG_ERROR_MEMORY;
     rmseg_free(seen);
     return status;

@@ -10,28 +10,32 @@
 typedef struct mask_job {
     const float *probability; /* (K, voxels) */
     int64_t voxels, channels, channel;
-    bool softmax;
+    int32_t *winner; /* [voxels] the most probable class; NULL for a sigmoid */
     uint8_t *mask;
 } mask_job;
 
-static bool wins(const float *p, int64_t channels, int64_t stride, int64_t channel)
-{
-    float own = p[channel * stride];
-    for (int64_t c = 0; c < channels; c++)
-        if (p[c * stride] > own || (c < channel && p[c * stride] == own)) return false;
-    return true;
-}
-
-static void mask_chunk(void *context, int64_t chunk, int thread)
+static void winner_chunk(void *context, int64_t chunk, int thread)
 {
     (void)thread;
     const mask_job *job = context;
     int64_t end = rmseg_chunk_end(job->voxels, CHUNK, chunk);
     for (int64_t i = chunk * CHUNK; i < end; i++) {
         const float *p = job->probability + i;
-        job->mask[i] =
-            job->softmax ? wins(p, job->channels, job->voxels, job->channel) : p[job->channel * job->voxels] > 0.5f;
+        int64_t best = 0;
+        for (int64_t c = 1; c < job->channels; c++)
+            if (p[c * job->voxels] > p[best * job->voxels]) best = c;
+        job->winner[i] = (int32_t)best;
     }
+}
+
+static void mask_chunk(void *context, int64_t chunk, int thread)
+{
+    (void)thread;
+    const mask_job *job = context;
+    const float *p = job->probability + job->channel * job->voxels;
+    int64_t end = rmseg_chunk_end(job->voxels, CHUNK, chunk);
+    for (int64_t i = chunk * CHUNK; i < end; i++)
+        job->mask[i] = job->winner ? job->winner[i] == job->channel : p[i] > 0.5f;
 }
 
 static rmseg_status drop_small(uint8_t *mask, const rmseg_grid *grid, int64_t voxels, int64_t min_size)
@@ -69,11 +73,13 @@ static void write_value(rmseg_image *label, const uint8_t *mask, int32_t value)
 static rmseg_status write_masks(rmseg_image *label, mask_job *job, const rmseg_model *model,
                                 const rmseg_cleaning *cleaning)
 {
-    for (int64_t c = job->softmax ? 1 : 0; c < job->channels; c++) {
+    int64_t chunks = rmseg_chunk_count(job->voxels, CHUNK);
+    if (job->winner) rmseg_parallel_for(chunks, winner_chunk, job);
+    for (int64_t c = job->winner ? 1 : 0; c < job->channels; c++) {
         job->channel = c;
-        rmseg_parallel_for(rmseg_chunk_count(job->voxels, CHUNK), mask_chunk, job);
+        rmseg_parallel_for(chunks, mask_chunk, job);
         RMSEG_TRY(rmseg_clean(job->mask, label->size, cleaning));
-        write_value(label, job->mask, job->softmax ? (int32_t)c : model->regions.items[c].value);
+        write_value(label, job->mask, job->winner ? (int32_t)c : model->regions.items[c].value);
     }
     return RMSEG_OK;
 }
@@ -92,12 +98,14 @@ rmseg_status rmseg_label_make(rmseg_image **label, const rmseg_image *probabilit
     rmseg_image *made = NULL;
     RMSEG_TRY(rmseg_image_create(&made, largest_value(model) < 256 ? RMSEG_U8 : RMSEG_U16, 1, probabilities->size));
     rmseg_image_copy_geometry(made, probabilities);
-    mask_job job = {.probability = probabilities->data,
-                    .voxels = rmseg_image_voxels(made),
-                    .channels = probabilities->channels,
-                    .softmax = model->head == RMSEG_HEAD_SOFTMAX};
+    mask_job job = {
+        .probability = probabilities->data, .voxels = rmseg_image_voxels(made), .channels = probabilities->channels};
+    bool softmax = model->head == RMSEG_HEAD_SOFTMAX;
     job.mask = rmseg_alloc(job.voxels, 1);
-    rmseg_status status = job.mask ? write_masks(made, &job, model, cleaning) : RMSEG_ERROR_MEMORY;
+    if (softmax) job.winner = rmseg_alloc(job.voxels, sizeof *job.winner);
+    bool have = job.mask && (!softmax || job.winner);
+    rmseg_status status = have ? write_masks(made, &job, model, cleaning) : RMSEG_ERROR_MEMORY;
+    rmseg_free(job.winner);
     rmseg_free(job.mask);
     if (status)
         rmseg_image_destroy(made);

@@ -19,10 +19,10 @@ static void expand_chunk(void *context, int64_t chunk, int thread)
 {
     (void)thread;
     const expansion *e = context;
-    const rmseg_region *region = &e->t->model.regions.items[chunk % e->t->batch.k];
+    const float *member = e->t->member + chunk % e->t->batch.k * e->t->model.classes;
     const int32_t *label = e->label + chunk / e->t->batch.k * e->voxels;
     float *map = e->t->map + chunk * e->voxels;
-    for (int64_t i = 0; i < e->voxels; i++) map[i] = rmseg_region_has(region, label[i]);
+    for (int64_t i = 0; i < e->voxels; i++) map[i] = member[label[i]];
 }
 
 static rmseg_status check_values(const rmseg_trainer *t)

@@ -67,6 +67,9 @@ static rmseg_status train(rmseg_trainer *t)
         if (rmseg_cancelled()) return interrupt(t);
         if (save_is_due(t)) RMSEG_TRY(rmseg_trainer_save(t));
     }
+    if (t->state.iteration < t->o->iterations)
+        rmseg_info("stopped after step %lld: the last %lld validations brought no better Dice than step %lld",
+                   (long long)t->state.iteration, (long long)t->state.stale, (long long)t->state.best_iteration);
     return rmseg_trainer_save(t);
 }
 

@@ -139,9 +139,13 @@ static rmseg_status make_batch(rmseg_trainer *t)
     if (!t->logits || !t->dlogits || !t->terms) return RMSEG_ERROR_MEMORY;
     b->logits = t->logits;
     if (t->model.head != RMSEG_HEAD_SIGMOID) return RMSEG_OK;
-    t->map = rmseg_alloc(elements, sizeof *t->map);
-    b->map = t->map;
-    return t->map ? RMSEG_OK : RMSEG_ERROR_MEMORY;
+    int64_t classes = t->model.classes;
+    b->map = t->map = rmseg_alloc(elements, sizeof *t->map);
+    t->member = rmseg_alloc(b->k * classes, sizeof *t->member);
+    if (!t->map || !t->member) return RMSEG_ERROR_MEMORY;
+    for (int64_t i = 0; i < b->k * classes; i++)
+        t->member[i] = rmseg_region_has(&t->model.regions.items[i / classes], (int32_t)(i % classes));
+    return RMSEG_OK;
 }
 
 static rmseg_status make_engine(rmseg_trainer *t)
@@ -275,6 +279,7 @@ void rmseg_trainer_destroy(rmseg_trainer *t)
     rmseg_free(t->logits);
     rmseg_free(t->dlogits);
     rmseg_free(t->map);
+    rmseg_free(t->member);
     rmseg_free(t->terms);
     rmseg_free(t);
 }

@@ -29,6 +29,7 @@ typedef struct rmseg_trainer {
     rmseg_batch batch;            /* shape of a batch, and what the evaluator reads of it */
     float *logits, *dlogits;      /* (N,K,D,H,W) */
     float *map;                   /* (N,K,D,H,W), 0 or 1 per region; NULL for a softmax */
+    float *member;                /* (K,classes), 1 where the label is in the region; NULL for a softmax */
 
     double *terms; /* of the last step, unweighted */
     double total, norm, lr;
