@@ -224,13 +224,13 @@ static rmseg_status read_paths(rmseg_checkpoint *c, const paths *p)
     return status;
 }
 
-bool rmseg_checkpoint_exists(const char *run)
+rmseg_status rmseg_checkpoint_exists(bool *exists, const char *run)
 {
     paths p = {0};
-    if (make_paths(&p, run)) return false;
-    bool exists = rmseg_file_exists(p.state) || rmseg_file_exists(p.before);
+    RMSEG_TRY(make_paths(&p, run));
+    *exists = rmseg_file_exists(p.state) || rmseg_file_exists(p.before);
     free_paths(&p);
-    return exists;
+    return RMSEG_OK;
 }
 
 rmseg_status rmseg_checkpoint_read(rmseg_checkpoint *checkpoint, const char *run)

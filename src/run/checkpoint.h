@@ -33,7 +33,7 @@ typedef struct rmseg_checkpoint {
 } rmseg_checkpoint;
 
 /* Whether `run` holds a state to go on from. */
-bool rmseg_checkpoint_exists(const char *run);
+rmseg_status rmseg_checkpoint_exists(bool *exists, const char *run);
 
 /* Errors: format (a damaged file: the sentence says how to go back to state.prev). */
 rmseg_status rmseg_checkpoint_read(rmseg_checkpoint *checkpoint, const char *run);

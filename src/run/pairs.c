@@ -8,32 +8,37 @@
 
 /* ---- the truth --------------------------------------------------------------------------------------------------- */
 
-static bool has_folder(const char *folder, const char *name)
+static rmseg_status is_drishti_root(bool *is, const char *folder)
 {
-    char *path = rmseg_path_join(folder, name);
-    bool has = path && rmseg_folder_exists(path);
-    rmseg_free(path);
-    return has;
-}
-
-static bool is_drishti_root(const char *folder)
-{
-    return has_folder(folder, "Test/Images") || has_folder(folder, "Training/Images");
-}
-
-/* Goes up from `path`, which is cut to the root: DIR, DIR/Test, DIR/Test/Test_GT. NULL: not of Drishti-GS. */
-static const char *drishti_split(char *path)
-{
-    const char *split = "all";
-    if (is_drishti_root(path)) return split;
-    for (int up = 0; up < 2; up++) {
-        char *slash = strrchr(path, '/');
-        if (!slash || slash == path) return NULL;
-        split = !strcmp(slash + 1, "Test") ? "test" : !strcmp(slash + 1, "Training") ? "train" : NULL;
-        *slash = '\0';
-        if (split && is_drishti_root(path)) return split;
+    static const char *const names[] = {"Test/Images", "Training/Images"};
+    *is = false;
+    for (int i = 0; i < 2; i++) {
+        char *path = rmseg_path_join(folder, names[i]);
+        if (!path) return RMSEG_ERROR_MEMORY;
+        *is = *is || rmseg_folder_exists(path);
+        rmseg_free(path);
     }
-    return NULL;
+    return RMSEG_OK;
+}
+
+/* Goes up from `path`, which is cut to the root: DIR, DIR/Test, DIR/Test/Test_GT. *split stays NULL where it is not of
+ * Drishti-GS. */
+static rmseg_status find_drishti(const char **split, char *path)
+{
+    const char *part = "all"; /* of the dataset, that the way so far leads to */
+    for (int up = 0; up < 3; up++) {
+        bool is_root = false;
+        if (part) RMSEG_TRY(is_drishti_root(&is_root, path));
+        if (is_root) {
+            *split = part;
+            return RMSEG_OK;
+        }
+        char *slash = strrchr(path, '/');
+        if (!slash || slash == path) return RMSEG_OK;
+        part = !strcmp(slash + 1, "Test") ? "test" : !strcmp(slash + 1, "Training") ? "train" : NULL;
+        *slash = '\0';
+    }
+    return RMSEG_OK;
 }
 
 static rmseg_status open_layout(rmseg_cases *truths, const char *layout, const char *data, const char *split,
@@ -55,15 +60,15 @@ static rmseg_status find_truths(rmseg_cases *truths, const rmseg_truth *truth)
         return rmseg_fail(RMSEG_ERROR_ARGUMENT,
                           "--truth is missing: give the label images to compare with, or --layout");
     char *root = rmseg_folder_exists(truth->path) ? realpath(truth->path, NULL) : NULL;
-    const char *split = root ? drishti_split(root) : NULL;
-    rmseg_status status = RMSEG_OK;
-    if (split) {
+    const char *split = NULL;
+    rmseg_status status = root ? find_drishti(&split, root) : RMSEG_OK;
+    if (!status && split)
         rmseg_info("--truth %s is of Drishti-GS: read as --layout drishti-gs --data %s --split %s", truth->path, root,
                    split);
+    if (!status && split)
         status = open_layout(truths, "drishti-gs", root, split, truth->threshold);
-    } else {
+    else if (!status)
         status = rmseg_cases_from_paths(truths, &truth->path, 1);
-    }
     free(root);
     return status;
 }

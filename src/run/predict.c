@@ -52,12 +52,13 @@ typedef struct prediction {
 
 /* ---- which networks ---------------------------------------------------------------------------------------------- */
 
-static bool is_run(const char *path)
+static rmseg_status is_run(bool *is, const char *path)
 {
     char *weights = rmseg_path_join(path, "weights.safetensors");
-    bool is = weights && rmseg_folder_exists(path) && rmseg_file_exists(weights);
+    if (!weights) return RMSEG_ERROR_MEMORY;
+    *is = rmseg_file_exists(weights);
     rmseg_free(weights);
-    return is;
+    return RMSEG_OK;
 }
 
 static rmseg_status add_runs(prediction *p, const char *list)
@@ -75,8 +76,11 @@ static rmseg_status sort_inputs(prediction *p, const char *const *inputs, int64_
 {
     RMSEG_TRY(add_runs(p, p->o->run));
     if (*p->o->weights) RMSEG_TRY(rmseg_names_add(&p->runs, p->o->weights));
-    for (int64_t i = 0; i < count; i++)
-        RMSEG_TRY(rmseg_names_add(is_run(inputs[i]) ? &p->runs : &p->inputs, inputs[i]));
+    for (int64_t i = 0; i < count; i++) {
+        bool joins = false;
+        RMSEG_TRY(is_run(&joins, inputs[i]));
+        RMSEG_TRY(rmseg_names_add(joins ? &p->runs : &p->inputs, inputs[i]));
+    }
     if (p->runs.count) return RMSEG_OK;
     return rmseg_fail(RMSEG_ERROR_ARGUMENT, "no network to predict with: give a run's folder by --run, or --weights");
 }
@@ -84,13 +88,9 @@ static rmseg_status sort_inputs(prediction *p, const char *const *inputs, int64_
 /* Several networks can be averaged where their channels mean the same. */
 static rmseg_status check_agreement(const rmseg_model *a, const rmseg_model *b, const char *run_a, const char *run_b)
 {
-    rmseg_text text_a = {0}, text_b = {0};
-    rmseg_regions_text(&text_a, &a->regions);
-    rmseg_regions_text(&text_b, &b->regions);
-    bool same = text_a.data && text_b.data && !strcmp(text_a.data, text_b.data) && a->head == b->head &&
-                a->classes == b->classes && rmseg_net_get_spec(a->net)->spatial == rmseg_net_get_spec(b->net)->spatial;
-    rmseg_text_destroy(&text_a);
-    rmseg_text_destroy(&text_b);
+    int spatial_a = rmseg_net_get_spec(a->net)->spatial, spatial_b = rmseg_net_get_spec(b->net)->spatial;
+    bool same = a->head == b->head && a->classes == b->classes && spatial_a == spatial_b &&
+                rmseg_regions_equal(&a->regions, &b->regions);
     if (same) return RMSEG_OK;
     return rmseg_fail(RMSEG_ERROR_ARGUMENT, "%s and %s cannot be averaged: their heads, classes or regions differ",
                       run_a, run_b);

@@ -135,6 +135,20 @@ void rmseg_regions_text(rmseg_text *text, const rmseg_regions *regions)
     }
 }
 
+static bool equal(const rmseg_region *a, const rmseg_region *b)
+{
+    return !strcmp(a->name, b->name) && a->value == b->value && a->count == b->count &&
+           !memcmp(a->labels, b->labels, (size_t)a->count * sizeof *a->labels);
+}
+
+bool rmseg_regions_equal(const rmseg_regions *a, const rmseg_regions *b)
+{
+    if (a->count != b->count) return false;
+    for (int64_t i = 0; i < a->count; i++)
+        if (!equal(&a->items[i], &b->items[i])) return false;
+    return true;
+}
+
 bool rmseg_region_has(const rmseg_region *region, int32_t label)
 {
     for (int64_t i = 0; i < region->count; i++)

@@ -223,7 +223,7 @@ static rmseg_status settle_options(rmseg_trainer *t, const rmseg_options *given,
     if (t->o->resume && t->o->overwrite)
         return rmseg_fail(RMSEG_ERROR_ARGUMENT, "--resume and --overwrite exclude each other");
     RMSEG_TRY(rmseg_folder_check(t->o));
-    *resumes = t->o->resume && rmseg_checkpoint_exists(t->o->out);
+    if (t->o->resume) RMSEG_TRY(rmseg_checkpoint_exists(resumes, t->o->out));
     if (t->o->resume && !*resumes) rmseg_info("%s holds no state yet: starting from the first step", t->o->out);
     if (*resumes) {
         RMSEG_TRY(rmseg_checkpoint_read(c, t->o->out));
