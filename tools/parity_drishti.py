@@ -2,7 +2,7 @@
 """Train the U-Net of an rmseg run again in PyTorch: same initial weights, same samples and augmentations, same settings.
 
     rmseg train ... --iterations 0 --out runs/init-1            # the initial weights
-    rmseg train ... --iterations 2000 --seed 1 --out runs/gs-1  # the run to be matched; its samples.csv lists every sample
+    rmseg train ... --iterations 2000 --samples --out runs/gs-1 # the run to be matched; its samples.csv lists every sample
     tools/parity_drishti.py --init runs/init-1/weights.safetensors --samples runs/gs-1/samples.csv \\
         --data Drishti-GS1 --out torch-1
     rmseg evaluate --pred torch-1 --layout drishti-gs --data Drishti-GS1 --split test --json torch-1.json

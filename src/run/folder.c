@@ -24,8 +24,9 @@ rmseg_status rmseg_folder_check(const train_options *o)
         o->out);
 }
 
-static const char *const run_files[] = {"config.ini", "log.csv",    "state.safetensors",   "state.prev",
-                                        "state.next", "state.link", "weights.safetensors", "run.json"};
+static const char *const run_files[] = {"config.ini",          "log.csv",    "state.safetensors",
+                                        "state.prev",          "state.next", "state.link",
+                                        "weights.safetensors", "run.json",   "samples.csv"};
 
 /* A file of a run, or what is left of one that was being written: NAME.PROCESS-NUMBER.tmp. */
 static bool is_ours(const char *name, bool fresh)
@@ -95,14 +96,11 @@ static rmseg_status add_samples(rmseg_text *text, const rmseg_trainer *t, rmseg_
 
 static rmseg_status write_samples(const rmseg_trainer *t)
 {
-    if (rmseg_file_exists(t->o->samples) && !t->replaces)
-        return rmseg_fail(RMSEG_ERROR_EXISTS, "--samples %s is there already: replace it by --overwrite",
-                          t->o->samples);
     rmseg_text text = {0};
     rmseg_sample_record *records = rmseg_alloc(t->o->batch, sizeof *records);
     rmseg_status status = records ? add_samples(&text, t, records) : RMSEG_ERROR_MEMORY;
-    if (!status) status = rmseg_text_write(&text, t->o->samples);
     rmseg_free(records);
+    if (!status) return write_text(&text, t->o->out, "samples.csv");
     rmseg_text_destroy(&text);
     return status;
 }
@@ -110,7 +108,7 @@ static rmseg_status write_samples(const rmseg_trainer *t)
 rmseg_status rmseg_folder_describe(const rmseg_trainer *t)
 {
     rmseg_text config = {0};
-    if (*t->o->samples) RMSEG_TRY(write_samples(t));
+    if (t->o->samples) RMSEG_TRY(write_samples(t));
     rmseg_options_text(t->options, &config);
     return write_text(&config, t->o->out, "config.ini");
 }

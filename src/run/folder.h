@@ -13,7 +13,7 @@ rmseg_status rmseg_folder_check(const train_options *o);
  * half-written goes too. */
 rmseg_status rmseg_folder_prepare(const char *run, bool fresh);
 
-/* config.ini, and the list of samples where --samples asks for it. */
+/* config.ini, and samples.csv where --samples asks for it. */
 rmseg_status rmseg_folder_describe(const rmseg_trainer *trainer);
 
 /* weights.safetensors: the last weights or, with --select best and once there are some, the best. */

@@ -52,8 +52,8 @@
     X(i64, threads, "0", 0, 4096, "", "threads", "threads that compute; 0: every processor", "8")                      \
     X(i64, save_every, "0", 0, INT64_MAX, "", "steps", "save the state this often; 0: by time alone", "500")           \
     X(f64, save_seconds, "300", 1, 1e9, "", "seconds", "save the state at least this often", "60")                     \
-    X(str, samples, "", 0, 0, "", "", "write the list of samples and their augmentation to this CSV file",             \
-      "samples.csv")
+    X(flag, samples, "no", 0, 0, "", "", "write samples.csv too: case and augmentation of every sample of every step", \
+      "")
 /* clang-format on */
 
 RMSEG_OPTIONS_DECLARE(train_options, TRAIN_OPTIONS)

@@ -230,8 +230,7 @@ static rmseg_status settle_options(rmseg_trainer *t, const rmseg_options *given,
         RMSEG_TRY(rmseg_checkpoint_recall(c, t->options));
     }
     RMSEG_TRY(rmseg_train_options_suggest(t->options));
-    t->replaces = t->o->overwrite; /* config.ini is not to replace a run when it is given to another call */
-    RMSEG_TRY(rmseg_options_set(t->options, "overwrite", "no"));
+    RMSEG_TRY(rmseg_options_set(t->options, "overwrite", "no")); /* config.ini given to another call replaces no run */
     RMSEG_TRY(rmseg_options_set(t->options, "resume", "no"));
     return t->o->threads ? rmseg_threads_set((int)t->o->threads) : RMSEG_OK;
 }

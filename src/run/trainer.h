@@ -13,7 +13,6 @@
 typedef struct rmseg_trainer {
     rmseg_options *options; /* own: given, recalled, suggested */
     const train_options *o; /* their values */
-    bool replaces;          /* --overwrite was given */
 
     rmseg_dataset *dataset;
     char data_hash[65];

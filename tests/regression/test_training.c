@@ -118,16 +118,16 @@ static void samples_are_listed(void **state)
     (void)state;
     uint8_t *bytes = NULL;
     size_t length = 0;
-    assert_ok(rmseg_file_remove(RMSEG_TEST_TMP "/samples.csv"));
-    assert_ok(toy_train(
-        toy_options(RUN, "overwrite", "yes", "iterations", "5", "samples", RMSEG_TEST_TMP "/samples.csv", NULL)));
-    toy_read(&bytes, &length, RMSEG_TEST_TMP, "samples.csv");
+    assert_ok(toy_train(toy_options(RUN, "overwrite", "yes", "iterations", "5", "samples", "yes", NULL)));
+    toy_read(&bytes, &length, RUN, "samples.csv");
     int64_t lines = 0;
     for (size_t i = 0; i < length; i++) lines += bytes[i] == '\n';
     assert_int_equal(lines, 1 + 5 * 2);
     assert_non_null(strstr((char *)bytes, "iteration,sample,case,turns"));
     assert_non_null(strstr((char *)bytes, "4,1,phantom_"));
     rmseg_free(bytes);
+    assert_ok(train("2", "overwrite", "yes"));
+    assert_false(rmseg_file_exists(RUN "/samples.csv"));
 }
 
 /* ---- the checkpoint ---------------------------------------------------------------------------------------------- */
