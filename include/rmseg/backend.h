@@ -15,6 +15,9 @@ extern "C" {
  */
 RMSEG_API const char *rmseg_cpu_level(void);
 
+/* RMSEG_OK, or what is wrong with RMSEG_CPU: argument (no such level), unsupported (this processor cannot run it). */
+RMSEG_API rmseg_status rmseg_cpu_level_check(void);
+
 /* Whether a level is compiled in and this processor can run it. */
 RMSEG_API bool rmseg_cpu_level_runs(const char *level);
 

@@ -33,7 +33,8 @@ typedef struct rmseg_metric_settings {
 /* medpy, nan, 1, 100. */
 RMSEG_API void rmseg_metric_settings_default(rmseg_metric_settings *settings);
 
-/* Sets the policy for empty masks from text: nan, inf, diagonal, error or a number. */
+/* Sets the policy for empty masks from text: nan, inf, diagonal, error, a number, or tool: what the tool of
+ * settings->convention itself does. */
 RMSEG_API rmseg_status rmseg_metric_settings_empty(rmseg_metric_settings *settings, const char *text);
 
 typedef struct rmseg_metric_info {

@@ -90,6 +90,12 @@ rmseg_status rmseg_backend_default(const rmseg_backend **backend)
     return RMSEG_OK;
 }
 
+rmseg_status rmseg_cpu_level_check(void)
+{
+    const rmseg_backend *backend = NULL;
+    return rmseg_backend_default(&backend);
+}
+
 const char *rmseg_cpu_level(void)
 {
     const level_row *row = chosen_level();

@@ -62,6 +62,7 @@ rmseg_status cli_info(const rmseg_options *options, const char *const *operands,
     (void)operands, (void)count;
     static const char *const levels[] = {"plain", "v2", "v3", "v4", "native"};
     if (*rmseg_options_get(options, "net")) return describe_net(options);
+    if (rmseg_cpu_level_check() != RMSEG_OK) return rmseg_cpu_level_check();
     printf("rmseg      %s\nbuild      %s\n", rmseg_version(), rmseg_build());
     printf("processor  level %s; can run", rmseg_cpu_level());
     for (size_t i = 0; i < sizeof levels / sizeof *levels; i++)

@@ -21,7 +21,8 @@ rmseg_status cli_evaluate(const rmseg_options *options, const char *const *opera
     rmseg_results *results = NULL;
     char *table = NULL;
     rmseg_status status = rmseg_evaluate(&results, options);
-    if (results && rmseg_results_table(&table, results) == RMSEG_OK) fputs(table, stdout);
+    bool any = results && rmseg_results_aggregates(results) > 0;
+    if (any && rmseg_results_table(&table, results) == RMSEG_OK) fputs(table, stdout);
     rmseg_text_free(table);
     rmseg_results_destroy(results);
     return status;

@@ -121,12 +121,6 @@ static void on_signal(int number)
     signal(number, SIG_DFL);
 }
 
-/* A signal that whoever started us ignores (a background job, nohup) stays ignored. */
-static void catch_signal(int number)
-{
-    if (signal(number, on_signal) == SIG_IGN) signal(number, SIG_IGN);
-}
-
 void cli_terminal_start(bool quiet)
 {
     const char *no_colour = getenv("NO_COLOR"), *term = getenv("TERM");
@@ -135,8 +129,8 @@ void cli_terminal_start(bool quiet)
     state.colour = state.terminal && !(no_colour && *no_colour);
     rmseg_log_set(on_log, NULL);
     rmseg_progress_set(on_progress, NULL);
-    catch_signal(SIGINT);
-    catch_signal(SIGTERM);
+    signal(SIGINT, on_signal); /* also where a script's background job was started with it ignored: nothing is lost */
+    signal(SIGTERM, on_signal);
     signal(SIGXFSZ, SIG_IGN); /* a file at its limit is then a failed write with a sentence */
 }
 

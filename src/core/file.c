@@ -25,6 +25,7 @@ static const char *advice(int error)
     case ENOSPC:
     case EDQUOT:
     case EFBIG: return "; free some space, or choose another folder";
+    case EISDIR: return "; give the name of a file";
     case EMFILE:
     case ENFILE: return "; too many files are open at once";
     default: return "";
@@ -235,8 +236,8 @@ bool rmseg_folder_exists(const char *path)
     return stat(path, &info) == 0 && S_ISDIR(info.st_mode);
 }
 
-/* Success is seen at the end, by the last mkdir: folders above it may be closed to us and still there. Where one of them is
- * missing, why it could not be made is the reason to tell. */
+/* Success is seen at the end, by the last mkdir: folders above it may be closed to us and still there. Where one of
+ * them is missing, why it could not be made is the reason to tell. */
 rmseg_status rmseg_folder_create(const char *path)
 {
     int reason = 0;

@@ -78,6 +78,22 @@ void rmseg_text_addf(rmseg_text *text, const char *format, ...)
     va_end(args);
 }
 
+/* What a shell reads as itself; bytes of UTF-8 are letters. */
+static bool is_plain(unsigned char c) { return c >= 0x80 || isalnum(c) || strchr("_-./,:=+@%", c); }
+
+void rmseg_text_add_word(rmseg_text *text, const char *word)
+{
+    bool plain = *word;
+    for (const char *c = word; *c; c++) plain = plain && is_plain((unsigned char)*c);
+    if (!plain) rmseg_text_add(text, "'");
+    for (const char *c = word; *c; c++)
+        if (*c == '\'')
+            rmseg_text_add(text, "'\\''");
+        else
+            rmseg_text_addn(text, c, 1);
+    if (!plain) rmseg_text_add(text, "'");
+}
+
 void rmseg_text_destroy(rmseg_text *text)
 {
     rmseg_free(text->data);

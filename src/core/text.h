@@ -18,6 +18,8 @@ void rmseg_text_add(rmseg_text *text, const char *string);
 void rmseg_text_addn(rmseg_text *text, const char *bytes, size_t length);
 /* As printf, but in the C locale: a decimal point is a point. */
 void rmseg_text_addf(rmseg_text *text, const char *format, ...) RMSEG_PRINTF(2, 3);
+/* Adds a word as a shell takes it: as it is, or in single quotes where it must be. For commands in sentences. */
+void rmseg_text_add_word(rmseg_text *text, const char *word);
 void rmseg_text_destroy(rmseg_text *text);
 rmseg_status rmseg_text_write(const rmseg_text *text, const char *path); /* atomic; RMSEG_ERROR_MEMORY if failed */
 

@@ -156,11 +156,11 @@ static rmseg_status read_label(rmseg_image **label, const rmseg_dataset *dataset
                                const rmseg_image *image)
 {
     const rmseg_case *one = &dataset->cases[index];
-    if (one->labels.count == 0)
-        return rmseg_fail(RMSEG_ERROR_FILE, "case %s: there is no label for the image %s", one->id,
-                          one->images.items[0]);
     const rmseg_layout *layout = NULL;
     RMSEG_TRY(rmseg_layout_find(&layout, dataset->layout));
+    if (one->labels.count == 0)
+        return rmseg_fail(RMSEG_ERROR_FILE, "%s: its label is missing; layout %s expects %s", one->images.items[0],
+                          dataset->layout, layout->expected);
     RMSEG_TRY(layout->read_label(label, dataset, index, image));
     rmseg_image_copy_geometry(*label, image);
     return RMSEG_OK;

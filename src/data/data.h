@@ -15,6 +15,9 @@
 #include "rmseg/data.h"
 #include "rmseg/frame.h"
 
+/* "800 x 685 pixels" (W x H), or "112 x 112 x 80 voxels" (W x H x D), in `text`. */
+const char *rmseg_extent_words(char text[80], const int64_t size[3]);
+
 /* ---- dataset ---------------------------------------------------------------------------------------------------- */
 
 typedef struct rmseg_case {

@@ -35,9 +35,6 @@ rmseg_status rmseg_dataset_add_region(rmseg_dataset *dataset, const char *name, 
 /* A path from a format, owned. */
 rmseg_status rmseg_path_format(char **path, const char *format, ...) RMSEG_PRINTF(2, 3);
 
-/* "800 x 685 pixels" (W x H), or "112 x 112 x 80 voxels" (W x H x D), in `text`. */
-const char *rmseg_extent_words(char text[80], const int64_t size[3]);
-
 /* A file of one channel, in the file's own type: channels that are all equal count as one, others are an error. */
 rmseg_status rmseg_grey_read(rmseg_image **grey, const char *path);
 

@@ -4,7 +4,7 @@
  *     objective = [ head ':' ] sum
  *     sum       = product { ('+' | '-') product }
  *     product   = factor { '*' factor }
- *     factor    = ('+' | '-') factor | number | '(' sum ')' | term
+ *     factor    = '-' factor | number | '(' sum ')' | term
  *     term      = name [ '(' [ order { ',' order } ] [ ';' ] [ key '=' value { ',' key '=' value } ] ')' ]
  *
  * Every part of an expression is a number or a run of terms. Numbers calculate ("(1 - 0.3)*dice"), a number times terms
@@ -283,8 +283,8 @@ static rmseg_status parse_factor(parser *p, piece *out)
     skip_space(p);
     const char *here = p->at;
     bool minus = false;
-    while (*p->at == '+' || *p->at == '-') {
-        minus ^= *p->at++ == '-';
+    while (take(p, '-')) {
+        minus = !minus;
         skip_space(p);
     }
     if (++p->depth > DEEPEST) return fail_at(p, here, "brackets are nested more than %d deep", DEEPEST);

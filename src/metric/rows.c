@@ -65,7 +65,8 @@ static const rmseg_convention conventions[] = {
     {{"medpy", "MedPy 0.5.2, medpy.metric.binary"},
      RMSEG_EDGE_IS_OUTSIDE,
      rmseg_surface_percentile_pooled,
-     rmseg_surface_mean_pooled},
+     rmseg_surface_mean_pooled,
+     RMSEG_EMPTY_ERROR}, /* raises */
 };
 
 enum { METRICS = sizeof metrics / sizeof *metrics, CONVENTIONS = sizeof conventions / sizeof *conventions };

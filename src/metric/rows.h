@@ -16,6 +16,7 @@ typedef struct rmseg_convention {
     rmseg_border_edge edge;                                      /* is a set voxel at the image's edge border? */
     double (*hausdorff)(const rmseg_surface *surface, double q); /* how the q-th percentile joins the two directions */
     double (*assd)(const rmseg_surface *surface);                /* how the mean joins them */
+    rmseg_empty empty;                                           /* what the tool itself does with an empty mask */
 } rmseg_convention;
 
 /* Fails for an unknown name and names the nearest. */

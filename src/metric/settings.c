@@ -32,6 +32,12 @@ rmseg_status rmseg_metric_settings_check(const rmseg_metric_settings *settings, 
 
 rmseg_status rmseg_metric_settings_empty(rmseg_metric_settings *settings, const char *text)
 {
+    if (!strcmp(text, "tool")) {
+        const rmseg_convention *convention = NULL;
+        RMSEG_TRY(rmseg_convention_find(&convention, settings->convention));
+        settings->empty = convention->empty;
+        return RMSEG_OK;
+    }
     for (int policy = RMSEG_EMPTY_NAN; policy < RMSEG_EMPTY_VALUE; policy++) {
         if (strcmp(text, empty_words[policy])) continue;
         settings->empty = (rmseg_empty)policy;
@@ -40,7 +46,8 @@ rmseg_status rmseg_metric_settings_empty(rmseg_metric_settings *settings, const 
     double value = 0;
     if (!rmseg_parse_number(&value, text) || !isfinite(value))
         return rmseg_fail(RMSEG_ERROR_ARGUMENT,
-                          "'%s' is no policy for empty masks: expected nan, inf, diagonal, error or a number", text);
+                          "'%s' is no policy for empty masks: expected nan, inf, diagonal, error, tool or a number",
+                          text);
     settings->empty = RMSEG_EMPTY_VALUE;
     settings->empty_value = value;
     return RMSEG_OK;

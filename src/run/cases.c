@@ -113,6 +113,14 @@ rmseg_status rmseg_cases_label(rmseg_image **label, const rmseg_cases *cases, in
     return RMSEG_OK;
 }
 
+rmseg_status rmseg_cases_fail(rmseg_status first, const char *sentence, int64_t failed, int64_t count)
+{
+    rmseg_status status = first == RMSEG_ERROR_ARGUMENT ? RMSEG_ERROR_FORMAT : first;
+    if (count == 1) return rmseg_fail(status, "%s", sentence);
+    return rmseg_fail(status, "%lld of %lld cases failed; the first: %s", (long long)failed, (long long)count,
+                      sentence);
+}
+
 int64_t rmseg_cases_find(const rmseg_cases *cases, const char *id)
 {
     for (int64_t i = 0; i < cases->count; i++)

@@ -27,6 +27,10 @@ void rmseg_cases_destroy(rmseg_cases *cases);
 rmseg_status rmseg_cases_image(rmseg_image **image, const rmseg_cases *cases, int64_t index);
 rmseg_status rmseg_cases_label(rmseg_image **label, const rmseg_cases *cases, int64_t index);
 
+/* What `failed` of `count` cases amount to; `sentence` and `first` are the first one's. That a file does not fit is no
+ * wrong use of the command: argument becomes format. */
+rmseg_status rmseg_cases_fail(rmseg_status first, const char *sentence, int64_t failed, int64_t count);
+
 /* Index of the case of that name, -1 where there is none. */
 int64_t rmseg_cases_find(const rmseg_cases *cases, const char *id);
 

@@ -218,9 +218,15 @@ static rmseg_status read_paths(rmseg_checkpoint *c, const paths *p)
         return read_path(c, p->before);
     }
     rmseg_status status = read_path(c, p->state);
-    if (status == RMSEG_ERROR_FORMAT && rmseg_file_exists(p->before))
-        return rmseg_fail(status, "%s; the state before it is there: mv %s %s, then --resume", rmseg_error_last(),
-                          p->before, p->state);
+    if (status != RMSEG_ERROR_FORMAT || !rmseg_file_exists(p->before)) return status;
+    rmseg_text command = {0};
+    rmseg_text_add(&command, "mv ");
+    rmseg_text_add_word(&command, p->before);
+    rmseg_text_add(&command, " ");
+    rmseg_text_add_word(&command, p->state);
+    rmseg_fail(status, "%s; the state before it is there: %s, then --resume", rmseg_error_last(),
+               command.data ? command.data : "");
+    rmseg_text_destroy(&command);
     return status;
 }
 

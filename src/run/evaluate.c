@@ -97,7 +97,10 @@ static void work(void *context, int64_t worker, int thread)
     for (int64_t i; (i = atomic_fetch_add(&q->next, 1)) < e->pairs.count && !rmseg_cancelled();) {
         rmseg_outcome *out = &e->outcomes[i];
         out->status = rmseg_evaluation_judge(out, e, i);
-        if (out->status) rmseg_error_take(out->sentence);
+        if (out->status) {
+            rmseg_fail_in(out->status, "%s", case_id(e, i));
+            rmseg_error_take(out->sentence);
+        }
         rmseg_progress("evaluate", atomic_fetch_add(&q->done, 1) + 1, e->pairs.count, case_id(e, i));
     }
 }
@@ -137,15 +140,15 @@ static rmseg_status write_results(const rmseg_results *results, const rmseg_eval
 /* Tells of the cases that failed; the status is the first one's. */
 static rmseg_status report_failures(const rmseg_evaluation *e)
 {
-    int64_t failed = 0, first = 0;
+    const rmseg_outcome *first = NULL;
+    int64_t failed = 0;
     for (int64_t i = 0; i < e->pairs.count; i++) {
-        if (!e->outcomes[i].status) continue;
-        rmseg_warn("%s: %s", case_id(e, i), e->outcomes[i].sentence);
-        if (!failed++) first = i;
+        const rmseg_outcome *out = &e->outcomes[i];
+        if (!out->status) continue;
+        if (e->pairs.count > 1) rmseg_warn("%s", out->sentence);
+        if (!failed++) first = out;
     }
-    if (!failed) return RMSEG_OK;
-    return rmseg_fail(e->outcomes[first].status, "%lld of %lld cases failed; the first: %s: %s", (long long)failed,
-                      (long long)e->pairs.count, case_id(e, first), e->outcomes[first].sentence);
+    return failed ? rmseg_cases_fail(first->status, first->sentence, failed, e->pairs.count) : RMSEG_OK;
 }
 
 static rmseg_status collect(rmseg_results **results, const rmseg_evaluation *e)
@@ -155,13 +158,13 @@ static rmseg_status collect(rmseg_results **results, const rmseg_evaluation *e)
     RMSEG_TRY(rmseg_results_create(&made, &e->settings, unit));
     rmseg_status status = RMSEG_OK;
     for (int64_t i = 0; i < e->pairs.count && !status; i++) status = add_records(made, e, i);
-    if (!status) status = write_results(made, e);
     if (status) {
         rmseg_results_destroy(made);
         return status;
     }
-    *results = made;
-    return report_failures(e);
+    *results = made; /* also where the files cannot be written: what was measured is not lost */
+    rmseg_status failures = report_failures(e), written = write_results(made, e);
+    return written ? written : failures;
 }
 
 static rmseg_status evaluate(rmseg_results **results, rmseg_evaluation *e)

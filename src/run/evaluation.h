@@ -25,7 +25,7 @@
     X(str, regions, "", 0, 0, "", "", "judge these sets of label values", "disc=1+2,cup=2")                            \
     X(str, grid, "", 0, 0, "", "voxels", "resample both label images to this grid first (nearest)", "512,512")         \
     X(flag, largest_component, "no", 0, 0, "", "", "keep only the largest component of each predicted region", "")     \
-    X(str, empty, "nan", 0, 0, "", "", "undefined distances: nan, inf, diagonal, error or a number", "diagonal")       \
+    X(str, empty, "nan", 0, 0, "", "", "undefined distances: nan, inf, diagonal, error, tool or a number", "diagonal") \
     X(f64, percentile, "100", 0, 100, "", "percent", "of the metric hd", "95")                                         \
     X(i64, connectivity, "1", 1, 3, "", "", "of the border: 1 shares faces, 2 edges too, 3 corners too", "2")          \
     X(str, csv, "", 0, 0, "", "", "write one row a case and region to this file", "results.csv")                       \

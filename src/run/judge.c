@@ -86,7 +86,8 @@ rmseg_status rmseg_evaluation_regions(rmseg_evaluation *e)
         return rmseg_fail(RMSEG_ERROR_ARGUMENT, "--regions and --labels both say what is judged: give one of them");
     if (*o->regions) return rmseg_regions_parse(&e->regions, o->regions);
     if (*o->labels) return regions_of_labels(e);
-    if (e->pairs.truths.dataset) return rmseg_regions_from_dataset(&e->regions, e->pairs.truths.dataset);
+    const rmseg_dataset *dataset = e->pairs.truths.dataset;
+    if (dataset && dataset->region_count) return rmseg_regions_from_dataset(&e->regions, dataset);
     atomic_bool *seen = rmseg_alloc(2 * MOST_LABELS, sizeof *seen);
     rmseg_status status = seen ? regions_of_files(e, seen, seen + MOST_LABELS) : RMSEG_ERROR_MEMORY;
     rmseg_free(seen);
@@ -113,15 +114,13 @@ static rmseg_status read_label(rmseg_image **label, const rmseg_evaluation *e, c
     return status;
 }
 
-static rmseg_status check_pair(const rmseg_image *prediction, const rmseg_image *truth)
+static rmseg_status check_pair(const rmseg_image *prediction, const rmseg_image *truth, const char *path)
 {
-    const int64_t *p = prediction->size, *t = truth->size;
-    if (!memcmp(p, t, sizeof prediction->size)) return RMSEG_OK;
-    return rmseg_fail(
-        RMSEG_ERROR_ARGUMENT,
-        "the prediction is %lld x %lld x %lld, the truth %lld x %lld x %lld (depth, height, width): predict on "
-        "the images' own grid, or give --grid to resample both",
-        (long long)p[0], (long long)p[1], (long long)p[2], (long long)t[0], (long long)t[1], (long long)t[2]);
+    char size[80], expected[80];
+    if (!memcmp(prediction->size, truth->size, sizeof truth->size)) return RMSEG_OK;
+    return rmseg_fail(RMSEG_ERROR_FORMAT,
+                      "%s has %s, its truth %s: predict on the images' own grid, or give --grid to resample both", path,
+                      rmseg_extent_words(size, prediction->size), rmseg_extent_words(expected, truth->size));
 }
 
 static rmseg_status find_spacing(double spacing[3], const rmseg_evaluation *e, const rmseg_image *truth)
@@ -141,7 +140,6 @@ static rmseg_status measure(rmseg_outcome *out, const rmseg_evaluation *e, const
     const rmseg_cleaning cleaning = {.largest = e->o->largest_component};
     int64_t voxels = rmseg_image_voxels(truth);
     double spacing[3];
-    RMSEG_TRY(check_pair(prediction, truth));
     RMSEG_TRY(find_spacing(spacing, e, truth));
     for (int64_t r = 0; r < e->regions.count; r++) {
         rmseg_region_mask(masks, prediction->data, voxels, &e->regions.items[r]);
@@ -165,6 +163,7 @@ rmseg_status rmseg_evaluation_judge(rmseg_outcome *out, const rmseg_evaluation *
     if (!status) status = read_label(&prediction, e, &e->pairs.predictions, e->pairs.prediction[i], e->prediction_255);
     if (!status) status = read_label(&truth, e, &e->pairs.truths, e->pairs.truth[i], e->truth_255);
     if (!status && !(masks = rmseg_alloc(2 * rmseg_image_voxels(truth), 1))) status = RMSEG_ERROR_MEMORY;
+    if (!status) status = check_pair(prediction, truth, e->pairs.predictions.paths[e->pairs.prediction[i]]);
     if (!status) status = measure(out, e, prediction, truth, masks);
     rmseg_image_destroy(prediction);
     rmseg_image_destroy(truth);

@@ -21,14 +21,30 @@ static rmseg_status is_drishti_root(bool *is, const char *folder)
     return RMSEG_OK;
 }
 
-/* Goes up from `path`, which is cut to the root: DIR, DIR/Test, DIR/Test/Test_GT. *split stays NULL where it is not of
- * Drishti-GS. */
+/* Whether a folder in it is the root, as the layout allows too. */
+static rmseg_status is_around_drishti(bool *is, const char *folder)
+{
+    rmseg_names names = {0};
+    rmseg_status status = rmseg_folder_list(&names, folder);
+    *is = false;
+    for (int64_t i = 0; i < names.count && !status && !*is; i++) {
+        char *path = rmseg_path_join(folder, names.items[i]);
+        status = path ? is_drishti_root(is, path) : RMSEG_ERROR_MEMORY;
+        rmseg_free(path);
+    }
+    rmseg_names_destroy(&names);
+    return status;
+}
+
+/* Goes up from `path`, which is cut to the root: DIR (or the folder around it), DIR/Test, DIR/Test/Test_GT. *split
+ * stays NULL where it is not of Drishti-GS. */
 static rmseg_status find_drishti(const char **split, char *path)
 {
     const char *part = "all"; /* of the dataset, that the way so far leads to */
     for (int up = 0; up < 3; up++) {
         bool is_root = false;
         if (part) RMSEG_TRY(is_drishti_root(&is_root, path));
+        if (!is_root && up == 0) RMSEG_TRY(is_around_drishti(&is_root, path));
         if (is_root) {
             *split = part;
             return RMSEG_OK;
@@ -41,15 +57,56 @@ static rmseg_status find_drishti(const char **split, char *path)
     return RMSEG_OK;
 }
 
+static bool has_labels(const rmseg_dataset *dataset)
+{
+    for (int64_t i = 0; i < dataset->count; i++)
+        if (dataset->cases[i].labels.count) return true;
+    return false;
+}
+
+/* A case whose truth is missing fails by itself and the others go on, unless the truth of all is missing. */
 static rmseg_status open_layout(rmseg_cases *truths, const char *layout, const char *data, const char *split,
                                 double threshold)
 {
+    char sentence[RMSEG_ERROR_LENGTH];
     rmseg_dataset *dataset = NULL;
-    RMSEG_TRY(rmseg_dataset_open(&dataset, layout, data, split, threshold, true));
-    return rmseg_cases_from_dataset(truths, dataset);
+    rmseg_status status = rmseg_dataset_open(&dataset, layout, data, split, threshold, true);
+    if (!status) return rmseg_cases_from_dataset(truths, dataset);
+    if (status != RMSEG_ERROR_FILE) return status;
+    rmseg_error_take(sentence);
+    RMSEG_TRY(rmseg_dataset_open(&dataset, layout, data, split, threshold, false));
+    if (has_labels(dataset)) return rmseg_cases_from_dataset(truths, dataset);
+    rmseg_dataset_destroy(dataset);
+    return rmseg_fail(status, "%s", sentence);
 }
 
-static rmseg_status find_truths(rmseg_cases *truths, const rmseg_truth *truth)
+static bool has_all(const rmseg_cases *cases, const rmseg_cases *wanted)
+{
+    for (int64_t i = 0; i < wanted->count; i++)
+        if (rmseg_cases_find(cases, wanted->ids[i]) < 0) return false;
+    return true;
+}
+
+/* Of a whole Drishti-GS the split that was predicted, so that the other one is not told of as lacking. */
+static rmseg_status open_predicted(rmseg_cases *truths, const char *root, const rmseg_cases *predictions,
+                                   double threshold)
+{
+    static const char *const splits[] = {"test", "train"};
+    for (int i = 0; i < 2; i++) {
+        rmseg_cases found = {0};
+        rmseg_status status = open_layout(&found, "drishti-gs", root, splits[i], threshold);
+        if (status == RMSEG_ERROR_FILE) continue; /* that split is not there */
+        if (status) return status;
+        if (has_all(&found, predictions)) {
+            *truths = found;
+            return RMSEG_OK;
+        }
+        rmseg_cases_destroy(&found);
+    }
+    return open_layout(truths, "drishti-gs", root, "all", threshold);
+}
+
+static rmseg_status find_truths(rmseg_cases *truths, const rmseg_truth *truth, const rmseg_cases *predictions)
 {
     if (*truth->layout && *truth->path)
         return rmseg_fail(RMSEG_ERROR_ARGUMENT, "--truth and --layout both say where the truth is: give one of them");
@@ -62,13 +119,14 @@ static rmseg_status find_truths(rmseg_cases *truths, const rmseg_truth *truth)
     char *root = rmseg_folder_exists(truth->path) ? realpath(truth->path, NULL) : NULL;
     const char *split = NULL;
     rmseg_status status = root ? find_drishti(&split, root) : RMSEG_OK;
+    if (!status && !split)
+        status = rmseg_cases_from_paths(truths, &truth->path, 1);
+    else if (!status)
+        status = strcmp(split, "all") ? open_layout(truths, "drishti-gs", root, split, truth->threshold)
+                                      : open_predicted(truths, root, predictions, truth->threshold);
     if (!status && split)
         rmseg_info("--truth %s is of Drishti-GS: read as --layout drishti-gs --data %s --split %s", truth->path, root,
-                   split);
-    if (!status && split)
-        status = open_layout(truths, "drishti-gs", root, split, truth->threshold);
-    else if (!status)
-        status = rmseg_cases_from_paths(truths, &truth->path, 1);
+                   truths->dataset->split);
     free(root);
     return status;
 }
@@ -90,7 +148,9 @@ static void tell_alone(const rmseg_cases *cases, const rmseg_cases *others, cons
         if (alone++ < LISTED) rmseg_text_addf(&names, "%s%s", alone > 1 ? ", " : "", cases->ids[i]);
     }
     if (alone > LISTED) rmseg_text_addf(&names, " and %lld more", (long long)(alone - LISTED));
-    if (alone) rmseg_warn("%lld cases have no %s: %s", (long long)alone, lacks, names.data ? names.data : "");
+    if (alone)
+        rmseg_warn("%lld %s no %s: %s", (long long)alone, alone > 1 ? "cases have" : "case has", lacks,
+                   names.data ? names.data : "");
     rmseg_text_destroy(&names);
 }
 
@@ -114,7 +174,7 @@ static rmseg_status match(rmseg_pairs *pairs, const char *prediction_path, const
         return rmseg_fail(RMSEG_ERROR_ARGUMENT,
                           "no prediction has the name of a truth: %s has %s, ...; the truth has %s, ...",
                           prediction_path, p->ids[0], t->ids[0]);
-    tell_alone(t, p, "prediction");
+    if (!is_single_file(p, prediction_path)) tell_alone(t, p, "prediction");
     tell_alone(p, t, "truth");
     return RMSEG_OK;
 }
@@ -124,7 +184,7 @@ static rmseg_status find(rmseg_pairs *pairs, const char *predictions, const rmse
     if (!*predictions)
         return rmseg_fail(RMSEG_ERROR_ARGUMENT, "--pred is missing: give the label images that were predicted");
     RMSEG_TRY(rmseg_cases_from_paths(&pairs->predictions, &predictions, 1));
-    RMSEG_TRY(find_truths(&pairs->truths, truth));
+    RMSEG_TRY(find_truths(&pairs->truths, truth, &pairs->predictions));
     return match(pairs, predictions, truth->path);
 }
 

@@ -176,10 +176,15 @@ static bool is_same_file(const char *a, const char *b)
     return a && b && !stat(a, &of_a) && !stat(b, &of_b) && of_a.st_dev == of_b.st_dev && of_a.st_ino == of_b.st_ino;
 }
 
+static const char *input_path(const prediction *p, int64_t i)
+{
+    return p->cases.paths ? p->cases.paths[i] : p->cases.dataset->cases[i].images.items[0];
+}
+
 static rmseg_status check_output(const prediction *p, int64_t i, const char *extension)
 {
     char *path = output_path(p, i, extension);
-    const char *input = p->cases.paths ? p->cases.paths[i] : p->cases.dataset->cases[i].images.items[0];
+    const char *input = input_path(p, i);
     rmseg_status status = path ? RMSEG_OK : RMSEG_ERROR_MEMORY;
     if (path && is_same_file(path, input))
         status = rmseg_fail(RMSEG_ERROR_ARGUMENT, "--out %s: the label image would replace its own input %s", p->o->out,
@@ -273,7 +278,10 @@ static rmseg_status predict_case(prediction *p, int64_t i)
     rmseg_image *raw = NULL, *mean = NULL;
     RMSEG_TRY(rmseg_cases_image(&raw, &p->cases, i));
     rmseg_status status = mean_of_all(&mean, p, raw);
-    if (!status) status = write_case(p, i, mean);
+    if (status)
+        rmseg_fail_in(status, "%s", input_path(p, i));
+    else
+        status = write_case(p, i, mean);
     rmseg_image_destroy(raw);
     rmseg_image_destroy(mean);
     return status;
@@ -292,15 +300,11 @@ static rmseg_status predict_cases(prediction *p)
         if (status == RMSEG_ERROR_CANCELLED)
             return rmseg_fail(status, "interrupted; the label images of %lld of %lld cases are in %s",
                               (long long)(i - failed), (long long)count, p->o->out);
-        if (status) {
-            rmseg_fail_in(status, "%s", p->cases.ids[i]);
-            rmseg_warn("%s", rmseg_error_last());
-            if (!failed++) failure = status, rmseg_error_take(first);
-        }
+        if (status && count > 1) rmseg_warn("%s", rmseg_error_last());
+        if (status && !failed++) failure = status, rmseg_error_take(first);
         rmseg_progress("predict", i + 1, count, p->cases.ids[i]);
     }
-    if (!failed) return RMSEG_OK;
-    return rmseg_fail(failure, "%lld of %lld cases failed; the first: %s", (long long)failed, (long long)count, first);
+    return failed ? rmseg_cases_fail(failure, first, failed, count) : RMSEG_OK;
 }
 
 static rmseg_status predict(prediction *p, const char *const *inputs, int64_t count)

@@ -56,9 +56,10 @@ rmseg_status rmseg_check_divisible(const int64_t size[3], const rmseg_net *net, 
     rmseg_text text[4] = {{0}};
     const int64_t *sizes[4] = {size, divisor, below, above};
     for (int i = 0; i < 4; i++) rmseg_size_text(&text[i], sizes[i], spatial);
-    rmseg_status status =
-        rmseg_fail(RMSEG_ERROR_ARGUMENT, "%s %s: this network needs multiples of %s; the nearest are %s and %s", what,
-                   text[0].data, text[1].data, text[2].data, text[3].data);
+    bool one = !memcmp(below, above, sizeof below);
+    rmseg_status status = rmseg_fail(
+        RMSEG_ERROR_ARGUMENT, "%s %s: this network needs multiples of %s; the nearest %s%s%s%s", what, text[0].data,
+        text[1].data, one ? "is " : "are ", one ? "" : text[2].data, one ? "" : " and ", text[3].data);
     for (int i = 0; i < 4; i++) rmseg_text_destroy(&text[i]);
     return status;
 }
@@ -260,8 +261,8 @@ static rmseg_status check_image(const rmseg_predictor *p, const rmseg_image *ima
     if (image->dtype != RMSEG_F32)
         return rmseg_fail(RMSEG_ERROR_INTERNAL, "the predictor was given an image that is not prepared");
     if (image->channels != p->channels)
-        return rmseg_fail(RMSEG_ERROR_ARGUMENT, "the image has %lld channels, but the network was trained on %lld",
-                          (long long)image->channels, (long long)p->channels);
+        return rmseg_fail(RMSEG_ERROR_ARGUMENT, "the image has %lld channel%s, but the network was trained on %lld",
+                          (long long)image->channels, image->channels > 1 ? "s" : "", (long long)p->channels);
     if (image->size[0] > 1 && rmseg_net_get_spec(p->model->net)->spatial == 2)
         return rmseg_fail(RMSEG_ERROR_ARGUMENT, "the image has %lld slices, but the network is 2D",
                           (long long)image->size[0]);

@@ -25,9 +25,10 @@ static void expand_chunk(void *context, int64_t chunk, int thread)
     for (int64_t i = 0; i < e->voxels; i++) map[i] = member[label[i]];
 }
 
+static const char advice[] = "lower --lr, set --clip-norm, or look at the data; nothing of it is saved";
+
 static rmseg_status check_values(const rmseg_trainer *t)
 {
-    static const char advice[] = "lower --lr, set --clip-norm, or look at the data; nothing of it is saved";
     for (int64_t i = 0; i < rmseg_objective_terms(t->objective); i++)
         if (!isfinite(t->terms[i]))
             return rmseg_fail(RMSEG_ERROR_NUMERIC, "step %lld: the term %s is %f: %s",
@@ -49,6 +50,7 @@ rmseg_status rmseg_step_judge(rmseg_trainer *t, const rmseg_loaded_batch *batch)
         b->index = batch->label;
     }
     rmseg_status status = rmseg_evaluator_run(t->evaluator, &t->total, t->terms, t->dlogits, b);
+    if (status == RMSEG_ERROR_NUMERIC) status = rmseg_fail(status, "%s: %s", rmseg_error_last(), advice);
     if (status) return rmseg_fail_in(status, "step %lld", (long long)t->state.iteration + 1);
     return check_values(t);
 }
@@ -76,9 +78,8 @@ rmseg_status rmseg_step_move(rmseg_trainer *t)
     rmseg_sgd sgd = {.lr = t->lr, .momentum = t->o->momentum, .decay = t->o->weight_decay, .clip = t->o->clip_norm};
     RMSEG_TRY(rmseg_weights_step(&t->norm, t->model.weights, &sgd));
     if (isfinite(t->norm)) return RMSEG_OK;
-    return rmseg_fail(RMSEG_ERROR_NUMERIC,
-                      "step %lld: the gradient is NaN or infinite: lower --lr; nothing of it is saved",
-                      (long long)t->state.iteration + 1);
+    return rmseg_fail(RMSEG_ERROR_NUMERIC, "step %lld: the gradient is NaN or infinite: %s",
+                      (long long)t->state.iteration + 1, advice);
 }
 
 /* ---- after a step ------------------------------------------------------------------------------------------------ */

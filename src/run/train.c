@@ -49,11 +49,15 @@ static void show(const rmseg_trainer *t)
 
 static rmseg_status interrupt(rmseg_trainer *t)
 {
+    rmseg_text out = {0};
     RMSEG_TRY(rmseg_trainer_save(t));
-    return rmseg_fail(
-        RMSEG_ERROR_CANCELLED,
-        "interrupted after step %lld of %lld; the state is saved: go on with rmseg train --resume --out %s",
-        (long long)t->state.iteration, (long long)t->o->iterations, t->o->out);
+    rmseg_text_add_word(&out, t->o->out);
+    rmseg_status status =
+        rmseg_fail(RMSEG_ERROR_CANCELLED,
+                   "interrupted after step %lld of %lld; the state is saved: go on with rmseg train --resume --out %s",
+                   (long long)t->state.iteration, (long long)t->o->iterations, out.data ? out.data : t->o->out);
+    rmseg_text_destroy(&out);
+    return status;
 }
 
 static rmseg_status train(rmseg_trainer *t)

@@ -20,7 +20,8 @@
     X(pick, pad, "zero", 0, 0, "zero|none", "", "an image smaller than the patch: add zeros, or fail", "none")         \
     X(pick, normalize, "zscore", 0, 0, "zscore|range|none", "", "scaling of the values, per image and channel",        \
       "range")                                                                                                         \
-    X(str, augment, "none", 0, 0, "", "", "random changes of the samples, with commas between", "flip-w,rot90")        \
+    X(str, augment, "none", 0, 0, "", "", "random changes of the samples, with commas between (`rmseg layouts`)",      \
+      "flip-w,rot90")                                                                                                  \
     X(str, fold, "", 0, 0, "", "", "hold out fold F of N for validation", "0/5")                                       \
     X(f64, val_fraction, "0", 0, 0.9, "", "", "hold out this share of the cases for validation", "0.2")                \
     X(i64, split_seed, "0", 0, INT64_MAX, "", "", "which cases are held out; the same for every --seed", "1")          \

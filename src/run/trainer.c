@@ -39,6 +39,11 @@ static rmseg_status hold_fraction(bool *held, int64_t count, const train_options
     rmseg_random r = rmseg_random_stream((uint64_t)o->split_seed, RMSEG_RANDOM_SPLIT, 0, 0);
     rmseg_random_order(&r, order, count);
     int64_t wanted = (int64_t)(o->val_fraction * (double)count + 0.5);
+    if (!wanted && o->val_fraction > 0) {
+        rmseg_free(order);
+        return rmseg_fail(RMSEG_ERROR_ARGUMENT, "--val-fraction %g of %lld cases holds out none: give at least %.3g",
+                          o->val_fraction, (long long)count, 1 / (double)count);
+    }
     for (int64_t i = 0; i < wanted; i++) held[order[i]] = true;
     rmseg_free(order);
     return RMSEG_OK;
@@ -120,7 +125,8 @@ static rmseg_status settle_size(rmseg_trainer *t)
     if (!patch[0] && !grid[0])
         RMSEG_TRY(rmseg_image_read_header(&header, t->dataset->cases[t->cases[0]].images.items[0]));
     memcpy(t->batch.size, patch[0] ? patch : grid[0] ? grid : header.size, sizeof t->batch.size);
-    return rmseg_check_divisible(t->batch.size, t->model.net, what);
+    rmseg_status status = rmseg_check_divisible(t->batch.size, t->model.net, what);
+    return status && !patch[0] && !grid[0] ? rmseg_fail_in(status, "neither --grid nor --patch is given") : status;
 }
 
 static rmseg_status make_batch(rmseg_trainer *t)

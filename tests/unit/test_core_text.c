@@ -47,6 +47,21 @@ static void failed_text_stays_as_it_was(void **state)
     assert_true(text.failed && !text.data);
 }
 
+static void words_are_quoted_for_a_shell(void **state)
+{
+    (void)state;
+    static const char *const rows[][2] = {
+        {"runs/first", "runs/first"}, {"my run", "'my run'"},         {"", "''"},
+        {"it's", "'it'\\''s'"},       {"f\xc3\xa4ll", "f\xc3\xa4ll"}, {"a;b$(c)", "'a;b$(c)'"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        rmseg_text text = {0};
+        rmseg_text_add_word(&text, rows[i][0]);
+        assert_string_equal(text.data, rows[i][1]);
+        rmseg_text_destroy(&text);
+    }
+}
+
 static void text_is_written(void **state)
 {
     (void)state;
@@ -251,6 +266,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(text_grows),
         cmocka_unit_test(failed_text_stays_as_it_was),
+        cmocka_unit_test(words_are_quoted_for_a_shell),
         cmocka_unit_test(text_is_written),
         cmocka_unit_test(numbers_come_back_by_their_shortest_text),
         cmocka_unit_test(numbers_are_parsed_strictly),

@@ -128,7 +128,7 @@ static void truth_may_be_absent_for_prediction(void **state)
     rmseg_image_destroy(image);
     image = NULL;
     assert_fails(rmseg_case_read(&image, &label, dataset, 1), RMSEG_ERROR_FILE,
-                 "case drishtiGS_003: there is no label");
+                 "drishtiGS_003.png: its label is missing; layout drishti-gs expects");
     assert_fails(rmseg_case_read(&image, &label, dataset, 2), RMSEG_ERROR_ARGUMENT, "there is no case 2");
     assert_null(image);
     assert_null(label);

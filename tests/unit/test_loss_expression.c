@@ -55,7 +55,7 @@ static void test_groups_and_numbers(void **state)
         {"2*3*(ce - 2*(dice + 0.5*mse))", {6, -12, -6}},
         {"(1 - 0.3)*ce + -dice*1e-3 + mse*(2*(1+1))", {0.7, -1e-3, 4}},
         {"ce+dice+0*mse", {1, 1, 0}},
-        {"+ce - -dice + .5E+1*mse", {1, 1, 5}},
+        {"ce - -dice + .5E+1*mse", {1, 1, 5}},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         rmseg_objective *o;
@@ -96,6 +96,7 @@ static void test_refusals(void **state)
         {"softmx: ce", "softmax"},
         {"ce + ", "column 6: the expression ends"},
         {"ce ce", "column 4: found 'c' where '+', '-', '*' or the end was expected"},
+        {"ce + + dice", "column 6: found '+' where a term, a number or '(' was expected"},
         {"(ce + dice", "column 11: the expression ends where '+', '-', '*' or ')' was expected"},
         {"ce)", "column 3: found ')'"},
         {"ce*dice", "column 3: two terms cannot be multiplied"},

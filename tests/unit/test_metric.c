@@ -347,6 +347,8 @@ static void wrong_settings_are_refused(void **state)
     assert_fails(try("hd", &settings, volume, (double[]){1, 0, 1}), RMSEG_ERROR_ARGUMENT, "spacing 0 along axis 1");
     assert_fails(try("hd", &settings, (int64_t[]){1, 0, 5}, unit), RMSEG_ERROR_ARGUMENT, "1 x 0 x 5");
     assert_fails(try("hd", &settings, (int64_t[]){INT64_MAX, 2, 2}, unit), RMSEG_ERROR_ARGUMENT, "below 2^63");
+    assert_ok(rmseg_metric_settings_empty(&settings, "tool")); /* MedPy raises */
+    assert_int_equal(settings.empty, RMSEG_EMPTY_ERROR);
     assert_fails(rmseg_metric_settings_empty(&settings, "zero"), RMSEG_ERROR_ARGUMENT,
                  "expected nan, inf, diagonal, error");
 }

@@ -99,7 +99,7 @@ static void shifted_squares_have_known_figures(void **state)
     assert_ok(run(&results, "pred", PRED, "truth", TRUTH, "metrics", "hd", "spacing", "0.5,0.5", NULL));
     assert_near(aggregate(results, "1", "hd").mean, 1.5 * sqrt(2), 1e-12);
     rmseg_results_destroy(results);
-    assert_fails(run(&results, "pred", PRED, "truth", TRUTH, "spacing", "image", NULL), RMSEG_ERROR_ARGUMENT, "voxel");
+    assert_fails(run(&results, "pred", PRED, "truth", TRUTH, "spacing", "image", NULL), RMSEG_ERROR_FORMAT, "voxel");
     rmseg_results_destroy(results);
 }
 
@@ -114,8 +114,8 @@ static void cases_without_a_partner_are_told_of(void **state)
     assert_ok(run(&results, "pred", PRED, "truth", TRUTH, NULL));
     assert_int_equal(aggregate(results, "1", "dice").n, 1);
     rmseg_results_destroy(results);
-    assert_non_null(strstr(log_text, "1 cases have no prediction: missing"));
-    assert_non_null(strstr(log_text, "1 cases have no truth: extra"));
+    assert_non_null(strstr(log_text, "1 case has no prediction: missing"));
+    assert_non_null(strstr(log_text, "1 case has no truth: extra"));
     assert_ok(rmseg_file_remove(PRED "/a.png"));
     assert_fails(run(&results, "pred", PRED, "truth", TRUTH, NULL), RMSEG_ERROR_ARGUMENT, "extra");
 }
@@ -148,9 +148,8 @@ static void sizes_must_agree_or_a_grid_be_given(void **state)
     rmseg_results *results = NULL;
     write_square(PRED "/a.png", 16, 4, 11, 1);
     write_square(TRUTH "/a.png", 32, 8, 23, 1);
-    assert_fails(run(&results, "pred", PRED, "truth", TRUTH, NULL), RMSEG_ERROR_ARGUMENT, "--grid");
-    assert_non_null(strstr(rmseg_error_last(), "1 x 16 x 16"));
-    assert_non_null(strstr(rmseg_error_last(), "1 x 32 x 32"));
+    assert_fails(run(&results, "pred", PRED, "truth", TRUTH, NULL), RMSEG_ERROR_FORMAT, "--grid");
+    assert_non_null(strstr(rmseg_error_last(), PRED "/a.png has 16 x 16 pixels, its truth 32 x 32 pixels"));
     rmseg_results_destroy(results);
     assert_ok(run(&results, "pred", PRED, "truth", TRUTH, "grid", "64,64", NULL));
     assert_near(aggregate(results, "1", "dice").mean, 1, 0);
@@ -176,6 +175,18 @@ static void a_case_that_fails_leaves_the_others(void **state)
         rmseg_results_destroy(results);
         assert_true(rmseg_file_exists(RMSEG_TEST_TMP "/r.csv") && rmseg_file_exists(RMSEG_TEST_TMP "/r.json"));
     }
+}
+
+static void files_that_cannot_be_written_leave_the_results(void **state)
+{
+    (void)state;
+    rmseg_results *results = NULL;
+    write_square(PRED "/a.png", 16, 3, 9, 1);
+    write_square(TRUTH "/a.png", 16, 3, 9, 1);
+    assert_fails(run(&results, "pred", PRED, "truth", TRUTH, "json", PRED "/no-such-folder/r.json", NULL),
+                 RMSEG_ERROR_FILE, "no-such-folder");
+    assert_int_equal(aggregate(results, "1", "dice").n, 1);
+    rmseg_results_destroy(results);
 }
 
 static void regions_and_labels_choose_what_is_judged(void **state)
@@ -220,29 +231,80 @@ static void far_islands_go_with_the_largest_component(void **state)
     rmseg_results_destroy(results);
 }
 
+#define AROUND RMSEG_TEST_TMP "/around"
+#define TREE   AROUND "/drishti/Test"
+
+/* An image of 32 x 32; its disc is 20 x 20, its cup 8 x 8. */
+static void write_drishti(const char *part, const char *truth, const char *id)
+{
+    char path[512];
+    snprintf(path, sizeof path, AROUND "/drishti/%s/Images", part);
+    assert_ok(rmseg_folder_create(path));
+    snprintf(path, sizeof path, AROUND "/drishti/%s/Images/%s.png", part, id);
+    write_square(path, 32, 0, 31, 77);
+    snprintf(path, sizeof path, AROUND "/drishti/%s/%s/%s/SoftMap", part, truth, id);
+    assert_ok(rmseg_folder_create(path));
+    snprintf(path, sizeof path, AROUND "/drishti/%s/%s/%s/SoftMap/%s_ODsegSoftmap.png", part, truth, id, id);
+    write_square(path, 32, 4, 23, 255);
+    snprintf(path, sizeof path, AROUND "/drishti/%s/%s/%s/SoftMap/%s_cupsegSoftmap.png", part, truth, id, id);
+    write_square(path, 32, 8, 15, 128);
+}
+
 static void a_folder_of_drishti_is_recognised(void **state)
 {
     (void)state;
-#define TREE RMSEG_TEST_TMP "/drishti/Test"
     rmseg_results *results = NULL;
-    assert_ok(rmseg_folder_create(TREE "/Images"));
-    assert_ok(rmseg_folder_create(TREE "/Test_GT/drishtiGS_001/SoftMap"));
-    write_square(TREE "/Images/drishtiGS_001.png", 32, 0, 31, 77);
-    write_square(TREE "/Test_GT/drishtiGS_001/SoftMap/drishtiGS_001_ODsegSoftmap.png", 32, 4, 23, 255);
-    write_square(TREE "/Test_GT/drishtiGS_001/SoftMap/drishtiGS_001_cupsegSoftmap.png", 32, 8, 15, 128);
+    write_drishti("Test", "Test_GT", "drishtiGS_001");
     write_square(PRED "/drishtiGS_001.png", 32, 8, 15, 2);
-    static const char *const truths[] = {RMSEG_TEST_TMP "/drishti", TREE, TREE "/Test_GT", TREE "/Test_GT/"};
-    for (int i = 0; i < 4; i++) {
+    static const char *const truths[] = {AROUND, AROUND "/drishti", TREE, TREE "/Test_GT", TREE "/Test_GT/"};
+    for (int i = 0; i < 5; i++) {
         assert_ok(run(&results, "pred", PRED, "truth", truths[i], NULL));
         assert_near(aggregate(results, "cup", "dice").mean, 1, 0);
         assert_near(aggregate(results, "disc", "jaccard").mean, 64.0 / 400, 1e-12);
         rmseg_results_destroy(results);
     }
     assert_non_null(strstr(log_text, "--layout drishti-gs"));
-    assert_ok(run(&results, "pred", PRED, "layout", "drishti-gs", "data", RMSEG_TEST_TMP "/drishti", "threshold", "200",
-                  NULL));
+    assert_ok(run(&results, "pred", PRED, "layout", "drishti-gs", "data", AROUND, "threshold", "200", NULL));
     assert_near(aggregate(results, "cup", "dice").mean, 0, 0);
     rmseg_results_destroy(results);
+}
+
+static void of_a_whole_drishti_the_predicted_split_is_read(void **state)
+{
+    (void)state;
+    rmseg_results *results = NULL;
+    write_drishti("Test", "Test_GT", "drishtiGS_001");
+    write_drishti("Training", "GT", "drishtiGS_002");
+    write_square(PRED "/drishtiGS_002.png", 32, 8, 15, 2);
+    assert_ok(run(&results, "pred", PRED, "truth", AROUND, NULL));
+    rmseg_results_destroy(results);
+    assert_non_null(strstr(log_text, "--split train"));
+    assert_null(strstr(log_text, "no prediction"));
+    write_square(PRED "/drishtiGS_001.png", 32, 8, 15, 2);
+    assert_ok(run(&results, "pred", PRED, "truth", AROUND, NULL));
+    assert_int_equal(aggregate(results, "cup", "dice").n, 2);
+    rmseg_results_destroy(results);
+}
+
+static void a_truth_that_is_missing_leaves_the_others(void **state)
+{
+    (void)state;
+    rmseg_results *results = NULL;
+    write_drishti("Test", "Test_GT", "drishtiGS_001");
+    write_drishti("Test", "Test_GT", "drishtiGS_003");
+    write_square(PRED "/drishtiGS_001.png", 32, 8, 15, 2);
+    write_square(PRED "/drishtiGS_003.png", 32, 8, 15, 2);
+    assert_ok(rmseg_file_remove(TREE "/Test_GT/drishtiGS_001/SoftMap/drishtiGS_001_cupsegSoftmap.png"));
+    assert_fails(run(&results, "pred", PRED, "layout", "drishti-gs", "data", AROUND, NULL), RMSEG_ERROR_FILE,
+                 "1 of 2 cases failed; the first: drishtiGS_001");
+    assert_non_null(strstr(rmseg_error_last(), "drishtiGS_001.png: its label is missing"));
+    assert_int_equal(aggregate(results, "cup", "dice").n, 1);
+    rmseg_results_destroy(results);
+    results = NULL;
+    assert_ok(rmseg_file_remove(TREE "/Test_GT/drishtiGS_003/SoftMap/drishtiGS_003_cupsegSoftmap.png"));
+    assert_fails(run(&results, "pred", PRED, "layout", "drishti-gs", "data", AROUND, NULL), RMSEG_ERROR_FILE,
+                 "its cup soft map is missing");
+    assert_null(results);
 }
 
 int main(void)
@@ -254,9 +316,12 @@ int main(void)
         cmocka_unit_test_setup(masks_of_255_meet_predictions_of_1, fresh),
         cmocka_unit_test_setup(sizes_must_agree_or_a_grid_be_given, fresh),
         cmocka_unit_test_setup(a_case_that_fails_leaves_the_others, fresh),
+        cmocka_unit_test_setup(files_that_cannot_be_written_leave_the_results, fresh),
         cmocka_unit_test_setup(regions_and_labels_choose_what_is_judged, fresh),
         cmocka_unit_test_setup(far_islands_go_with_the_largest_component, fresh),
         cmocka_unit_test_setup(a_folder_of_drishti_is_recognised, fresh),
+        cmocka_unit_test_setup(of_a_whole_drishti_the_predicted_split_is_read, fresh),
+        cmocka_unit_test_setup(a_truth_that_is_missing_leaves_the_others, fresh),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -156,7 +156,7 @@ static void what_does_not_fit_is_refused(void **state)
     assert_ok(rmseg_predictor_create(&predictor, model, &(rmseg_window){0}));
     assert_ok(rmseg_image_create(&grey, RMSEG_F32, 1, (const int64_t[3]){1, 16, 16}));
     assert_fails(rmseg_predictor_run(&probabilities, predictor, grey), RMSEG_ERROR_ARGUMENT,
-                 "1 channels, but the network was trained on 2");
+                 "1 channel, but the network was trained on 2");
     rmseg_image_destroy(grey);
     rmseg_predictor_destroy(predictor);
 }
