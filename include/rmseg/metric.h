@@ -76,6 +76,10 @@ RMSEG_API void rmseg_results_destroy(rmseg_results *results);
 RMSEG_API rmseg_status rmseg_results_add(rmseg_results *results, const char *case_id, const char *class_name,
                                          const char *metric, double value, const char *note);
 
+/* What else decided the values, for the JSON, as in "grid", "512,512": the texts are copied and written beside the
+ * settings. */
+RMSEG_API rmseg_status rmseg_results_note(rmseg_results *results, const char *key, const char *value);
+
 typedef struct rmseg_aggregate {
     const char *class_name, *metric; /* borrowed from the results */
     int64_t n, valid;                /* cases, and those with a finite value */

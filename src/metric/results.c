@@ -48,8 +48,15 @@ void rmseg_results_destroy(rmseg_results *results)
     for (int64_t i = 0; i < results->column_count; i++) column_free(&results->columns[i]);
     rmseg_free(results->records);
     rmseg_free(results->columns);
+    rmseg_names_destroy(&results->notes);
     rmseg_free(results->unit);
     rmseg_free(results);
+}
+
+rmseg_status rmseg_results_note(rmseg_results *results, const char *key, const char *value)
+{
+    RMSEG_TRY(rmseg_names_add(&results->notes, key));
+    return rmseg_names_add(&results->notes, value);
 }
 
 /* Room for one more: the block itself or a larger one; NULL without memory, and the old block stays. */

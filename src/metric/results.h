@@ -21,6 +21,7 @@ typedef struct rmseg_column {
 struct rmseg_results {
     rmseg_metric_settings settings; /* its convention is ours: a row's name */
     char *unit;
+    rmseg_names notes;     /* key, value, key, value, ... */
     rmseg_record *records; /* in the order they came */
     int64_t count, capacity;
     rmseg_column *columns; /* in order of first record */

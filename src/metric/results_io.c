@@ -56,6 +56,8 @@ rmseg_status rmseg_results_write_json(const rmseg_results *results, const char *
     rmseg_json_string(&json, "empty", rmseg_empty_text(policy, &results->settings));
     rmseg_json_integer(&json, "connectivity", results->settings.connectivity);
     rmseg_json_number(&json, "percentile", results->settings.percentile);
+    for (int64_t i = 0; i + 1 < results->notes.count; i += 2)
+        rmseg_json_string(&json, results->notes.items[i], results->notes.items[i + 1]);
     write_records(&json, results);
     rmseg_status status = write_aggregates(&json, results);
     rmseg_json_close(&json, '}');

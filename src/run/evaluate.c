@@ -131,6 +131,14 @@ static rmseg_status add_records(rmseg_results *results, const rmseg_evaluation *
     return RMSEG_OK;
 }
 
+/* What changes the values and is not among the metrics' settings. */
+static rmseg_status note_options(rmseg_results *results, const evaluate_options *o)
+{
+    if (*o->grid) RMSEG_TRY(rmseg_results_note(results, "grid", o->grid));
+    if (strcmp(o->spacing, "voxel")) RMSEG_TRY(rmseg_results_note(results, "spacing", o->spacing));
+    return o->largest_component ? rmseg_results_note(results, "largest_component", "predictions") : RMSEG_OK;
+}
+
 static rmseg_status write_results(const rmseg_results *results, const rmseg_evaluation *e)
 {
     if (*e->o->csv) RMSEG_TRY(rmseg_results_write_csv(results, e->o->csv));
@@ -156,7 +164,7 @@ static rmseg_status collect(rmseg_results **results, const rmseg_evaluation *e)
     rmseg_results *made = NULL;
     const char *unit = !strcmp(e->o->spacing, "voxel") ? "voxel" : "mm";
     RMSEG_TRY(rmseg_results_create(&made, &e->settings, unit));
-    rmseg_status status = RMSEG_OK;
+    rmseg_status status = note_options(made, e->o);
     for (int64_t i = 0; i < e->pairs.count && !status; i++) status = add_records(made, e, i);
     if (status) {
         rmseg_results_destroy(made);
