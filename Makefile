@@ -10,7 +10,7 @@ GENERATOR := $(if $(wildcard $(BUILD)/CMakeCache.txt),,$(if $(shell command -v n
 
 help:
 	@echo "make            build everything into $(BUILD)/"
-	@echo "make demo       install what is missing, build, train on phantoms, evaluate, write a report"
+	@echo "make demo       install what is missing, build, train on phantoms, evaluate, draw the result"
 	@echo "make test       install what is missing, build, run the tests"
 	@echo "make sanitize   the tests under the address, undefined and thread sanitizers"
 	@echo "make bench      time the kernels, and say how to time a training step beside PyTorch"
@@ -30,8 +30,9 @@ build: configure
 	cmake --build $(BUILD) -j $(JOBS)
 
 demo: deps
-	$(MAKE) build
-	$(BUILD)/src/cli/rmseg demo --out demo
+	$(MAKE) configure
+	cmake --build $(BUILD) -j $(JOBS) --target rmseg_command
+	$(BUILD)/src/cli/rmseg demo --out demo --overwrite
 
 test: deps
 	$(MAKE) build

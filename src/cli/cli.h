@@ -98,4 +98,7 @@ const char *cli_details(char *buffer, size_t size, const rmseg_option_info *info
 void cli_terminal_start(bool quiet);
 void cli_terminal_end(void);
 
+/* A line about what is being done; --quiet silences it. */
+void cli_remark(const char *format, ...) RMSEG_PRINTF(1, 2);
+
 #endif

@@ -21,15 +21,15 @@
 static const rmseg_option_info rows[] = {
     {"out", "text", "demo", "", 0, 0, "", "folder to fill", "demo"},
     {"seeds", "integer", "3", "", 2, 1000, "runs", "runs of each objective", "6"},
-    {"iterations", "integer", "150", "", 1, 1e9, "steps", "training steps of a run", "300"},
-    {"train-cases", "integer", "24", "", 2, 1e6, "cases", "phantoms to train on", "24"},
-    {"test-cases", "integer", "24", "", 2, 1e6, "cases", "phantoms to judge on", "24"},
-    {"size", "integer", "96", "", 32, 4096, "pixels", "height and width of a phantom", "128"},
+    {"iterations", "integer", "300", "", 1, 1e9, "steps", "training steps of a run", "1000"},
+    {"train-cases", "integer", "32", "", 2, 1e6, "cases", "phantoms to train on", "64"},
+    {"test-cases", "integer", "32", "", 2, 1e6, "cases", "phantoms to judge on", "64"},
+    {"size", "integer", "128", "", 32, 4096, "pixels", "height and width of a phantom", "256"},
     {"width", "integer", "8", "", 1, 1024, "channels", "channels of the U-Net's first level", "16"},
     {"alpha", "number", "1", "", 0, 1e9, "", "weight of the residual-moment terms", "10"},
     {"overwrite", "switch", "false", "", 0, 0, "", "replace what an earlier demo left in the folder", ""},
 };
-enum { ROWS = sizeof rows / sizeof *rows, ARMS = 2, PICTURES = 4 };
+enum { ROWS = sizeof rows / sizeof *rows, ARMS = 2, PICTURES = 3 };
 
 static const char *const arm_name[ARMS] = {"base", "rm"}, *const arm_title[ARMS] = {"CE + Dice", "CE + Dice + RM"};
 
@@ -121,29 +121,39 @@ static rmseg_status write_record(demo *d)
 
 /* ---- the jobs ---------------------------------------------------------------------------------------------------- */
 
-/* Sets "key", "value", ..., NULL. */
-static rmseg_status set_all(rmseg_options *options, ...)
+typedef struct setting {
+    const char *key, *value;
+} setting;
+
+/* Up to a setting without a key. */
+static rmseg_status set_all(rmseg_options *options, const setting *settings)
 {
-    va_list pairs;
-    va_start(pairs, options);
-    rmseg_status status = RMSEG_OK;
-    for (const char *key; status == RMSEG_OK && (key = va_arg(pairs, const char *));)
-        status = rmseg_options_set(options, key, va_arg(pairs, const char *));
-    va_end(pairs);
-    return status;
+    for (; settings->key; settings++) CLI_TRY(rmseg_options_set(options, settings->key, settings->value));
+    return RMSEG_OK;
 }
 
 static rmseg_status train(demo *d, int arm, const char *name, int64_t seed)
 {
     const char *alpha = rmseg_options_get(d->options, "alpha"), *objective = "sigmoid: ce + dice";
     if (arm) objective = text(d, "%s + %s*rm(2,0) + %s*rm(0,2) + %s*rm(2,2)", objective, alpha, alpha, alpha);
+    const setting settings[] = {
+        {"layout", "folder"},
+        {"data", text(d, "%s/data/train", d->out)},
+        {"out", text(d, "%s/runs/%s", d->out, name)},
+        {"net", "unet"},
+        {"depth", "3"},
+        {"width", rmseg_options_get(d->options, "width")},
+        {"objective", objective},
+        {"iterations", rmseg_options_get(d->options, "iterations")},
+        {"lr", "0.05"},
+        {"schedule", "poly"},
+        {"augment", "flip-w"},
+        {"seed", text(d, "%lld", (long long)seed)},
+        {NULL, NULL},
+    };
     rmseg_options *options = NULL;
     CLI_TRY(rmseg_train_options_create(&options));
-    rmseg_status status =
-        set_all(options, "layout", "folder", "data", text(d, "%s/data/train", d->out), "net", "unet", "depth", "3",
-                "width", rmseg_options_get(d->options, "width"), "objective", objective, "iterations",
-                rmseg_options_get(d->options, "iterations"), "seed", text(d, "%lld", (long long)seed), "augment",
-                "flip-w", "out", text(d, "%s/runs/%s", d->out, name), NULL);
+    rmseg_status status = set_all(options, settings);
     if (status == RMSEG_OK) status = rmseg_train(options);
     rmseg_options_destroy(options);
     return status;
@@ -151,11 +161,16 @@ static rmseg_status train(demo *d, int arm, const char *name, int64_t seed)
 
 static rmseg_status predict(demo *d, const char *name)
 {
+    const setting settings[] = {
+        {"run", text(d, "%s/runs/%s", d->out, name)},
+        {"out", text(d, "%s/pred/%s", d->out, name)},
+        {"whole", "true"},
+        {NULL, NULL},
+    };
     const char *inputs[] = {text(d, "%s/data/test/images", d->out)};
     rmseg_options *options = NULL;
     CLI_TRY(rmseg_predict_options_create(&options));
-    rmseg_status status = set_all(options, "run", text(d, "%s/runs/%s", d->out, name), "whole", "true", "out",
-                                  text(d, "%s/pred/%s", d->out, name), NULL);
+    rmseg_status status = set_all(options, settings);
     if (status == RMSEG_OK) status = rmseg_predict(options, inputs, 1);
     rmseg_options_destroy(options);
     return status;
@@ -163,11 +178,17 @@ static rmseg_status predict(demo *d, const char *name)
 
 static rmseg_status evaluate(rmseg_results **results, demo *d, const char *name)
 {
+    const setting settings[] = {
+        {"pred", text(d, "%s/pred/%s", d->out, name)},
+        {"truth", text(d, "%s/data/test/labels", d->out)},
+        {"regions", "disc=1+2,cup=2"},
+        {"metrics", "dice,jaccard,hd95,asd"},
+        {"json", text(d, "%s/results/%s.json", d->out, name)},
+        {NULL, NULL},
+    };
     rmseg_options *options = NULL;
     CLI_TRY(rmseg_evaluate_options_create(&options));
-    rmseg_status status = set_all(options, "pred", text(d, "%s/pred/%s", d->out, name), "truth",
-                                  text(d, "%s/data/test/labels", d->out), "regions", "disc=1+2,cup=2", "metrics",
-                                  "dice,jaccard,hd95,asd", "json", text(d, "%s/results/%s.json", d->out, name), NULL);
+    rmseg_status status = set_all(options, settings);
     if (status == RMSEG_OK) status = rmseg_evaluate(results, options);
     rmseg_options_destroy(options);
     return status;
@@ -179,7 +200,7 @@ static rmseg_status run_all(demo *d)
         int arm = (int)(run / d->seeds);
         int64_t seed = run % d->seeds + 1;
         const char *name = text(d, "%s-%lld", arm_name[arm], (long long)seed);
-        fprintf(stderr, "%s, seed %lld of %lld\n", arm_title[arm], (long long)seed, (long long)d->seeds);
+        cli_remark("%s, seed %lld of %lld", arm_title[arm], (long long)seed, (long long)d->seeds);
         CLI_TRY(train(d, arm, name, seed));
         CLI_TRY(predict(d, name));
         CLI_TRY(evaluate(&d->results[run], d, name));
@@ -198,7 +219,8 @@ static rmseg_status draw_case(rmseg_image **picture, demo *d, int arm, int64_t i
     if (status == RMSEG_OK) status = rmseg_image_read(&truth, text(d, "%s/data/test/labels/%s", d->out, file));
     if (status == RMSEG_OK)
         status = rmseg_image_read(&prediction, text(d, "%s/pred/%s-1/%s", d->out, arm_name[arm], file));
-    if (status == RMSEG_OK) status = rmseg_overlay(picture, image, prediction, truth, 320.0 / (double)d->size);
+    if (status == RMSEG_OK)
+        status = rmseg_overlay(picture, image, prediction, truth, fmax(1, round(256.0 / (double)d->size)));
     rmseg_image_destroy(image);
     rmseg_image_destroy(truth);
     rmseg_image_destroy(prediction);
@@ -242,6 +264,15 @@ static void spread_add(spread *s, double value)
 static double mean_of(const spread *s) { return s->sum / (double)s->n; }
 static double sd_of(const spread *s) { return sqrt(s->squares / (double)(s->n - 1)); }
 
+/* Mean (sd), or a dash where a distance had no case to be measured on. */
+static void print_cell(const spread *s, bool with_sign)
+{
+    if (isnan(mean_of(s)))
+        printf("  %18s", "-");
+    else
+        printf(with_sign ? "  %+9.4f (%.4f)" : "  %9.4f (%.4f)", mean_of(s), sd_of(s));
+}
+
 /* One line of the table; *clear says whether the difference is larger than its standard deviation. */
 static rmseg_status print_row(bool *clear, const demo *d, int64_t index)
 {
@@ -254,8 +285,10 @@ static rmseg_status print_row(bool *clear, const demo *d, int64_t index)
         }
         spread_add(&difference, row[1].mean - row[0].mean);
     }
-    printf("%-6s %-8s  %9.4f (%.4f)  %9.4f (%.4f)  %+9.4f (%.4f)\n", row[0].class_name, row[0].metric, mean_of(&arm[0]),
-           sd_of(&arm[0]), mean_of(&arm[1]), sd_of(&arm[1]), mean_of(&difference), sd_of(&difference));
+    printf("%-6s %-8s", row[0].class_name, row[0].metric);
+    for (int a = 0; a < ARMS; a++) print_cell(&arm[a], false);
+    print_cell(&difference, true);
+    printf("\n");
     *clear = fabs(mean_of(&difference)) > sd_of(&difference);
     return RMSEG_OK;
 }

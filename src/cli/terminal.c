@@ -8,6 +8,7 @@
 #include "cli/cli.h"
 
 #include <signal.h>
+#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -45,6 +46,17 @@ static void on_log(void *user, rmseg_log_level level, const char *line)
     const char *mark = level == RMSEG_LOG_WARNING ? "warning: " : "", *on = "", *off = "";
     if (*mark && state.colour) on = "\033[33m", off = "\033[0m";
     fprintf(stderr, "%s%s%s%s\n", on, mark, off, line);
+}
+
+void cli_remark(const char *format, ...)
+{
+    if (state.quiet) return;
+    clear_bar();
+    va_list arguments;
+    va_start(arguments, format);
+    vfprintf(stderr, format, arguments);
+    va_end(arguments);
+    fputc('\n', stderr);
 }
 
 static const char *duration(char buffer[32], double seconds)

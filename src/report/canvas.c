@@ -32,9 +32,12 @@ static void to_bytes(uint8_t *to, const float *from, int64_t count, range r)
 rmseg_status rmseg_canvas_create(rmseg_image **canvas, const rmseg_image *image, int64_t height, int64_t width)
 {
     const int64_t size[3] = {1, height, width}, grid[3] = {image->size[0], height, width};
-    rmseg_image *resized = NULL, *picture = NULL;
-    RMSEG_TRY(rmseg_image_resample(&resized, image, grid, RMSEG_LINEAR));
-    rmseg_status status = rmseg_image_create(&picture, RMSEG_U8, 3, size);
+    bool enlarges = height >= image->size[1] && width >= image->size[2];
+    rmseg_image *values = NULL, *resized = NULL, *picture = NULL;
+    RMSEG_TRY(rmseg_image_convert(&values, image, RMSEG_F32));
+    rmseg_status status = rmseg_image_resample(&resized, values, grid, enlarges ? RMSEG_NEAREST : RMSEG_LINEAR);
+    rmseg_image_destroy(values);
+    if (status == RMSEG_OK) status = rmseg_image_create(&picture, RMSEG_U8, 3, size);
     for (int64_t c = 0; c < 3 && status == RMSEG_OK; c++) {
         int64_t channel = image->channels >= 3 ? c : 0;
         const float *from = (const float *)resized->data + channel * rmseg_image_voxels(resized);

@@ -13,8 +13,9 @@ typedef struct rmseg_rgb {
     uint8_t r, g, b;
 } rmseg_rgb;
 
-/* A picture of the first slice of an image, height x width pixels: grey is repeated, other types than U8 are stretched
- * from their smallest and largest value to 0..255. */
+/* A picture of the first slice of an image, height x width pixels: enlarged, its pixels stay what they are, shrunk,
+ * they are averaged; grey is repeated, other types than U8 are stretched from their smallest and largest value to
+ * 0..255. */
 rmseg_status rmseg_canvas_create(rmseg_image **canvas, const rmseg_image *image, int64_t height, int64_t width);
 
 /* Lines that are laid on together: first drawn into a map of coverage, keeping the largest value at each pixel, then
