@@ -135,6 +135,28 @@ static void a_case_that_fails_leaves_the_others(void **state)
     assert_false(rmseg_file_exists(OUT "-some/bad.png"));
 }
 
+static void volumes_come_back_as_tiff(void **state)
+{
+    (void)state;
+#define VOLUMES RMSEG_TEST_TMP "/volumes"
+    static const char *const inputs[] = {VOLUMES "/images"};
+    const int64_t size[3] = {4, 8, 8};
+    for (int part = 0; part < 2; part++) {
+        rmseg_image *image = NULL;
+        assert_ok(rmseg_folder_create(part ? VOLUMES "/labels" : VOLUMES "/images"));
+        assert_ok(rmseg_image_create(&image, RMSEG_U8, 1, size));
+        for (int i = 80; i < 160; i++) ((uint8_t *)image->data)[i] = (uint8_t)(part ? 1 : i);
+        assert_ok(rmseg_image_write(image, part ? VOLUMES "/labels/a.tif" : VOLUMES "/images/a.tif"));
+        rmseg_image_destroy(image);
+    }
+    assert_ok(toy_train(toy_options(RUN "-3d", "data", VOLUMES, "objective", "ce + rm(2,0,0)", "iterations", "2",
+                                    "val-fraction", "0", "overwrite", "yes", NULL)));
+    assert_ok(predict(inputs, 1, "run", RUN "-3d", "out", OUT "-3d", "overwrite", "yes", NULL));
+    rmseg_image *label = read(OUT "-3d", "a.tif");
+    assert_memory_equal(label->size, size, sizeof size);
+    rmseg_image_destroy(label);
+}
+
 static void wrong_calls_have_their_sentence(void **state)
 {
     (void)state;
@@ -171,7 +193,7 @@ int main(void)
         cmocka_unit_test(labels_lie_on_the_inputs_grid),       cmocka_unit_test(weights_are_sufficient_alone),
         cmocka_unit_test(an_ensemble_is_the_mean_of_its_runs), cmocka_unit_test(what_is_there_is_not_replaced),
         cmocka_unit_test(a_case_that_fails_leaves_the_others), cmocka_unit_test(wrong_calls_have_their_sentence),
-        cmocka_unit_test(a_layouts_split_is_predicted),
+        cmocka_unit_test(a_layouts_split_is_predicted),        cmocka_unit_test(volumes_come_back_as_tiff),
     };
     return cmocka_run_group_tests(tests, prepare, NULL);
 }
