@@ -237,7 +237,7 @@ rmseg_status rmseg_evaluator_run(rmseg_evaluator *e, double *total, double *term
 
 double rmseg_evaluator_mean_weight(const rmseg_evaluator *e, int64_t index)
 {
-    bool weighed = index >= 0 && index < e->objective->terms && e->part[index].weighed;
+    bool weighed = index >= 0 && index < e->objective->terms && e->part[index].weighed && e->valid > 0;
     return weighed ? rmseg_field_mean(e, e->part + index) : NAN;
 }
 

@@ -20,7 +20,8 @@ rmseg_status rmseg_evaluator_run(rmseg_evaluator *evaluator, double *total, doub
                                  const rmseg_batch *batch);
 
 /* Mean over the voxels of the last batch of the spatial weight of term `index`: what an rm term of this weight times
- * alpha weighs as a plain mse. 1 for mse, NaN for a term that is no rm. For results files. */
+ * alpha weighs as a plain mse. 1 for mse, NaN for a term that is no rm and before the first batch. For results files.
+ */
 double rmseg_evaluator_mean_weight(const rmseg_evaluator *evaluator, int64_t index);
 void rmseg_evaluator_destroy(rmseg_evaluator *evaluator);
 

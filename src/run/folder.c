@@ -213,11 +213,27 @@ static void add_algorithms(rmseg_json *json, const rmseg_trainer *t)
     rmseg_text_destroy(&lines);
 }
 
+/* The weight of each term, and the mean of its spatial weight w: their product is what it would weigh as a plain mse.
+ */
+static void add_terms(rmseg_json *json, const rmseg_trainer *t)
+{
+    rmseg_json_open(json, "terms", '[');
+    for (int64_t i = 0; i < rmseg_objective_terms(t->objective); i++) {
+        rmseg_json_open(json, NULL, '{');
+        rmseg_json_string(json, "name", rmseg_objective_term_name(t->objective, i));
+        rmseg_json_number(json, "weight", rmseg_objective_term_weight(t->objective, i));
+        rmseg_json_number(json, "mean_w", rmseg_evaluator_mean_weight(t->evaluator, i));
+        rmseg_json_close(json, '}');
+    }
+    rmseg_json_close(json, ']');
+}
+
 static void add_model(rmseg_json *json, const rmseg_trainer *t)
 {
     rmseg_text regions = {0};
     rmseg_regions_text(&regions, &t->model.regions);
     rmseg_json_string(json, "objective", t->model.objective);
+    add_terms(json, t);
     rmseg_json_string(json, "head", rmseg_head_name(t->model.head));
     rmseg_json_integer(json, "classes", t->model.classes);
     rmseg_json_string(json, "regions", regions.data);
