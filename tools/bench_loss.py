@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
 """Times value and gradient of CE + Dice + three residual moments: ours, PyTorch's eager and compiled, in one run.
 
-    python3 tools/bench_loss.py [build/librmseg.so]          (needs torch and numpy; two threads)
+    python3 tools/bench_loss.py [build/librmseg.so [THREADS]]          (needs torch and numpy; two threads unless said)
 
 Ours is rmseg_objective_evaluate as any caller would call it, its set-up included. GB/s counts what the two sweeps must move: the
-logits twice, the labels twice, the gradient once. The least of 30 interleaved runs.
+logits twice, the labels twice, the gradient once. The least of 60 interleaved runs.
 """
 
 import ctypes
@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy
 import torch
 
-THREADS, RUNS = 2, 30
+RUNS = 60
 
 
 class Batch(ctypes.Structure):
@@ -24,7 +24,7 @@ class Batch(ctypes.Structure):
                 ("ignore", ctypes.c_int32), ("frames", ctypes.c_void_p)]
 
 
-def ours(path):
+def ours(path, threads):
     lib = ctypes.CDLL(str(path))
     lib.rmseg_error_last.restype = ctypes.c_char_p
 
@@ -32,7 +32,7 @@ def ours(path):
         if status:
             sys.exit(lib.rmseg_error_last().decode())
 
-    check(lib.rmseg_threads_set(THREADS))
+    check(lib.rmseg_threads_set(threads))
 
     def build(expression):
         objective = ctypes.c_void_p()
@@ -109,9 +109,10 @@ def bench(build, shape, orders):
 
 
 def main():
-    torch.set_num_threads(THREADS)
+    threads = int(sys.argv[2]) if len(sys.argv) > 2 else 2
+    torch.set_num_threads(threads)
     torch.manual_seed(1)
-    build = ours(sys.argv[1] if len(sys.argv) > 1 else Path(__file__).parents[1] / "build/librmseg.so")
+    build = ours(sys.argv[1] if len(sys.argv) > 1 else Path(__file__).parents[1] / "build/librmseg.so", threads)
     bench(build, (4, 2, 256, 256), ((2, 0), (0, 2), (2, 2)))
     bench(build, (1, 2, 112, 112, 80), ((2, 0, 0), (0, 2, 0), (0, 0, 2)))
 
