@@ -91,8 +91,9 @@ rmseg_status rmseg_train_options_recall(rmseg_options *own, const char *key, con
                           key, rmseg_version());
     if (!rmseg_options_given(own, key)) return *recorded ? rmseg_options_set(own, key, recorded) : RMSEG_OK;
     if (is_one_of(key, may_change) || !strcmp(value, recorded)) return RMSEG_OK;
-    return rmseg_fail(RMSEG_ERROR_ARGUMENT,
-                      "--%s %s: the run was trained with '%s', and going on with another value is another training: "
-                      "leave --%s out, or start a new run with --init",
-                      key, value, recorded, key);
+    return rmseg_fail(
+        RMSEG_ERROR_ARGUMENT,
+        "--%s %s: the run was trained with %s, and going on with another value is another training: leave "
+        "--%s out, or start a new run with --init",
+        key, value, *recorded ? recorded : "none", key);
 }

@@ -15,7 +15,16 @@ static rmseg_status open_data(rmseg_trainer *t)
     if (!*o->data)
         return rmseg_fail(RMSEG_ERROR_ARGUMENT, "--data is missing: give the folder of the data (layout %s)",
                           o->layout);
-    RMSEG_TRY(rmseg_dataset_open(&t->dataset, o->layout, o->data, "train", o->threshold, true));
+    return rmseg_dataset_open(&t->dataset, o->layout, o->data, "train", o->threshold, true);
+}
+
+/* The long part of the checks: every file is read. */
+static rmseg_status read_data(rmseg_trainer *t)
+{
+    RMSEG_TRY(rmseg_loader_fill(t->loader));
+    if (t->held_count)
+        RMSEG_TRY(rmseg_validation_create(&t->validation, t->dataset, &t->model, t->cases + t->train_count,
+                                          t->held_count, !strcmp(t->o->cache, "ram")));
     return rmseg_dataset_hash(t->data_hash, t->dataset);
 }
 
@@ -87,7 +96,6 @@ static rmseg_status make_model(rmseg_trainer *t)
 {
     const train_options *o = t->o;
     rmseg_model *m = &t->model;
-    RMSEG_TRY(rmseg_objective_parse(&t->objective, o->objective));
     m->head = rmseg_objective_head(t->objective);
     if (m->head == RMSEG_HEAD_NONE)
         return rmseg_fail(RMSEG_ERROR_ARGUMENT,
@@ -167,13 +175,9 @@ static rmseg_status make_engine(rmseg_trainer *t)
     memcpy(settings.patch, t->model.patch, sizeof settings.patch);
     RMSEG_TRY(settle_size(t));
     RMSEG_TRY(rmseg_loader_create(&t->loader, t->dataset, t->cases, t->train_count, &settings));
-    RMSEG_TRY(rmseg_loader_fill(t->loader));
     RMSEG_TRY(make_batch(t));
     RMSEG_TRY(rmseg_evaluator_create(&t->evaluator, t->objective, &t->batch, t->model.backend->name));
-    RMSEG_TRY(rmseg_executor_create(&t->executor, t->model.net, t->model.backend, o->batch, t->batch.size, true));
-    if (!t->held_count) return RMSEG_OK;
-    return rmseg_validation_create(&t->validation, t->dataset, &t->model, t->cases + t->train_count, t->held_count,
-                                   settings.cache);
+    return rmseg_executor_create(&t->executor, t->model.net, t->model.backend, o->batch, t->batch.size, true);
 }
 
 /* ---- weights and folder ------------------------------------------------------------------------------------------ */
@@ -245,10 +249,12 @@ static rmseg_status set_up(rmseg_trainer *t, const rmseg_options *given, rmseg_c
 {
     bool resumes = false;
     RMSEG_TRY(settle_options(t, given, c, &resumes));
+    RMSEG_TRY(rmseg_objective_parse(&t->objective, t->o->objective));
     RMSEG_TRY(open_data(t));
     RMSEG_TRY(split_cases(t));
     RMSEG_TRY(make_model(t));
     RMSEG_TRY(make_engine(t));
+    RMSEG_TRY(read_data(t));
     RMSEG_TRY(resumes ? resumed_weights(t, c) : first_weights(t));
     return make_folder(t, !resumes);
 }

@@ -186,6 +186,31 @@ static void another_training_is_not_gone_on_with(void **state)
                  RMSEG_ERROR_ARGUMENT, "not the files the run was trained on");
 }
 
+static char warned[1024];
+
+static void keep_warning(void *user, rmseg_log_level level, const char *line)
+{
+    (void)user;
+    if (level == RMSEG_LOG_WARNING) snprintf(warned, sizeof warned, "%s", line);
+}
+
+static void another_processor_level_is_told_of(void **state)
+{
+    (void)state;
+    rmseg_tensor_file file = {0};
+    rmseg_log_set(keep_warning, NULL);
+    assert_ok(train("7", "resume", "yes"));
+    assert_string_equal(warned, "");
+    assert_ok(rmseg_tensor_file_read(&file, STATE));
+    for (int64_t i = 0; i < file.metadata; i++)
+        if (!strcmp(file.keys[i], "rmseg.level")) file.values[i][0] = '?';
+    assert_ok(rmseg_tensor_file_write(&file, STATE));
+    rmseg_tensor_file_destroy(&file);
+    assert_ok(train("8", "resume", "yes"));
+    assert_non_null(strstr(warned, "not the same bits"));
+    rmseg_log_set(NULL, NULL);
+}
+
 /* ---- running ----------------------------------------------------------------------------------------------------- */
 
 static void numbers_that_overflow_stop_the_training(void **state)
@@ -277,6 +302,7 @@ int main(void)
         cmocka_unit_test_setup(a_state_that_is_gone_is_replaced_by_the_one_before, six_steps),
         cmocka_unit_test_setup(a_full_disk_leaves_the_state_as_it_was, six_steps),
         cmocka_unit_test_setup(another_training_is_not_gone_on_with, six_steps),
+        cmocka_unit_test_setup(another_processor_level_is_told_of, six_steps),
         cmocka_unit_test(numbers_that_overflow_stop_the_training),
         cmocka_unit_test(the_best_weights_are_kept),
         cmocka_unit_test(the_learning_rate_takes_its_course),
