@@ -1,9 +1,8 @@
 /*
- * rmseg/run.h - the jobs: train, predict, evaluate.                                              tier: may change
- * before 1.0
+ * rmseg/run.h - the jobs: train, predict, evaluate.                                        tier: may change before 1.0
  *
  * Each job has options by key (rmseg_..._options_create gives the defaults; `rmseg train --help` lists the same rows)
- * and one call.
+ * and one call. docs/running.md tells what they do and what a run's folder holds.
  */
 #ifndef RMSEG_RUN_H
 #define RMSEG_RUN_H
@@ -21,8 +20,8 @@ RMSEG_API rmseg_status rmseg_train_options_create(rmseg_options **options);
 RMSEG_API rmseg_status rmseg_train(const rmseg_options *options);
 
 /* Predicts label images on the inputs' own grids with the weights of a run (or several: an ensemble). `inputs` are
- * files or folders; with option layout the split's cases are taken and inputs may be empty. A case that fails is
- * reported, the others go on, the call then fails. */
+ * files or folders; a run's folder among them joins the ensemble. With option layout the split's cases are taken and
+ * inputs may be empty. A case that fails is reported, the others go on, the call then fails. */
 RMSEG_API rmseg_status rmseg_predict_options_create(rmseg_options **options);
 RMSEG_API rmseg_status rmseg_predict(const rmseg_options *options, const char *const *inputs, int64_t count);
 
