@@ -132,12 +132,13 @@ static rmseg_status check_image(const rmseg_image *image, const rmseg_dataset *d
     if (image->channels != dataset->channels)
         return rmseg_fail(RMSEG_ERROR_FORMAT,
                           "%s has %lld channels, but %s has %lld; the images of a dataset must be alike", path,
-                          (long long)image->channels, dataset->cases[0].images.items[0], (long long)dataset->channels);
+                          (long long)image->channels, dataset->cases[dataset->model_case].images.items[0],
+                          (long long)dataset->channels);
     if (dataset->spatial == 2 && image->size[0] > 1)
         return rmseg_fail(RMSEG_ERROR_FORMAT,
                           "%s has %lld slices, but %s has one; the images of a dataset must be all 2D or all "
                           "3D",
-                          path, (long long)image->size[0], dataset->cases[0].images.items[0]);
+                          path, (long long)image->size[0], dataset->cases[dataset->model_case].images.items[0]);
     return RMSEG_OK;
 }
 

@@ -42,6 +42,7 @@ typedef struct rmseg_dataset {
     rmseg_region *regions;
     int64_t region_count;
     int spatial;          /* 2 or 3 */
+    int64_t model_case;   /* the case whose image the others are compared with: the first that can be read */
     int64_t channels;     /* of an image */
     double threshold;     /* soft maps: set where value >= threshold */
     bool mask_255;        /* the labels are masks of 0 and 255: 255 is read as class 1 */

@@ -133,18 +133,30 @@ static rmseg_status value_regions(rmseg_dataset *dataset)
     return RMSEG_OK;
 }
 
-/* The first case speaks for all; rmseg_case_read compares the others with it. */
-static rmseg_status learn_images(rmseg_dataset *dataset)
+static rmseg_status learn_from(rmseg_dataset *dataset, int64_t index)
 {
-    const rmseg_case *first = &dataset->cases[0];
+    const rmseg_names *images = &dataset->cases[index].images;
+    dataset->model_case = index;
     dataset->spatial = 2;
-    for (int64_t i = 0; i < first->images.count; i++) {
+    dataset->channels = 0;
+    for (int64_t i = 0; i < images->count; i++) {
         rmseg_image header = {0};
-        RMSEG_TRY(rmseg_image_read_header(&header, first->images.items[i]));
+        RMSEG_TRY(rmseg_image_read_header(&header, images->items[i]));
         dataset->channels += header.channels;
         if (header.size[0] > 1) dataset->spatial = 3;
     }
     return RMSEG_OK;
+}
+
+/* The first case that can be read speaks for all; rmseg_case_read compares the others with it. One that cannot fails
+ * when it is read itself, unless none can. */
+static rmseg_status learn_images(rmseg_dataset *dataset)
+{
+    for (int64_t i = 0; i < dataset->count; i++) {
+        rmseg_status status = learn_from(dataset, i);
+        if (status == RMSEG_OK || status == RMSEG_ERROR_MEMORY) return status;
+    }
+    return learn_from(dataset, 0);
 }
 
 static rmseg_status open_cases(rmseg_dataset *dataset, const rmseg_layout *layout, bool labels)

@@ -80,30 +80,35 @@ static rmseg_status open_layout(rmseg_cases *truths, const char *layout, const c
     return rmseg_fail(status, "%s", sentence);
 }
 
-static bool has_all(const rmseg_cases *cases, const rmseg_cases *wanted)
+static int64_t shared(const rmseg_cases *a, const rmseg_cases *b)
 {
-    for (int64_t i = 0; i < wanted->count; i++)
-        if (rmseg_cases_find(cases, wanted->ids[i]) < 0) return false;
-    return true;
+    int64_t count = 0;
+    for (int64_t i = 0; i < a->count; i++) count += rmseg_cases_find(b, a->ids[i]) >= 0;
+    return count;
+}
+
+/* How many of the predictions are of that split; 0 where it is not there. */
+static rmseg_status count_predicted(int64_t *count, const char *root, const char *split, const rmseg_cases *predictions)
+{
+    rmseg_dataset *dataset = NULL;
+    rmseg_cases cases = {0};
+    *count = 0;
+    rmseg_status status = rmseg_dataset_open(&dataset, "drishti-gs", root, split, 128, false);
+    if (status) return status == RMSEG_ERROR_MEMORY ? status : RMSEG_OK;
+    RMSEG_TRY(rmseg_cases_from_dataset(&cases, dataset));
+    *count = shared(predictions, &cases);
+    rmseg_cases_destroy(&cases);
+    return RMSEG_OK;
 }
 
 /* Of a whole Drishti-GS the split that was predicted, so that the other one is not told of as lacking. */
-static rmseg_status open_predicted(rmseg_cases *truths, const char *root, const rmseg_cases *predictions,
-                                   double threshold)
+static rmseg_status predicted_split(const char **split, const char *root, const rmseg_cases *predictions)
 {
-    static const char *const splits[] = {"test", "train"};
-    for (int i = 0; i < 2; i++) {
-        rmseg_cases found = {0};
-        rmseg_status status = open_layout(&found, "drishti-gs", root, splits[i], threshold);
-        if (status == RMSEG_ERROR_FILE) continue; /* that split is not there */
-        if (status) return status;
-        if (has_all(&found, predictions)) {
-            *truths = found;
-            return RMSEG_OK;
-        }
-        rmseg_cases_destroy(&found);
-    }
-    return open_layout(truths, "drishti-gs", root, "all", threshold);
+    int64_t train, test;
+    RMSEG_TRY(count_predicted(&train, root, "train", predictions));
+    RMSEG_TRY(count_predicted(&test, root, "test", predictions));
+    *split = test && !train ? "test" : train && !test ? "train" : "all";
+    return RMSEG_OK;
 }
 
 static rmseg_status find_truths(rmseg_cases *truths, const rmseg_truth *truth, const rmseg_cases *predictions)
@@ -119,14 +124,14 @@ static rmseg_status find_truths(rmseg_cases *truths, const rmseg_truth *truth, c
     char *root = rmseg_folder_exists(truth->path) ? realpath(truth->path, NULL) : NULL;
     const char *split = NULL;
     rmseg_status status = root ? find_drishti(&split, root) : RMSEG_OK;
-    if (!status && !split)
-        status = rmseg_cases_from_paths(truths, &truth->path, 1);
-    else if (!status)
-        status = strcmp(split, "all") ? open_layout(truths, "drishti-gs", root, split, truth->threshold)
-                                      : open_predicted(truths, root, predictions, truth->threshold);
+    if (!status && split && !strcmp(split, "all")) status = predicted_split(&split, root, predictions);
     if (!status && split)
         rmseg_info("--truth %s is of Drishti-GS: read as --layout drishti-gs --data %s --split %s", truth->path, root,
-                   truths->dataset->split);
+                   split);
+    if (!status && split)
+        status = open_layout(truths, "drishti-gs", root, split, truth->threshold);
+    else if (!status)
+        status = rmseg_cases_from_paths(truths, &truth->path, 1);
     free(root);
     return status;
 }

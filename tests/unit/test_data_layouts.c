@@ -349,6 +349,26 @@ static void images_must_be_alike(void **state)
     rmseg_dataset_destroy(dataset);
 }
 
+static void an_image_that_cannot_be_read_leaves_the_others(void **state)
+{
+    (void)state;
+    rmseg_image *image = NULL;
+    write_pair("a/images", "a/labels", "one", stripes);
+    write_pair("a/images", "a/labels", "three", stripes);
+    write_pair("a/images", "a/labels", "two", stripes);
+    write_words(at("a/images/one.png"), "text");
+    write_image(at("a/images/two.png"), RMSEG_U8, 3, 6, 9, grey);
+    rmseg_dataset *dataset = open_ok("folder", at("a"), "train");
+    assert_fails(rmseg_case_read(&image, NULL, dataset, 0), RMSEG_ERROR_FORMAT, "one.png");
+    assert_ok(rmseg_case_read(&image, NULL, dataset, 1));
+    rmseg_image_destroy(image);
+    assert_fails(rmseg_case_read(&image, NULL, dataset, 2), RMSEG_ERROR_FORMAT, "three.png has 1");
+    rmseg_dataset_destroy(dataset);
+    write_words(at("a/images/two.png"), "text");
+    write_words(at("a/images/three.png"), "text");
+    assert_open_fails("folder", at("a"), "train", RMSEG_ERROR_FORMAT, "one.png");
+}
+
 static void write_volume(const char *path, int64_t depth, int64_t height)
 {
     rmseg_image *volume = NULL;
@@ -595,6 +615,7 @@ int main(void)
         cmocka_unit_test_setup(wrong_folders_are_told, fresh),
         cmocka_unit_test_setup(classes_are_counted, fresh),
         cmocka_unit_test_setup(images_must_be_alike, fresh),
+        cmocka_unit_test_setup(an_image_that_cannot_be_read_leaves_the_others, fresh),
         cmocka_unit_test_setup(volumes_are_read, fresh),
         cmocka_unit_test_setup(images_must_be_finite, fresh),
         cmocka_unit_test_setup(files_of_a_case_are_stacked, fresh),
