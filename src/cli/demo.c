@@ -24,7 +24,7 @@ static const rmseg_option_info rows[] = {
     {"iterations", "integer", "300", "", 1, 1e9, "steps", "training steps of a run", "1000"},
     {"train-cases", "integer", "32", "", 2, 1e6, "cases", "phantoms to train on", "64"},
     {"test-cases", "integer", "32", "", 2, 1e6, "cases", "phantoms to judge on", "64"},
-    {"size", "integer", "128", "", 32, 4096, "pixels", "height and width of a phantom", "256"},
+    {"size", "integer", "128", "", 32, 4096, "pixels", "height and width of a phantom, a multiple of 8", "256"},
     {"width", "integer", "8", "", 1, 1024, "channels", "channels of the U-Net's first level", "16"},
     {"alpha", "number", "1", "", 0, 1e9, "", "weight of the residual-moment terms", "10"},
     {"overwrite", "switch", "false", "", 0, 0, "", "replace what an earlier demo left in the folder", ""},
@@ -313,8 +313,17 @@ static rmseg_status print_table(demo *d)
     return RMSEG_OK;
 }
 
+/* The network, of depth 3, halves a phantom three times. */
+static rmseg_status check_size(const demo *d)
+{
+    if (d->size % 8 == 0) return RMSEG_OK;
+    return cli_fail(RMSEG_ERROR_ARGUMENT, "option size: got %lld, expected a multiple of 8, for example %lld",
+                    (long long)d->size, (long long)(d->size / 8 * 8));
+}
+
 static rmseg_status run(demo *d)
 {
+    CLI_TRY(check_size(d));
     CLI_TRY(clear_folder(d));
     CLI_TRY(make_data(d));
     CLI_TRY(write_record(d));
