@@ -33,12 +33,17 @@ typedef struct case_list {
 void case_add(case_list *list, rmseg_op_desc op, fill fill, bool training);
 void case_add_with_norm(case_list *list, rmseg_op_desc op, fill fill, rmseg_activation activation);
 
+/* A family is a list of cases, or a check of its own that prints what is wrong. */
 typedef struct family {
     const char *name, *what;
     void (*list)(case_list *list);
     void (*bench)(case_list *list);
+    bool (*check)(const rmseg_backend *backend);
 } family;
 extern const family families[];
+
+bool check_layouts(const rmseg_backend *backend);
+bool check_optimiser(const rmseg_backend *backend);
 
 /* "conv 2x3x1x5x7 -> 17, kernel 1x3x3, ..." */
 const char *case_text(char *buffer, size_t size, const check_case *c);
@@ -50,7 +55,7 @@ const char *case_text(char *buffer, size_t size, const check_case *c);
 
 /* One tensor that a run made, dense as PyTorch has it. */
 typedef struct result {
-    char name[24];
+    char name[40];
     float *values;
     int64_t count;
     rmseg_shape shape; /* n = 0 for parameters */
