@@ -101,7 +101,7 @@ static void work(void *context, int64_t worker, int thread)
             rmseg_fail_in(out->status, "%s", case_id(e, i));
             rmseg_error_take(out->sentence);
         }
-        rmseg_progress("evaluate", atomic_fetch_add(&q->done, 1) + 1, e->pairs.count, case_id(e, i));
+        rmseg_progress("evaluate", atomic_fetch_add(&q->done, 1) + 1, e->pairs.count, "");
     }
 }
 
@@ -159,13 +159,22 @@ static rmseg_status report_failures(const rmseg_evaluation *e)
     return failed ? rmseg_cases_fail(first->status, first->sentence, failed, e->pairs.count) : RMSEG_OK;
 }
 
-static rmseg_status collect(rmseg_results **results, const rmseg_evaluation *e)
+static rmseg_status fill(rmseg_results *results, rmseg_evaluation *e)
+{
+    RMSEG_TRY(note_options(results, e->o));
+    RMSEG_TRY(judge_all(e));
+    for (int64_t i = 0; i < e->pairs.count; i++) RMSEG_TRY(add_records(results, e, i));
+    return RMSEG_OK;
+}
+
+static rmseg_status evaluate(rmseg_results **results, rmseg_evaluation *e)
 {
     rmseg_results *made = NULL;
     const char *unit = !strcmp(e->o->spacing, "voxel") ? "voxel" : "mm";
-    RMSEG_TRY(rmseg_results_create(&made, &e->settings, unit));
-    rmseg_status status = note_options(made, e->o);
-    for (int64_t i = 0; i < e->pairs.count && !status; i++) status = add_records(made, e, i);
+    RMSEG_TRY(settle(e));
+    RMSEG_TRY(rmseg_evaluation_regions(e));
+    RMSEG_TRY(rmseg_results_create(&made, &e->settings, unit)); /* before the work: an unknown convention ends here */
+    rmseg_status status = fill(made, e);
     if (status) {
         rmseg_results_destroy(made);
         return status;
@@ -173,14 +182,6 @@ static rmseg_status collect(rmseg_results **results, const rmseg_evaluation *e)
     *results = made; /* also where the files cannot be written: what was measured is not lost */
     rmseg_status failures = report_failures(e), written = write_results(made, e);
     return written ? written : failures;
-}
-
-static rmseg_status evaluate(rmseg_results **results, rmseg_evaluation *e)
-{
-    RMSEG_TRY(settle(e));
-    RMSEG_TRY(rmseg_evaluation_regions(e));
-    RMSEG_TRY(judge_all(e));
-    return collect(results, e);
 }
 
 rmseg_status rmseg_evaluate(rmseg_results **results, const rmseg_options *options)
