@@ -1,5 +1,6 @@
 #!/bin/sh
-# Installs what building and testing rmseg needs, on Debian and Ubuntu. Looks first, and does nothing where all is there.
+# Installs what building and testing rmseg needs, on Debian and Ubuntu; with "ci", what .ci/run needs besides. Looks first, and does
+# nothing where all is there.
 set -eu
 
 missing=""
@@ -20,6 +21,12 @@ need libpng-dev pkg-config --exists libpng
 need libjpeg-dev pkg-config --exists libjpeg
 need libtiff-dev pkg-config --exists libtiff-4
 need libcmocka-dev pkg-config --exists cmocka
+if [ "${1:-}" = ci ]; then
+    need clang command -v clang
+    need g++ command -v c++
+    need groff-base command -v groff
+    need python3-venv python3 -c 'import ensurepip' # tools/format.sh may fetch its clang-format
+fi
 
 [ -n "$missing" ] || exit 0
 if ! command -v apt-get >/dev/null 2>&1; then
