@@ -8,7 +8,9 @@
  * zeros so data enters and leaves through pack/unpack. A 2D op has D = 1, kernel[0] = 1, stride[0] = 1, pad[0] = 0.
  *
  * A layer is a plan: created once for its shapes, run many times, destroyed. Creating may allocate; running never does.
- * A layer computes the same bits at any number of threads.
+ * A layer computes the same bits at any number of threads. One created while there are few threads and run by more may
+ * run on one. The environment variable RMSEG_CONV=direct, read when a layer is created, keeps cpu from Winograd's
+ * algorithm: slower, and exact for small integers.
  */
 #ifndef BACKEND_BACKEND_H
 #define BACKEND_BACKEND_H

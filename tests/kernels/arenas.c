@@ -34,8 +34,7 @@ static bool equal(const float *a, const float *b, int64_t count, const char *wha
     return true;
 }
 
-/* ---- layouts --------------------------------------------------------------------------------------------------------
- */
+/* ---- layouts ----------------------------------------------------------------------------------------------------- */
 
 /* What is packed comes back; and from where channel_offset says, the rest of the channels are a tensor of their own. */
 static bool check_tensor(const rmseg_backend *b, rmseg_shape s)
@@ -90,8 +89,7 @@ bool check_layouts(const rmseg_backend *b)
     return ok;
 }
 
-/* ---- the optimiser
- * ---------------------------------------------------------------------------------------------------- */
+/* ---- the optimiser ----------------------------------------------------------------------------------------------- */
 
 /* Integers and powers of two: nothing is rounded, so all backends agree to the last bit. */
 static bool check_sgd(const rmseg_backend *b, int64_t count, bool nesterov)

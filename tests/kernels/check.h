@@ -10,6 +10,7 @@
 
 /* What tensors and parameters are filled with.
  *     integers   in [-2, 2]: sums of products are exact in float, so the result must be equal
+ *                (but where Winograd's transforms round)
  *     normal     N(0,1): the result may differ by 4 eps sqrt(terms) times the magnitude of such a sum
  *     hostile    infinities, NaN, zeros of both signs, denormals; for norms a large mean and a constant channel */
 typedef enum fill { FILL_INTEGERS, FILL_NORMAL, FILL_HOSTILE } fill;
@@ -48,8 +49,7 @@ bool check_optimiser(const rmseg_backend *backend);
 /* "conv 2x3x1x5x7 -> 17, kernel 1x3x3, ..." */
 const char *case_text(char *buffer, size_t size, const check_case *c);
 
-/* ---- running --------------------------------------------------------------------------------------------------------
- */
+/* ---- running ----------------------------------------------------------------------------------------------------- */
 
 #define MOST_RESULTS 16
 
@@ -66,8 +66,8 @@ typedef struct result {
 typedef struct results {
     result items[MOST_RESULTS];
     int count;
-    char
-        fault[256]; /* "" or what a run did that it must not: wrote around its outputs, into its inputs, into padding */
+    bool rounds;     /* some algorithm is not exact for integers: Winograd's */
+    char fault[256]; /* what a run did that it must not, or "": wrote around outputs, into inputs, into padding */
     rmseg_status status;
 } results;
 
@@ -82,8 +82,7 @@ void time_case(double seconds[3], const rmseg_backend *backend, const check_case
 double case_flops(const check_case *c);
 double case_bytes(const check_case *c);
 
-/* ---- this machine
- * ------------------------------------------------------------------------------------------------------ */
+/* ---- this machine ------------------------------------------------------------------------------------------------ */
 
 double clock_s(void);          /* for what is timed */
 void use_processor_time(void); /* of one thread, instead of the time on the wall */

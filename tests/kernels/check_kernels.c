@@ -22,15 +22,15 @@
 #include "check.h"
 
 #define TOLERANCE 4.0 /* times eps sqrt(terms) max(magnitude, |expected|) */
+#define WINOGRAD  2.0 /* times that, where Winograd's transforms round too */
 #define SKIPPED   77
 
 typedef struct options {
-    const char *backend, *level, *only, *mode, *clock;
+    const char *backend, *level, *only, *mode, *clock, *conv;
     int64_t only_case;
 } options;
 
-/* ---- comparing ------------------------------------------------------------------------------------------------------
- */
+/* ---- comparing --------------------------------------------------------------------------------------------------- */
 
 static bool same_value(float a, float b) { return a == b || (isnan(a) && isnan(b)); }
 
@@ -55,13 +55,16 @@ static void print_place(const result *r, int64_t i)
 }
 
 /* The largest difference as a share of what is allowed; above 1 is a failure, printed. */
-static double compare(const result *got, const result *want, bool exact)
+static double compare(const result *got, const result *want, const check_case *c, bool rounds)
 {
-    double magnitude = want->sums ? sqrt(want->terms) : root_mean_square(want), worst = 0;
+    bool integers = c->fill == FILL_INTEGERS, exact = integers && !rounds;
+    double product = integers ? 2 : 1; /* root mean square of a product of two numbers of the fill */
+    double magnitude = want->sums ? product * sqrt(want->terms) : root_mean_square(want), worst = 0;
+    double eps = (rounds ? WINOGRAD : 1) * TOLERANCE * FLT_EPSILON;
     for (int64_t i = 0; i < want->count; i++) {
         float g = got->values[i], w = want->values[i];
         if (same_value(g, w)) continue;
-        double allowed = exact ? 0 : TOLERANCE * FLT_EPSILON * sqrt(want->terms) * fmax(magnitude, fabs(w));
+        double allowed = exact ? 0 : eps * sqrt(want->terms) * fmax(magnitude, fabs(w));
         double difference = fabs((double)g - w), share = allowed > 0 ? difference / allowed : HUGE_VAL;
         if (!(share <= 1)) {
             printf("    %s at ", got->name);
@@ -86,20 +89,18 @@ static double compare_case(const results *got, const results *want, const check_
         printf("    %s\n", got->fault);
         worst = HUGE_VAL;
     }
-    for (int i = 0; i < want->count; i++)
-        worst = fmax(worst, compare(&got->items[i], &want->items[i], c->fill == FILL_INTEGERS));
+    for (int i = 0; i < want->count; i++) worst = fmax(worst, compare(&got->items[i], &want->items[i], c, got->rounds));
     return worst;
 }
 
-/* ---- modes ----------------------------------------------------------------------------------------------------------
- */
+/* ---- modes ------------------------------------------------------------------------------------------------------- */
 
 static void print_failure(const options *o, const family *f, const check_case *c)
 {
     char text[256];
-    printf("  FAILED: %s\n  again:  check_kernels --backend %s%s%s --only %s --case %lld --mode %s\n",
+    printf("  FAILED: %s\n  again:  check_kernels --backend %s%s%s --only %s --case %lld --mode %s%s%s\n",
            case_text(text, sizeof text, c), o->backend, o->level ? " --level " : "", o->level ? o->level : "", f->name,
-           (long long)c->seed, o->mode);
+           (long long)c->seed, o->mode, o->conv ? " --conv " : "", o->conv ? o->conv : "");
 }
 
 static bool test_case(const options *o, const rmseg_backend *backend, const family *f, const check_case *c,
@@ -172,8 +173,7 @@ static bool bench_case(const options *o, const rmseg_backend *backend, const fam
     return true;
 }
 
-/* ---- the loop -------------------------------------------------------------------------------------------------------
- */
+/* ---- the loop ---------------------------------------------------------------------------------------------------- */
 
 typedef bool (*case_fn)(const options *o, const rmseg_backend *backend, const family *f, const check_case *c,
                         double *worst);
@@ -205,7 +205,7 @@ static bool run_family(const options *o, const rmseg_backend *backend, const fam
 static int usage(void)
 {
     fprintf(stderr, "usage: check_kernels [--backend cpu] [--level v2|v3|v4|native] [--only FAMILY] [--case N] [--mode "
-                    "test|bitwise|bench] [--clock wall|cpu]\n"
+                    "test|bitwise|bench] [--clock wall|cpu] [--conv direct]\n"
                     "families:\n");
     for (const family *f = families; f->name; f++) fprintf(stderr, "  %-12s %s\n", f->name, f->what);
     return 2;
@@ -222,6 +222,8 @@ static bool read_options(options *o, int count, char **words)
             o->only = words[i + 1];
         else if (strcmp(words[i], "--mode") == 0)
             o->mode = words[i + 1];
+        else if (strcmp(words[i], "--conv") == 0)
+            o->conv = words[i + 1];
         else if (strcmp(words[i], "--clock") == 0)
             o->clock = words[i + 1];
         else if (strcmp(words[i], "--case") != 0 || !rmseg_parse_integer(&o->only_case, words[i + 1]))
@@ -251,6 +253,7 @@ int main(int count, char **words)
     if (!backend) return usage();
     if (!o.level) o.level = rmseg_cpu_level();
     if (strcmp(o.clock, "cpu") == 0) use_processor_time();
+    if (o.conv) setenv("RMSEG_CONV", o.conv, 1);
     bool ok = true, found = false;
     for (const family *f = families; f->name; f++) {
         if (o.only && strcmp(f->name, o.only) != 0) continue;

@@ -84,8 +84,7 @@ const char *case_text(char *buffer, size_t size, const check_case *c)
     return buffer;
 }
 
-/* ---- convolutions -------------------------------------------------------------------------------------------------
- */
+/* ---- convolutions ------------------------------------------------------------------------------------------------ */
 
 typedef struct conv_shape {
     int64_t n, in, out, d, h, w, kd, kh, kw;
@@ -127,11 +126,14 @@ static void add_shapes(case_list *list, const conv_shape *shapes, size_t bytes, 
 static void conv2d_list(case_list *list)
 {
     static const conv_shape shapes[] = {
-        {2, 16, 16, 1, 9, 31, 1, 3, 3},  {1, 32, 48, 1, 1, 1, 1, 3, 3},   {3, 16, 32, 1, 1, 40, 1, 3, 3},
-        {1, 40, 16, 1, 37, 1, 1, 3, 3},  {2, 33, 17, 1, 6, 141, 1, 3, 3}, {1, 16, 16, 1, 64, 65, 1, 3, 3},
-        {1, 160, 48, 1, 7, 5, 1, 3, 3},  {1, 16, 32, 1, 11, 13, 1, 5, 5}, {2, 3, 16, 1, 23, 19, 1, 5, 5},
-        {1, 4, 16, 1, 9, 30, 1, 7, 7},   {1, 16, 2, 1, 12, 17, 1, 1, 3},  {1, 1, 1, 1, 5, 200, 1, 3, 1},
-        {1, 64, 64, 1, 32, 32, 1, 3, 3}, /* U-Net 16, second level from the bottom, halved */
+        {2, 16, 16, 1, 9, 31, 1, 3, 3},   {1, 32, 48, 1, 1, 1, 1, 3, 3},   {3, 16, 32, 1, 1, 40, 1, 3, 3},
+        {1, 40, 16, 1, 37, 1, 1, 3, 3},   {2, 33, 17, 1, 6, 141, 1, 3, 3}, {1, 16, 16, 1, 64, 65, 1, 3, 3},
+        {1, 160, 48, 1, 7, 5, 1, 3, 3},   {1, 16, 32, 1, 11, 13, 1, 5, 5}, {2, 3, 16, 1, 23, 19, 1, 5, 5},
+        {1, 4, 16, 1, 9, 30, 1, 7, 7},    {1, 16, 2, 1, 12, 17, 1, 1, 3},  {1, 1, 1, 1, 5, 200, 1, 3, 1},
+        {1, 128, 32, 1, 20, 21, 1, 3, 3}, /* many channels, for Winograd: one group, */
+        {3, 144, 48, 1, 34, 33, 1, 3, 3}, /* several, */
+        {2, 80, 160, 1, 24, 22, 1, 3, 3}, /* one way few, the other many */
+        {1, 64, 64, 1, 32, 32, 1, 3, 3},  /* U-Net 16, second level from the bottom, halved */
     };
     add_channel_pairs(list, (conv_shape){.n = 2, .d = 1, .h = 5, .w = 18, .kd = 1, .kh = 3, .kw = 3}, conv_op);
     add_shapes(list, shapes, sizeof shapes, conv_op);
@@ -140,10 +142,9 @@ static void conv2d_list(case_list *list)
 static void conv3d_list(case_list *list)
 {
     static const conv_shape shapes[] = {
-        {2, 16, 16, 5, 7, 9, 3, 3, 3},    {1, 16, 16, 1, 6, 10, 3, 3, 3},
-        {1, 32, 16, 7, 1, 1, 3, 3, 3},    {1, 17, 33, 4, 5, 21, 3, 3, 3},
-        {1, 1, 16, 9, 8, 20, 3, 3, 3},    {2, 16, 1, 3, 4, 5, 3, 3, 3},
-        {1, 48, 32, 7, 7, 5, 3, 3, 3},    {1, 3, 2, 4, 4, 4, 3, 3, 3},
+        {2, 16, 16, 5, 7, 9, 3, 3, 3},    {1, 16, 16, 1, 6, 10, 3, 3, 3}, {1, 32, 16, 7, 1, 1, 3, 3, 3},
+        {1, 17, 33, 4, 5, 21, 3, 3, 3},   {1, 1, 16, 9, 8, 20, 3, 3, 3},  {2, 16, 1, 3, 4, 5, 3, 3, 3},
+        {1, 48, 32, 7, 7, 5, 3, 3, 3},    {1, 3, 2, 4, 4, 4, 3, 3, 3},    {2, 144, 33, 5, 12, 9, 3, 3, 3},
         {1, 32, 32, 16, 16, 12, 3, 3, 3}, /* V-Net 8, third level */
     };
     add_shapes(list, shapes, sizeof shapes, conv_op);
@@ -197,8 +198,7 @@ static void transposed_list(case_list *list)
     add_shapes(list, shapes, sizeof shapes, transposed_op);
 }
 
-/* ---- norms and moves -----------------------------------------------------------------------------------------------
- */
+/* ---- norms and moves --------------------------------------------------------------------------------------------- */
 
 static const rmseg_shape odd_tensors[] = {
     {2, 1, 1, 5, 7},  {3, 2, 2, 3, 4},    {1, 3, 1, 8, 9},     {2, 5, 1, 4, 33},   {1, 17, 3, 5, 2}, {2, 33, 1, 6, 10},
@@ -288,8 +288,7 @@ static void concat_list(case_list *list) { move_list(list, RMSEG_OP_CONCAT); }
 static void fork_list(case_list *list) { move_list(list, RMSEG_OP_FORK); }
 static void dropout_list(case_list *list) { move_list(list, RMSEG_OP_DROPOUT); }
 
-/* ---- what is timed: the layers of U-Net 16 on four images of 256x256, and of U-Net 64 on one of 512x512
- * -------------------- */
+/* ---- what is timed: the layers of U-Net 16 on four images of 256x256, and of U-Net 64 on one of 512x512 ---------- */
 
 static void conv2d_bench(case_list *list)
 {
@@ -366,8 +365,7 @@ static void conv_norm_bench(case_list *list)
         case_add_with_norm(list, conv_op(shapes[i]), FILL_NORMAL, RMSEG_ACT_RELU);
 }
 
-/* ---- the table
- * ---------------------------------------------------------------------------------------------------------- */
+/* ---- the table --------------------------------------------------------------------------------------------------- */
 
 const family families[] = {
     {"conv2d", "convolutions of one slice", conv2d_list, conv2d_bench, NULL},

@@ -58,8 +58,7 @@ static uint64_t buffer_hash(const buffer *b)
 
 static rmseg_view view_of(const buffer *b) { return (rmseg_view){b->data, b->stride}; }
 
-/* ---- fills ----------------------------------------------------------------------------------------------------------
- */
+/* ---- fills ------------------------------------------------------------------------------------------------------- */
 
 static float hostile_value(rmseg_random *random)
 {
@@ -89,8 +88,7 @@ static float *filled(const check_case *c, uint32_t which, int64_t count, int64_t
     return values;
 }
 
-/* ---- shapes ---------------------------------------------------------------------------------------------------------
- */
+/* ---- shapes ------------------------------------------------------------------------------------------------------ */
 
 static int64_t pixels(const rmseg_shape *s) { return s->d * s->h * s->w; }
 static int64_t dense_elements(const rmseg_shape *s) { return s->n * s->c * pixels(s); }
@@ -126,8 +124,7 @@ static double terms(const check_case *c, int at, role role)
     return sum;
 }
 
-/* ---- a run ----------------------------------------------------------------------------------------------------------
- */
+/* ---- a run ------------------------------------------------------------------------------------------------------- */
 
 typedef struct op_run {
     const rmseg_backend *backend;
@@ -251,8 +248,7 @@ static void free_runs(op_run *runs, const check_case *c)
     }
 }
 
-/* ---- what came out -------------------------------------------------------------------------------------------------
- */
+/* ---- what came out ----------------------------------------------------------------------------------------------- */
 
 static void fault(results *r, const char *what, const char *name, int at)
 {
@@ -347,6 +343,7 @@ void run_case(results *r, const rmseg_backend *backend, const check_case *c)
         forward(runs, c);
         if (c->training) backward(runs, c, true);
         for (int at = 0; at < c->ops; at++) {
+            if (strstr(backend->layer_info(runs[at].layer).algorithm, "Winograd")) r->rounds = true;
             take_results(r, &runs[at], c, at);
             check_inputs(r, &runs[at], at == c->ops - 1);
         }
@@ -360,8 +357,7 @@ void results_free(results *r)
     r->count = 0;
 }
 
-/* ---- timing ---------------------------------------------------------------------------------------------------------
- */
+/* ---- timing ------------------------------------------------------------------------------------------------------ */
 
 #define TIMES 5
 

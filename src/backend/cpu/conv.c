@@ -10,9 +10,11 @@
  * Of that convolution, `fine` below is the side its window moves over, `coarse` the side it makes.
  */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "backend/cpu/conv.h"
+#include "backend/cpu/layer.h"
 
 static bool transposed(const rmseg_op_desc *op) { return op->kind == RMSEG_OP_CONV_TRANSPOSE; }
 static const rmseg_shape *fine(const rmseg_op_desc *op) { return transposed(op) ? &op->out[0] : &op->in[0]; }
@@ -26,8 +28,7 @@ static const int64_t ones[3] = {1, 1, 1}, zeros[3] = {0, 0, 0};
 static bool patches(const rmseg_op_desc *op) { return all_equal(op->kernel, op->stride) && all_equal(op->pad, zeros); }
 static bool slides(const rmseg_op_desc *op) { return all_equal(op->stride, ones); }
 
-/* ---- plans ---------------------------------------------------------------------------------------------------------
- */
+/* ---- plans ------------------------------------------------------------------------------------------------------- */
 
 static conv_plan plan_between(const rmseg_shape *x, const rmseg_shape *y, conv_window window)
 {
@@ -38,43 +39,77 @@ static conv_plan plan_between(const rmseg_shape *x, const rmseg_shape *y, conv_w
                        .out_blocks = blocks_of(y->c)};
 }
 
+/* Where Winograd fits it is taken, unless RMSEG_CONV asks for direct sums. */
+static bool winograd(const rmseg_op_desc *op)
+{
+    const char *wanted = getenv("RMSEG_CONV");
+    return rmseg_cpu_winograd_fits(op) && !(wanted && strcmp(wanted, "direct") == 0);
+}
+
 /* From the fine side to the coarse one, with the weights as they are. */
-static rmseg_status plan_down(conv_plan *plan, const rmseg_layer *layer)
+static rmseg_status plan_down(pass_plan *plan, const rmseg_layer *layer)
 {
     const rmseg_op_desc *op = &layer->op;
+    plan->winograd = winograd(op);
+    if (plan->winograd) {
+        plan->tiled = rmseg_cpu_winograd_plan_gather(op, fine(op)->c, coarse(op)->c, layer->kernels->pixels);
+        return RMSEG_OK;
+    }
     conv_window window = rmseg_cpu_conv_window(op->kernel, op->stride, op->pad, ones, fine(op)->c);
-    *plan = plan_between(fine(op), coarse(op), window);
-    return rmseg_cpu_plan_gather(plan, layer->kernels->pixels);
+    plan->direct = plan_between(fine(op), coarse(op), window);
+    return rmseg_cpu_plan_gather(&plan->direct, layer->kernels->pixels);
 }
 
 /* From the coarse side to the fine one, with the weights turned. */
-static rmseg_status plan_up(conv_plan *plan, const rmseg_layer *layer)
+static rmseg_status plan_up(pass_plan *plan, const rmseg_layer *layer)
 {
     const rmseg_op_desc *op = &layer->op;
+    conv_plan *direct = &plan->direct;
+    plan->winograd = winograd(op);
+    if (plan->winograd) {
+        plan->tiled = rmseg_cpu_winograd_plan_gather(op, coarse(op)->c, fine(op)->c, layer->kernels->pixels);
+        return RMSEG_OK;
+    }
     int64_t pad[3];
     for (int a = 0; a < 3; a++) pad[a] = op->kernel[a] - 1 - op->pad[a];
     if (slides(op)) {
-        *plan = plan_between(coarse(op), fine(op), rmseg_cpu_conv_window(op->kernel, ones, pad, ones, coarse(op)->c));
+        *direct = plan_between(coarse(op), fine(op), rmseg_cpu_conv_window(op->kernel, ones, pad, ones, coarse(op)->c));
     } else {
-        *plan = plan_between(coarse(op), fine(op), rmseg_cpu_conv_window(ones, ones, zeros, op->kernel, coarse(op)->c));
-        plan->grid[0] = coarse(op)->d, plan->grid[1] = coarse(op)->h, plan->grid[2] = coarse(op)->w;
+        *direct =
+            plan_between(coarse(op), fine(op), rmseg_cpu_conv_window(ones, ones, zeros, op->kernel, coarse(op)->c));
+        direct->grid[0] = coarse(op)->d, direct->grid[1] = coarse(op)->h, direct->grid[2] = coarse(op)->w;
     }
-    RMSEG_TRY(rmseg_cpu_plan_gather(plan, layer->kernels->pixels));
-    int64_t elements = plan->in_blocks * plan->out_blocks * plan->window.taps * plan->window.in_block * BLOCK;
-    plan->scratch_bytes = (size_t)elements * sizeof(float);
+    RMSEG_TRY(rmseg_cpu_plan_gather(direct, layer->kernels->pixels));
+    int64_t elements = direct->in_blocks * direct->out_blocks * direct->window.taps * direct->window.in_block * BLOCK;
+    direct->scratch_bytes = (size_t)elements * sizeof(float);
     return RMSEG_OK;
 }
 
-static rmseg_status plan_weights(conv_plan *plan, const rmseg_layer *layer)
+static rmseg_status plan_weights(pass_plan *plan, const rmseg_layer *layer)
 {
     const rmseg_op_desc *op = &layer->op;
+    plan->winograd = winograd(op);
+    if (plan->winograd) {
+        plan->tiled = rmseg_cpu_winograd_plan_weights(op, layer->kernels->pixels);
+        return RMSEG_OK;
+    }
     conv_window window = rmseg_cpu_conv_window(op->kernel, op->stride, op->pad, ones, fine(op)->c);
-    *plan = plan_between(fine(op), coarse(op), window);
-    return rmseg_cpu_plan_weights(plan, layer->kernels->pixels);
+    plan->direct = plan_between(fine(op), coarse(op), window);
+    return rmseg_cpu_plan_weights(&plan->direct, layer->kernels->pixels);
 }
 
-/* ---- what is allowed
- * ------------------------------------------------------------------------------------------------- */
+static size_t scratch_of(const pass_plan *plan)
+{
+    return plan->winograd ? plan->tiled.scratch_bytes : plan->direct.scratch_bytes;
+}
+
+/* Parts of the space a gather pass leaves sums of. */
+static int64_t parts_of(const pass_plan *plan)
+{
+    return plan->winograd ? rmseg_cpu_winograd_groups(&plan->tiled) : rmseg_cpu_conv_parts(&plan->direct);
+}
+
+/* ---- what is allowed --------------------------------------------------------------------------------------------- */
 
 static rmseg_status refuse(const rmseg_op_desc *op, const char *why)
 {
@@ -114,12 +149,12 @@ static rmseg_status check(const rmseg_layer *layer)
     return RMSEG_OK;
 }
 
-/* ---- create
- * ------------------------------------------------------------------------------------------------------------ */
+/* ---- create ------------------------------------------------------------------------------------------------------ */
 
-static size_t sums_bytes(const conv_plan *plan)
+/* Totals, then the parts' sums. */
+static size_t sums_bytes(const rmseg_layer *layer)
 {
-    return (size_t)((1 + rmseg_cpu_conv_parts(plan)) * plan->out_blocks * BLOCK * 2) * sizeof(double);
+    return (size_t)((1 + parts_of(&layer->forward)) * padded(layer->op.out[0].c) * 2) * sizeof(double);
 }
 
 /* Channel sums of dy, for the bias: totals, then partials. */
@@ -131,17 +166,26 @@ static size_t bias_bytes(const rmseg_op_desc *op)
 
 static void describe(rmseg_layer *layer)
 {
-    const rmseg_op_desc *op = &layer->op;
-    const conv_plan *plan = &layer->forward;
     static const char *const forms[] = {
         [CONV_NEIGHBOURS] = "direct", [CONV_WINDOWS] = "direct, narrow input", [CONV_PHASES] = "direct, strided"};
-    snprintf(layer->algorithm, sizeof layer->algorithm,
-             "%s %lldx%lldx%lld, tile %lldx%lldx%lld, %lld of %lld blocks at a time",
-             transposed(op) ? "direct, spread" : forms[plan->window.form], (long long)op->kernel[0],
-             (long long)op->kernel[1], (long long)op->kernel[2], (long long)plan->tile[0], (long long)plan->tile[1],
-             (long long)plan->tile[2], (long long)plan->in_group, (long long)plan->in_blocks);
+    const rmseg_op_desc *op = &layer->op;
+    const conv_plan *direct = &layer->forward.direct;
+    const winograd_plan *tiled = &layer->forward.tiled;
+    long long k[3] = {op->kernel[0], op->kernel[1], op->kernel[2]};
     layer->info.algorithm = layer->algorithm;
-    layer->info.reason = "the only algorithm for this shape; the tile copies least";
+    if (layer->forward.winograd) {
+        snprintf(layer->algorithm, sizeof layer->algorithm,
+                 "Winograd F(4x4,3x3), kernel %lldx%lldx%lld, %lld planes of %lld tiles at a time%s", k[0], k[1], k[2],
+                 (long long)tiled->planes, (long long)tiled->tiles, tiled->shared ? ", shared" : "");
+        layer->info.reason = "3x3, stride 1, 16 channels or more: a quarter of the multiplications";
+        return;
+    }
+    snprintf(layer->algorithm, sizeof layer->algorithm,
+             "%s, kernel %lldx%lldx%lld, tile %lldx%lldx%lld, %lld of %lld blocks at a time",
+             transposed(op) ? "direct, spread" : forms[direct->window.form], k[0], k[1], k[2],
+             (long long)direct->tile[0], (long long)direct->tile[1], (long long)direct->tile[2],
+             (long long)direct->in_group, (long long)direct->in_blocks);
+    layer->info.reason = "the tile copies least";
 }
 
 static rmseg_status conv_prepare(rmseg_layer *layer)
@@ -149,34 +193,49 @@ static rmseg_status conv_prepare(rmseg_layer *layer)
     const rmseg_op_desc *op = &layer->op;
     RMSEG_TRY(check(layer));
     RMSEG_TRY(transposed(op) ? plan_up(&layer->forward, layer) : plan_down(&layer->forward, layer));
-    size_t scratch = layer->forward.scratch_bytes;
+    size_t scratch = scratch_of(&layer->forward);
     if (layer->training) {
         RMSEG_TRY(plan_weights(&layer->weights, layer));
-        scratch = larger(scratch, layer->weights.scratch_bytes);
+        scratch = larger(scratch, scratch_of(&layer->weights));
         if (op->bias) scratch = larger(scratch, bias_bytes(op));
         if (!op->first) {
             RMSEG_TRY(transposed(op) ? plan_down(&layer->data, layer) : plan_up(&layer->data, layer));
-            scratch = larger(scratch, layer->data.scratch_bytes);
+            scratch = larger(scratch, scratch_of(&layer->data));
         }
-        if (op->feeds_norm) layer->info.sums_bytes = sums_bytes(&layer->forward);
+        if (op->feeds_norm) layer->info.sums_bytes = sums_bytes(layer);
     }
     layer->info.scratch_bytes = scratch;
     describe(layer);
     return RMSEG_OK;
 }
 
-/* ---- run
- * --------------------------------------------------------------------------------------------------------------- */
+/* ---- run --------------------------------------------------------------------------------------------------------- */
 
-/* A gather pass with the weights turned; `weight` as the parameter is stored. */
-static void run_up(const rmseg_layer *layer, conv_gather pass, const float *weight, void *scratch)
+/* A pass that makes pixels; `turned`: from the coarse side to the fine one. */
+typedef struct gather {
+    const pass_plan *plan;
+    tensor x, y;
+    const float *weight, *start; /* weight as the parameter is stored */
+    bool turned;
+    double *sums;
+    void *scratch;
+} gather;
+
+static void run_gather(const rmseg_layer *layer, const gather *g)
 {
     const rmseg_op_desc *op = &layer->op;
-    int64_t taps = op->kernel[0] * op->kernel[1] * op->kernel[2];
-    conv_turn turn = {
-        .to = scratch, .from = weight, .outer = coarse(op)->c, .inner = fine(op)->c, .taps = taps, .flip = slides(op)};
-    layer->kernels->conv_turn(&turn);
-    pass.weight = scratch;
+    if (g->plan->winograd) {
+        winograd_gather pass = {&g->plan->tiled, g->x, g->y, g->weight, g->turned, g->start, g->sums, g->scratch};
+        layer->kernels->winograd_gather(&pass);
+        return;
+    }
+    conv_gather pass = {&g->plan->direct, g->x, g->y, g->weight, g->start, g->sums};
+    if (g->turned) {
+        int64_t taps = op->kernel[0] * op->kernel[1] * op->kernel[2];
+        conv_turn turn = {g->scratch, g->weight, coarse(op)->c, fine(op)->c, taps, slides(op)};
+        layer->kernels->conv_turn(&turn);
+        pass.weight = g->scratch;
+    }
     layer->kernels->conv_gather(&pass);
 }
 
@@ -184,48 +243,46 @@ static void conv_forward(const rmseg_layer *layer, const rmseg_op_io *io)
 {
     const rmseg_op_desc *op = &layer->op;
     int64_t channels = padded(op->out[0].c);
-    conv_gather pass = {.plan = &layer->forward,
-                        .x = rmseg_cpu_tensor(io->in[0], &op->in[0]),
-                        .y = rmseg_cpu_tensor(io->out[0], &op->out[0]),
-                        .weight = io->param[0],
-                        .start = op->bias ? io->param[1] : NULL};
-    if (layer->info.sums_bytes) pass.sums = io->sums + channels * 2;
-    if (transposed(op))
-        run_up(layer, pass, io->param[0], io->scratch);
-    else
-        layer->kernels->conv_gather(&pass);
-    if (pass.sums) rmseg_cpu_add_sums(io->sums, pass.sums, rmseg_cpu_conv_parts(&layer->forward), channels);
+    gather g = {.plan = &layer->forward,
+                .x = rmseg_cpu_tensor(io->in[0], &op->in[0]),
+                .y = rmseg_cpu_tensor(io->out[0], &op->out[0]),
+                .weight = io->param[0],
+                .start = op->bias ? io->param[1] : NULL,
+                .turned = transposed(op),
+                .scratch = io->scratch};
+    if (layer->info.sums_bytes) g.sums = io->sums + channels * 2;
+    run_gather(layer, &g);
+    if (g.sums) rmseg_cpu_add_sums(io->sums, g.sums, parts_of(&layer->forward), channels);
 }
 
 static void backward_data(const rmseg_layer *layer, const rmseg_op_io *io)
 {
     const rmseg_op_desc *op = &layer->op;
-    conv_gather pass = {.plan = &layer->data,
-                        .x = rmseg_cpu_tensor(io->dout[0], &op->out[0]),
-                        .y = rmseg_cpu_tensor(io->din[0], &op->in[0]),
-                        .weight = io->param[0]};
-    if (transposed(op)) {
-        layer->kernels->conv_gather(&pass);
-        return;
-    }
-    if (!slides(op)) rmseg_cpu_clear_uncovered(&pass.y, op->stride);
-    run_up(layer, pass, io->param[0], io->scratch);
+    gather g = {.plan = &layer->data,
+                .x = rmseg_cpu_tensor(io->dout[0], &op->out[0]),
+                .y = rmseg_cpu_tensor(io->din[0], &op->in[0]),
+                .weight = io->param[0],
+                .turned = !transposed(op),
+                .scratch = io->scratch};
+    if (!transposed(op) && !slides(op)) rmseg_cpu_clear_uncovered(&g.y, op->stride);
+    run_gather(layer, &g);
 }
 
 static void backward_weights(const rmseg_layer *layer, const rmseg_op_io *io)
 {
     const rmseg_op_desc *op = &layer->op;
-    int64_t chunks = layer->weights.chunks;
     tensor in = rmseg_cpu_tensor(io->in[0], &op->in[0]), dout = rmseg_cpu_tensor(io->dout[0], &op->out[0]);
-    conv_weights pass = {.plan = &layer->weights,
-                         .x = transposed(op) ? dout : in,
-                         .dy = transposed(op) ? in : dout,
-                         .dweight = chunks > 1 ? io->scratch : io->dparam[0]};
+    tensor x = transposed(op) ? dout : in, dy = transposed(op) ? in : dout;
+    if (layer->weights.winograd) {
+        winograd_weights pass = {&layer->weights.tiled, x, dy, io->dparam[0], io->scratch};
+        layer->kernels->winograd_weights(&pass);
+        return;
+    }
+    int64_t chunks = layer->weights.direct.chunks;
+    conv_weights pass = {&layer->weights.direct, x, dy, chunks > 1 ? io->scratch : io->dparam[0]};
     layer->kernels->conv_weights(&pass);
-    if (chunks == 1) return;
-    partial_sum sum = {
-        .to = io->dparam[0], .from = io->scratch, .elements = rmseg_cpu_param_elements(op, 0), .parts = chunks};
-    layer->kernels->partial_sum(&sum);
+    partial_sum sum = {io->dparam[0], io->scratch, rmseg_cpu_param_elements(op, 0), chunks};
+    if (chunks > 1) layer->kernels->partial_sum(&sum);
 }
 
 static void backward_bias(const rmseg_layer *layer, const rmseg_op_io *io)

@@ -11,11 +11,6 @@
 #include "backend/cpu/micro.h"
 #include "backend/cpu/sums.h"
 
-#define GATHER(count) MICRO_ONE(gather, count, BLOCK, 1)
-MICRO_COUNTS(GATHER)
-#define ROW(count) [count] = gather_##count,
-static const micro_fn gather[] = {MICRO_COUNTS(ROW)};
-
 typedef struct gather_task {
     const conv_gather *pass;
     conv_part part;
@@ -36,7 +31,7 @@ static void narrow_row(gather_task *task, int64_t a_offset, float *y, int64_t st
         pixel_store(row + p * BLOCK, job.start ? pixel_load(job.start) : pixel_load_some(y + p * step, block));
     job.start = NULL;
     job.a += a_offset;
-    micro_rows(gather, &job, count, BLOCK, row, BLOCK);
+    micro_rows(rmseg_cpu_micro_gather, &job, count, BLOCK, row, BLOCK);
     if (task->stats) stats_add(task->stats, row, count, BLOCK);
     for (int64_t p = 0; p < count; p++) pixel_store_some(y + p * step, pixel_load(row + p * BLOCK), block);
 }
@@ -45,7 +40,7 @@ static void wide_row(gather_task *task, int64_t a_offset, float *y, int64_t step
 {
     micro_job job = task->job;
     job.a += a_offset;
-    micro_rows(gather, &job, task->part.extent[2], BLOCK, y, step);
+    micro_rows(rmseg_cpu_micro_gather, &job, task->part.extent[2], BLOCK, y, step);
     if (task->stats) stats_add(task->stats, y, task->part.extent[2], step);
 }
 

@@ -12,11 +12,6 @@
 
 #define STRETCH 256 /* pixels; a part's row may be longer than what is left */
 
-#define WEIGHTS(count) MICRO_ONE(weights, count, 1, BLOCK)
-MICRO_COUNTS(WEIGHTS)
-#define ROW(count) [count] = weights_##count,
-static const micro_fn weights[] = {MICRO_COUNTS(ROW)};
-
 typedef struct weights_task {
     const conv_weights *pass;
     float *dweight; /* of this chunk of the space */
@@ -39,7 +34,7 @@ static void add_pair(const weights_task *task, micro_job *job, int64_t in, int64
     const float *block = task->tile + (in - task->in_first) * task->pack.block;
     for (int64_t t = 0; t < plan->window.runs; t++) {
         job->a = block + task->taps[t].a;
-        micro_rows(weights, job, plan->window.length, 1, dweight + task->taps[t].b, BLOCK);
+        micro_rows(rmseg_cpu_micro_weights, job, plan->window.length, 1, dweight + task->taps[t].b, BLOCK);
     }
 }
 

@@ -124,8 +124,7 @@ typedef struct partial_sum {
     int64_t elements, parts;
 } partial_sum;
 
-/* ---- the other passes
- * ------------------------------------------------------------------------------------------------ */
+/* ---- the other passes -------------------------------------------------------------------------------------------- */
 
 /* norm.c tells the formulas. Vectors are padded. y is written forward; backward reads dy, writes partial, then dx. */
 typedef struct norm_pass {
@@ -160,14 +159,18 @@ typedef struct pool_pass {
     int8_t *winner;                 /* like y: the tap that was largest */
 } pool_pass;
 
-/* ---- the table
- * ------------------------------------------------------------------------------------------------------- */
+/* ---- the table --------------------------------------------------------------------------------------------------- */
+
+struct winograd_gather;
+struct winograd_weights;
 
 typedef struct rmseg_cpu_kernels {
     int64_t pixels; /* rows of the microkernel: plans cut by it */
 
     void (*conv_gather)(const conv_gather *pass);
     void (*conv_weights)(const conv_weights *pass);
+    void (*winograd_gather)(const struct winograd_gather *pass);
+    void (*winograd_weights)(const struct winograd_weights *pass);
     void (*conv_turn)(const conv_turn *turn);
     void (*partial_sum)(const partial_sum *sum);
     void (*channel_sums)(double *sums, double *partial, const tensor *x, bool squares);
@@ -193,45 +196,7 @@ static inline int64_t rmseg_cpu_channel_parts(const tensor *x)
 /* sums[channels][2] = the parts' sums, in order. */
 void rmseg_cpu_add_sums(double *sums, const double *partial, int64_t parts, int64_t channels);
 
-/* ---- layers --------------------------------------------------------------------------------------------------------
- */
-
-struct rmseg_layer {
-    rmseg_op_desc op;
-    bool training;
-    const rmseg_cpu_kernels *kernels;
-    rmseg_layer_info info;
-    conv_plan forward, data, weights; /* convolutions only; data and weights only in training */
-    char algorithm[128];
-};
-
-/* One row per kind of op. `prepare` checks what the kind allows and fills plans and info. */
-typedef struct layer_row {
-    rmseg_status (*prepare)(rmseg_layer *layer);
-    void (*forward)(const rmseg_layer *layer, const rmseg_op_io *io);
-    void (*backward)(const rmseg_layer *layer, const rmseg_op_io *io);
-} layer_row;
-
-extern const layer_row rmseg_cpu_conv_row, rmseg_cpu_norm_row, rmseg_cpu_activation_row, rmseg_cpu_pool_row,
-    rmseg_cpu_add_row, rmseg_cpu_concat_row, rmseg_cpu_fork_row, rmseg_cpu_dropout_row;
-
-static inline size_t larger(size_t a, size_t b) { return a > b ? a : b; }
-
-/* Zeroes a tensor that windows of `stride` do not cover: where an extent is no multiple of it. */
-void rmseg_cpu_clear_uncovered(const tensor *x, const int64_t stride[3]);
-
-/* Negative side of an activation: 1 none, 0 ReLU. */
-float rmseg_cpu_slope(const rmseg_op_desc *op);
-
-rmseg_status rmseg_cpu_layer_create(rmseg_layer **layer, const rmseg_op_desc *op, bool training,
-                                    const rmseg_cpu_kernels *kernels);
-void rmseg_cpu_layer_destroy(rmseg_layer *layer);
-rmseg_layer_info rmseg_cpu_layer_info(const rmseg_layer *layer);
-void rmseg_cpu_layer_forward(rmseg_layer *layer, const rmseg_op_io *io);
-void rmseg_cpu_layer_backward(rmseg_layer *layer, const rmseg_op_io *io);
-
-/* ---- layout: as backend.h says
- * ---------------------------------------------------------------------------------------- */
+/* ---- layout: as backend.h says ----------------------------------------------------------------------------------- */
 
 int64_t rmseg_cpu_sample_elements(const rmseg_shape *shape);
 void rmseg_cpu_tensor_pack(rmseg_view to, const void *dense, const rmseg_shape *shape);

@@ -7,8 +7,7 @@
 
 #define ELEMENTS 16384 /* of a task */
 
-/* ---- one number at a time: the compiler makes vectors of these loops
- * ------------------------------------------------- */
+/* ---- one number at a time: the compiler makes vectors of these loops --------------------------------------------- */
 
 typedef struct flat_job {
     const flat_pass *pass;
@@ -68,8 +67,7 @@ void rmseg_cpu_activation(const flat_pass *pass) { run_flat(pass, pass->slope ==
 void rmseg_cpu_activation_back(const flat_pass *pass) { run_flat(pass, activation_back); }
 void rmseg_cpu_add(const flat_pass *pass) { run_flat(pass, sum); }
 
-/* ---- dropout: a factor for each channel of each sample
- * ---------------------------------------------------------------- */
+/* ---- dropout: a factor for each channel of each sample ----------------------------------------------------------- */
 
 static void scale_chunk(void *context, int64_t chunk, int thread)
 {
@@ -91,8 +89,7 @@ void rmseg_cpu_scale(const scale_pass *pass)
     rmseg_parallel_for(pass->from.n * pass->from.blocks, scale_chunk, (void *)pass);
 }
 
-/* ---- max-pooling: the first of equal maxima wins, and a NaN over all, as in PyTorch
- * ------------------------------------ */
+/* ---- max-pooling: the first of equal maxima wins, and a NaN over all, as in PyTorch ------------------------------ */
 
 typedef int8_t bytes __attribute__((vector_size(LANES), aligned(1), may_alias));
 

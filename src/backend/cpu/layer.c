@@ -3,7 +3,7 @@
  */
 #include <string.h>
 
-#include "backend/cpu/cpu.h"
+#include "backend/cpu/layer.h"
 
 static const layer_row *const rows[RMSEG_OP_KINDS] = {
     [RMSEG_OP_CONV] = &rmseg_cpu_conv_row,       [RMSEG_OP_CONV_TRANSPOSE] = &rmseg_cpu_conv_row,

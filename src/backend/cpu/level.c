@@ -1,12 +1,15 @@
 /*
  * level.c - one processor level of the engine: its table of kernels, and the backend that uses it.
  */
+#include "backend/cpu/layer.h"
 #include "backend/cpu/vector.h"
 
 static const rmseg_cpu_kernels kernels = {
     .pixels = PIXELS,
     .conv_gather = rmseg_cpu_conv_gather,
     .conv_weights = rmseg_cpu_conv_weights,
+    .winograd_gather = rmseg_cpu_winograd_gather,
+    .winograd_weights = rmseg_cpu_winograd_weights,
     .conv_turn = rmseg_cpu_conv_turn,
     .partial_sum = rmseg_cpu_partial_sum,
     .channel_sums = rmseg_cpu_channel_sums,

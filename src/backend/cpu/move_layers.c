@@ -3,7 +3,7 @@
  */
 #include <string.h>
 
-#include "backend/cpu/cpu.h"
+#include "backend/cpu/layer.h"
 
 static rmseg_status say(rmseg_layer *layer, const char *algorithm)
 {
@@ -12,8 +12,7 @@ static rmseg_status say(rmseg_layer *layer, const char *algorithm)
     return RMSEG_OK;
 }
 
-/* ---- activation ----------------------------------------------------------------------------------------------------
- */
+/* ---- activation -------------------------------------------------------------------------------------------------- */
 
 float rmseg_cpu_slope(const rmseg_op_desc *op)
 {
@@ -48,8 +47,7 @@ static void activation_backward(const rmseg_layer *layer, const rmseg_op_io *io)
 
 const layer_row rmseg_cpu_activation_row = {activation_prepare, activation_forward, activation_backward};
 
-/* ---- max-pooling
- * ----------------------------------------------------------------------------------------------------- */
+/* ---- max-pooling ------------------------------------------------------------------------------------------------- */
 
 static rmseg_status pool_prepare(rmseg_layer *layer)
 {
@@ -97,8 +95,7 @@ static void pool_backward(const rmseg_layer *layer, const rmseg_op_io *io)
 
 const layer_row rmseg_cpu_pool_row = {pool_prepare, pool_forward, pool_backward};
 
-/* ---- channels from one tensor to another
- * ------------------------------------------------------------------------------- */
+/* ---- channels from one tensor to another ------------------------------------------------------------------------- */
 
 #define MOVE_PIXELS 512 /* of a task: its lines stay in the first cache while channel after channel takes from them */
 
@@ -156,8 +153,7 @@ static void copy_tensor(rmseg_view to, rmseg_view from, const rmseg_shape *s)
     run_move((move){.to = rmseg_cpu_tensor(to, s), .from = rmseg_cpu_tensor(from, s), .channels = s->c});
 }
 
-/* ---- add, fork, concat
- * --------------------------------------------------------------------------------------------------- */
+/* ---- add, fork, concat ------------------------------------------------------------------------------------------- */
 
 static void add_tensors(const rmseg_layer *layer, rmseg_view to, const rmseg_view from[2], const rmseg_shape *s)
 {
@@ -223,8 +219,7 @@ static void concat_backward(const rmseg_layer *layer, const rmseg_op_io *io)
 
 const layer_row rmseg_cpu_concat_row = {concat_prepare, concat_forward, concat_backward};
 
-/* ---- dropout
- * ------------------------------------------------------------------------------------------------------------ */
+/* ---- dropout ----------------------------------------------------------------------------------------------------- */
 
 static int64_t factors(const rmseg_op_desc *op) { return op->in[0].n * padded(op->in[0].c); }
 

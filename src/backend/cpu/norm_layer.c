@@ -8,7 +8,7 @@
  */
 #include <math.h>
 
-#include "backend/cpu/cpu.h"
+#include "backend/cpu/layer.h"
 
 static double numbers(const rmseg_op_desc *op)
 {

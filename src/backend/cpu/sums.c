@@ -7,7 +7,6 @@
 #include "backend/cpu/sums.h"
 
 #define ELEMENTS 4096 /* of a task that adds partial gradients */
-#define STRETCH  64   /* pixels summed in float before double takes over */
 
 static void partial_sum_chunk(void *context, int64_t chunk, int thread)
 {
@@ -38,11 +37,9 @@ typedef struct channel_job {
 /* The sum alone needs no point to be taken around: gradients have their mean near zero. */
 static void sum_add(channel_stats *stats, const float *row, int64_t count)
 {
-    pixel sum = {0};
-    for (int64_t p = 0; p < count; p++) EACH_VECTOR(v) sum.v[v] += *(const vec *)(row + p * BLOCK + v * LANES);
-    float row_sum[BLOCK];
-    pixel_store(row_sum, sum);
-    for (int64_t lane = 0; lane < BLOCK; lane++) stats->sum[lane] += row_sum[lane];
+    for (int64_t p = 0; p < count; p++)
+        EACH_VECTOR(v) stats->some_sum.v[v] += *(const vec *)(row + p * BLOCK + v * LANES);
+    stats_flush(stats);
 }
 
 static void channel_sums_chunk(void *context, int64_t chunk, int thread)
@@ -54,9 +51,9 @@ static void channel_sums_chunk(void *context, int64_t chunk, int thread)
     int64_t first = part % ranges * CHANNEL_PIXELS, end = rmseg_chunk_end(x->pixels, CHANNEL_PIXELS, part % ranges);
     const float *from = tensor_block(x, part / ranges, block);
     channel_stats stats = {0};
-    float wide[STRETCH * BLOCK];
-    for (int64_t p = first; p < end; p += STRETCH) {
-        int64_t count = least(STRETCH, end - p);
+    float wide[FLOAT_PIXELS * BLOCK];
+    for (int64_t p = first; p < end; p += FLOAT_PIXELS) {
+        int64_t count = least(FLOAT_PIXELS, end - p);
         const float *row = from + p * x->block;
         if (x->block < BLOCK) {
             for (int64_t i = 0; i < count; i++)
@@ -79,8 +76,7 @@ void rmseg_cpu_channel_sums(double *sums, double *partial, const tensor *x, bool
     rmseg_cpu_add_sums(sums, partial, parts, x->blocks * BLOCK);
 }
 
-/* ---- weights turned ------------------------------------------------------------------------------------------------
- */
+/* ---- weights turned ---------------------------------------------------------------------------------------------- */
 
 static void turn_pair(void *context, int64_t pair, int thread)
 {

@@ -8,6 +8,7 @@
 #define BACKEND_CPU_VECTOR_H
 
 #include "backend/cpu/cpu.h"
+#include "backend/cpu/winograd.h"
 
 /* PIXELS x 16 floats are the sums of the microkernel: they, one pixel's weights and a factor fill the registers. */
 #if defined(__AVX512F__)
@@ -90,25 +91,34 @@ INLINE vec vec_choose(ivec mask, vec a, vec b) { return (vec)(((ivec)a & mask) |
 #define RMSEG_AT_LEVEL_(name, level)  RMSEG_AT_LEVEL__(name, level)
 #define RMSEG_AT_LEVEL(name)          RMSEG_AT_LEVEL_(name, RMSEG_LEVEL)
 
-#define rmseg_backend_cpu         RMSEG_AT_LEVEL(rmseg_backend_cpu)
-#define rmseg_objective_cpu       RMSEG_AT_LEVEL(rmseg_objective_cpu)
-#define rmseg_cpu_pack_tile       RMSEG_AT_LEVEL(rmseg_cpu_pack_tile)
-#define rmseg_cpu_conv_gather     RMSEG_AT_LEVEL(rmseg_cpu_conv_gather)
-#define rmseg_cpu_conv_weights    RMSEG_AT_LEVEL(rmseg_cpu_conv_weights)
-#define rmseg_cpu_conv_turn       RMSEG_AT_LEVEL(rmseg_cpu_conv_turn)
-#define rmseg_cpu_partial_sum     RMSEG_AT_LEVEL(rmseg_cpu_partial_sum)
-#define rmseg_cpu_channel_sums    RMSEG_AT_LEVEL(rmseg_cpu_channel_sums)
-#define rmseg_cpu_norm_forward    RMSEG_AT_LEVEL(rmseg_cpu_norm_forward)
-#define rmseg_cpu_norm_sums       RMSEG_AT_LEVEL(rmseg_cpu_norm_sums)
-#define rmseg_cpu_norm_backward   RMSEG_AT_LEVEL(rmseg_cpu_norm_backward)
-#define rmseg_cpu_activation      RMSEG_AT_LEVEL(rmseg_cpu_activation)
-#define rmseg_cpu_activation_back RMSEG_AT_LEVEL(rmseg_cpu_activation_back)
-#define rmseg_cpu_add             RMSEG_AT_LEVEL(rmseg_cpu_add)
-#define rmseg_cpu_scale           RMSEG_AT_LEVEL(rmseg_cpu_scale)
-#define rmseg_cpu_pool            RMSEG_AT_LEVEL(rmseg_cpu_pool)
-#define rmseg_cpu_unpool          RMSEG_AT_LEVEL(rmseg_cpu_unpool)
-#define rmseg_cpu_sgd             RMSEG_AT_LEVEL(rmseg_cpu_sgd)
-#define rmseg_cpu_sum_of_squares  RMSEG_AT_LEVEL(rmseg_cpu_sum_of_squares)
+#define rmseg_backend_cpu          RMSEG_AT_LEVEL(rmseg_backend_cpu)
+#define rmseg_objective_cpu        RMSEG_AT_LEVEL(rmseg_objective_cpu)
+#define rmseg_cpu_pack_tile        RMSEG_AT_LEVEL(rmseg_cpu_pack_tile)
+#define rmseg_cpu_conv_gather      RMSEG_AT_LEVEL(rmseg_cpu_conv_gather)
+#define rmseg_cpu_conv_weights     RMSEG_AT_LEVEL(rmseg_cpu_conv_weights)
+#define rmseg_cpu_conv_turn        RMSEG_AT_LEVEL(rmseg_cpu_conv_turn)
+#define rmseg_cpu_partial_sum      RMSEG_AT_LEVEL(rmseg_cpu_partial_sum)
+#define rmseg_cpu_winograd_gather  RMSEG_AT_LEVEL(rmseg_cpu_winograd_gather)
+#define rmseg_cpu_winograd_weights RMSEG_AT_LEVEL(rmseg_cpu_winograd_weights)
+#define rmseg_cpu_winograd_plane   RMSEG_AT_LEVEL(rmseg_cpu_winograd_plane)
+#define rmseg_cpu_winograd_x       RMSEG_AT_LEVEL(rmseg_cpu_winograd_x)
+#define rmseg_cpu_winograd_dy      RMSEG_AT_LEVEL(rmseg_cpu_winograd_dy)
+#define rmseg_cpu_winograd_w       RMSEG_AT_LEVEL(rmseg_cpu_winograd_w)
+#define rmseg_cpu_winograd_dw      RMSEG_AT_LEVEL(rmseg_cpu_winograd_dw)
+#define rmseg_cpu_micro_gather     RMSEG_AT_LEVEL(rmseg_cpu_micro_gather)
+#define rmseg_cpu_micro_weights    RMSEG_AT_LEVEL(rmseg_cpu_micro_weights)
+#define rmseg_cpu_channel_sums     RMSEG_AT_LEVEL(rmseg_cpu_channel_sums)
+#define rmseg_cpu_norm_forward     RMSEG_AT_LEVEL(rmseg_cpu_norm_forward)
+#define rmseg_cpu_norm_sums        RMSEG_AT_LEVEL(rmseg_cpu_norm_sums)
+#define rmseg_cpu_norm_backward    RMSEG_AT_LEVEL(rmseg_cpu_norm_backward)
+#define rmseg_cpu_activation       RMSEG_AT_LEVEL(rmseg_cpu_activation)
+#define rmseg_cpu_activation_back  RMSEG_AT_LEVEL(rmseg_cpu_activation_back)
+#define rmseg_cpu_add              RMSEG_AT_LEVEL(rmseg_cpu_add)
+#define rmseg_cpu_scale            RMSEG_AT_LEVEL(rmseg_cpu_scale)
+#define rmseg_cpu_pool             RMSEG_AT_LEVEL(rmseg_cpu_pool)
+#define rmseg_cpu_unpool           RMSEG_AT_LEVEL(rmseg_cpu_unpool)
+#define rmseg_cpu_sgd              RMSEG_AT_LEVEL(rmseg_cpu_sgd)
+#define rmseg_cpu_sum_of_squares   RMSEG_AT_LEVEL(rmseg_cpu_sum_of_squares)
 
 extern const rmseg_backend rmseg_backend_cpu;
 extern const rmseg_objective_kernels rmseg_objective_cpu;
@@ -116,6 +126,8 @@ void rmseg_cpu_pack_tile(float *tile, const conv_plan *plan, const conv_part *pa
                          int64_t first_block, int64_t blocks);
 void rmseg_cpu_conv_gather(const conv_gather *pass);
 void rmseg_cpu_conv_weights(const conv_weights *pass);
+void rmseg_cpu_winograd_gather(const winograd_gather *pass);
+void rmseg_cpu_winograd_weights(const winograd_weights *pass);
 void rmseg_cpu_conv_turn(const conv_turn *turn);
 void rmseg_cpu_partial_sum(const partial_sum *sum);
 void rmseg_cpu_channel_sums(double *sums, double *partial, const tensor *x, bool squares);

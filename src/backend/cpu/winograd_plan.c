@@ -1,0 +1,119 @@
+/*
+ * winograd_plan.c - into which groups of tiles a pass is cut. Shapes decide, as in conv_plan.c.
+ *
+ * Few channels: a group's V fits the second cache, and each thread has groups of its own. Many: the weights are what is
+ * large, so all threads transform one large group, then share out the blocks of y.
+ */
+#include "backend/cpu/winograd.h"
+
+#define OWN_FLOATS     (96 << 10) /* of V, and in a weights pass of V and Y, when each thread has its own */
+#define SHARED_FLOATS  (5 << 19)  /* when all share it: 10 MB */
+#define WEIGHTS_FLOATS (3 << 20)  /* of V and Y, when all share them */
+#define MOST_ROWS      192
+#define FEWEST_ROWS    16
+#define OWN_ROWS       24 /* fewer than these and the weights cross the cache too often */
+#define OWN_SQUARES    16 /* 16x16 squares of weights whose private sums are still small */
+#define TASKS          16
+#define LATE_BLOCKS    4 /* blocks of x whose transformed weights stay in the second cache */
+
+bool rmseg_cpu_winograd_fits(const rmseg_op_desc *op)
+{
+    const int64_t *k = op->kernel, *s = op->stride, *p = op->pad;
+    bool square = k[1] == 3 && k[2] == 3 && p[1] == 1 && p[2] == 1 && s[0] == 1 && s[1] == 1 && s[2] == 1;
+    bool deep = (k[0] == 1 && p[0] == 0) || (k[0] == 3 && p[0] == 1);
+    if (op->kind != RMSEG_OP_CONV || !square || !deep || op->in[0].c < BLOCK || op->out[0].c < BLOCK) return false;
+    int64_t tiles = split(op->in[0].h, TILE) * split(op->in[0].w, TILE), rows = op->in[0].n * op->in[0].d * tiles;
+    return rows >= FEWEST_ROWS && 2 * op->in[0].h * op->in[0].w >= tiles * TILE * TILE;
+}
+
+static winograd_plan plan_of(const rmseg_op_desc *op, int64_t in_channels, int64_t out_channels)
+{
+    const rmseg_shape *x = &op->in[0];
+    winograd_plan p = {.samples = x->n,
+                       .size = {x->d, x->h, x->w},
+                       .depth = op->kernel[0],
+                       .in_blocks = blocks_of(in_channels),
+                       .out_blocks = blocks_of(out_channels),
+                       .threads = rmseg_threads(),
+                       .chunks = 1};
+    p.across = split(x->w, TILE);
+    p.plane_tiles = split(x->h, TILE) * p.across;
+    p.stacks = p.depth == 1 ? 1 : x->n;
+    p.stack_planes = p.depth == 1 ? x->n * x->d : x->d;
+    return p;
+}
+
+/* Planes and tiles of a group of at most `rows` rows of input: those that leave least to do twice. */
+static void choose_group(winograd_plan *p, int64_t rows, int64_t pixels)
+{
+    double best = 0;
+    int64_t halo = p->depth - 1;
+    rows = most(rows, p->depth);
+    for (int64_t planes = 1; planes <= p->stack_planes && planes + halo <= rows; planes++) {
+        int64_t tiles = least(p->plane_tiles, rows / (planes + halo));
+        int64_t along = split(p->stack_planes, planes), over = split(p->plane_tiles, tiles);
+        int64_t even_planes = split(p->stack_planes, along), even_tiles = split(p->plane_tiles, over);
+        double products = (double)(split(even_planes * even_tiles, pixels) * pixels),
+               transforms = 0.3 * (double)((even_planes + halo) * even_tiles);
+        double cost = (double)(along * over) * (products + transforms + 8);
+        if (best > 0 && cost >= best) continue;
+        best = cost;
+        p->planes = even_planes, p->tiles = even_tiles;
+        p->groups[0] = along, p->groups[1] = over;
+    }
+}
+
+static int64_t in_rows(const winograd_plan *p) { return (p->planes + p->depth - 1) * p->tiles; }
+static int64_t rows(const winograd_plan *p) { return p->planes * p->tiles; }
+static int64_t all_rows(const winograd_plan *p) { return p->stacks * p->stack_planes * p->plane_tiles; }
+
+static void add_up(winograd_plan *p) { p->scratch_bytes = (size_t)(p->common + p->own * p->threads) * sizeof(float); }
+
+winograd_plan rmseg_cpu_winograd_plan_gather(const rmseg_op_desc *op, int64_t in_channels, int64_t out_channels,
+                                             int64_t pixels)
+{
+    winograd_plan p = plan_of(op, in_channels, out_channels);
+    int64_t row = POSITIONS * p.in_blocks * BLOCK;
+    p.shared = OWN_FLOATS / row < OWN_ROWS;
+    int64_t share = most(FEWEST_ROWS, split(all_rows(&p), TASKS));
+    choose_group(&p,
+                 p.shared ? least(MOST_ROWS, SHARED_FLOATS / row) : least(least(MOST_ROWS, share), OWN_FLOATS / row),
+                 pixels);
+    p.late = p.shared && rmseg_cpu_winograd_groups(&p) == 1;
+    p.in_group = least(p.in_blocks, p.late ? LATE_BLOCKS : MOST_RUNS / p.depth);
+    int64_t v = POSITIONS * winograd_v_step(p.in_blocks, in_rows(&p)), m = POSITIONS * winograd_v_step(1, rows(&p));
+    int64_t u = POSITIONS * winograd_u_step(&p);
+    p.common = (p.shared ? v : 0) + (p.late ? 0 : p.out_blocks * split(p.in_blocks, p.in_group) * u);
+    p.own = m + (p.shared ? 0 : v) + (p.late ? u : 0);
+    add_up(&p);
+    return p;
+}
+
+winograd_plan rmseg_cpu_winograd_plan_weights(const rmseg_op_desc *op, int64_t pixels)
+{
+    winograd_plan p = plan_of(op, op->in[0].c, op->out[0].c);
+    int64_t row = POSITIONS * (p.in_blocks + p.out_blocks) * BLOCK, squares = p.in_blocks * p.out_blocks * p.depth;
+    p.shared = squares > OWN_SQUARES;
+    choose_group(&p, p.shared ? WEIGHTS_FLOATS / row : least(split(all_rows(&p), TASKS), OWN_FLOATS / row), pixels);
+    int64_t vy = POSITIONS * (winograd_v_step(p.in_blocks, in_rows(&p)) + winograd_v_step(p.out_blocks, rows(&p)));
+    int64_t groups = rmseg_cpu_winograd_groups(&p);
+    p.chunks = p.shared ? 1 : least(TASKS, groups);
+    p.common = (p.shared ? vy : 0) + (p.shared && groups == 1 ? 0 : p.chunks * squares * POSITIONS * SQUARE);
+    p.own = p.shared ? 0 : vy;
+    add_up(&p);
+    return p;
+}
+
+int64_t rmseg_cpu_winograd_groups(const winograd_plan *p) { return p->stacks * p->groups[0] * p->groups[1]; }
+
+winograd_group rmseg_cpu_winograd_group(const winograd_plan *p, int64_t index)
+{
+    int64_t over = index % p->groups[1], along = index / p->groups[1] % p->groups[0];
+    winograd_group g = {
+        .stack = index / (p->groups[0] * p->groups[1]), .plane = along * p->planes, .tile = over * p->tiles};
+    g.planes = least(p->planes, p->stack_planes - g.plane);
+    g.tiles = least(p->tiles, p->plane_tiles - g.tile);
+    g.rows = g.planes * g.tiles;
+    g.in_rows = (g.planes + p->depth - 1) * g.tiles;
+    return g;
+}
