@@ -2,10 +2,10 @@
  * pack.c - the part of x under a tile of y, copied with its halo.
  *
  * [block of x][row along D][row along H][floats of a row]; what lies outside x is zero, so that padding costs no test
- * later. A pixel takes 16 floats, in one of three forms (conv_window.form): neighbours   stride 1 along w: pixels one
- * after another; the taps of a window lie 16 floats apart windowed     narrow x: each pixel of y has its own copy of
- * its window along w, kw * block floats phases       any stride s: the pixels 0, s, 2s, ..., then 1, s+1, ...: one
- * tap's pixels follow each other again
+ * later. A pixel takes 16 floats, in one of three forms (conv_window.form):
+ *     neighbours   stride 1 along w: pixels one after another; the taps of a window lie 16 floats apart
+ *     windowed     narrow x: each pixel of y has its own copy of its window along w, kw * block floats
+ *     phases       any stride s: the pixels 0, s, 2s, ..., then 1, s+1, ...: one tap's pixels follow each other again
  */
 #include <string.h>
 

@@ -1,18 +1,19 @@
 /*
  * backend/cpu/winograd.h - convolutions 3x3 and 3x3x3 of stride 1 by F(4x4, 3x3): a quarter of the multiplications.
  *
- * (Winograd 1980; Lavin and Gray, CVPR 2016.) Each plane of y is cut into tiles of 4x4 pixels, under which lie 6x6 of
- * x: y = A' [ sum over channels, depth taps of (G w G') . (B' x B) ] A dw = G' [ sum over tiles of (B' x B) . (A dy A')
- * ] G         the exact adjoint where . multiplies position by position. There are 36 positions; at each of them the
- * tiles' numbers are a matrix, and the sum over channels a product of matrices, which the microkernel does. Taps along
- * D are more terms of the sum. Backward data is forward with the weights turned. Points 0, +-1/sqrt2, +-sqrt2,
- * infinity: the error is 1.1 to 2.4 times that of the direct sum (relative L2), some three times less than with 0, +-1,
- * +-2, infinity.
+ * (Winograd 1980; Lavin and Gray, CVPR 2016.) Each plane of y is cut into tiles of 4x4 pixels, under which lie 6x6 of x:
+ *     y  = A' [ sum over channels and depth taps of (G w G') . (B' x B) ] A
+ *     dw = G' [ sum over tiles of (B' x B) . (A dy A') ] G          the exact adjoint
+ * where . multiplies position by position. There are 36 positions; at each of them the tiles' numbers are a matrix, and the
+ * sum over channels a product of matrices, which the microkernel does. Taps along D are more terms of the sum. Backward data
+ * is forward with the weights turned. Points 0, +-1/sqrt2, +-sqrt2, infinity: the error is 1.1 to 2.4 times that of the
+ * direct sum (relative L2), some three times less than with 0, +-1, +-2, infinity.
  *
  * What lies in memory, a tile's number in [16] channels:
- *     V [36][block of x][row of input][16]      the rows of a group: its tiles in each of its planes, halo planes
- * included U [block of y][36][block of x][depth][16][16] M [36][row][16]                           one block of y Each
- * position's part is padded by 16 floats: else all 36 would meet in the same lines of the cache.
+ *     V [36][block of x][row of input][16]           the rows of a group: its tiles in each of its planes, halo planes included
+ *     U [block of y][36][block of x][depth][16][16]
+ *     M [36][row][16]                                one block of y
+ * Each position's part is padded by 16 floats: else all 36 would meet in the same lines of the cache.
  */
 #ifndef BACKEND_CPU_WINOGRAD_H
 #define BACKEND_CPU_WINOGRAD_H
