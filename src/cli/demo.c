@@ -15,7 +15,6 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 static const rmseg_option_info rows[] = {
@@ -104,9 +103,6 @@ static rmseg_status make_data(demo *d)
 
 static rmseg_status write_record(demo *d)
 {
-    const char *results = text(d, "%s/results", d->out);
-    if (mkdir(results, 0777) != 0 && errno != EEXIST)
-        return cli_fail(RMSEG_ERROR_FILE, "%s cannot be created: %s", results, strerror(errno));
     const char *path = text(d, "%s/demo.ini", d->out);
     FILE *file = fopen(path, "w");
     if (!file) return cli_fail(RMSEG_ERROR_FILE, "%s cannot be written: %s", path, strerror(errno));

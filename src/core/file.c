@@ -187,10 +187,15 @@ rmseg_status rmseg_file_put(rmseg_file_writer *writer, const void *bytes, size_t
 /* A pipe, a terminal and some network file systems cannot be synchronised: they answer EINVAL or the like. */
 static bool sync_fd(int fd) { return fsync(fd) == 0 || errno == EINVAL || errno == ENOTSUP || errno == EROFS; }
 
-static rmseg_status sync_folder_of(const char *path)
+static char *folder_of(const char *path)
 {
     const char *base = rmseg_path_base(path);
-    char *folder = base == path ? rmseg_strdup(".") : rmseg_strndup(path, (size_t)(base - path));
+    return base == path ? rmseg_strdup(".") : rmseg_strndup(path, (size_t)(base - path));
+}
+
+static rmseg_status sync_folder_of(const char *path)
+{
+    char *folder = folder_of(path);
     if (!folder) return RMSEG_ERROR_MEMORY;
     int fd = open(folder, O_RDONLY | O_CLOEXEC);
     rmseg_status status = RMSEG_OK;
@@ -254,6 +259,14 @@ rmseg_status rmseg_folder_create(const char *path)
     if (rmseg_folder_exists(path)) return RMSEG_OK;
     errno = last == ENOENT && reason ? reason : last;
     return fail_file("create the folder", path);
+}
+
+rmseg_status rmseg_folder_create_for(const char *path)
+{
+    char *folder = folder_of(path);
+    rmseg_status status = folder ? rmseg_folder_create(folder) : RMSEG_ERROR_MEMORY;
+    rmseg_free(folder);
+    return status;
 }
 
 rmseg_status rmseg_file_remove(const char *path)

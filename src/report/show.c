@@ -112,6 +112,7 @@ rmseg_status rmseg_show(const rmseg_options *options, const char *path)
         if (prediction) grow_box(box, prediction);
         if (box[1] > box[0]) status = cut(&picture, box);
     }
+    if (status == RMSEG_OK) status = rmseg_folder_create_for(o->out);
     if (status == RMSEG_OK) status = rmseg_image_write(picture, o->out);
     rmseg_image_destroy(image);
     rmseg_image_destroy(prediction);

@@ -141,8 +141,11 @@ static rmseg_status note_options(rmseg_results *results, const evaluate_options 
 
 static rmseg_status write_results(const rmseg_results *results, const rmseg_evaluation *e)
 {
-    if (*e->o->csv) RMSEG_TRY(rmseg_results_write_csv(results, e->o->csv));
-    return *e->o->json ? rmseg_results_write_json(results, e->o->json) : RMSEG_OK;
+    const char *csv = e->o->csv, *json = e->o->json;
+    if (*csv) RMSEG_TRY(rmseg_folder_create_for(csv));
+    if (*csv) RMSEG_TRY(rmseg_results_write_csv(results, csv));
+    if (*json) RMSEG_TRY(rmseg_folder_create_for(json));
+    return *json ? rmseg_results_write_json(results, json) : RMSEG_OK;
 }
 
 /* Tells of the cases that failed; the status is the first one's. */

@@ -235,6 +235,9 @@ static void folders_are_made_with_their_parents(void **state)
     assert_ok(rmseg_folder_create(RMSEG_TEST_TMP "/files/x/y//z/"));
     assert_true(rmseg_folder_exists(RMSEG_TEST_TMP "/files/x/y/z"));
     assert_ok(rmseg_folder_create(RMSEG_TEST_TMP "/files/x/y/z"));
+    assert_ok(rmseg_folder_create_for(RMSEG_TEST_TMP "/files/new/deep/file.txt"));
+    assert_true(rmseg_folder_exists(RMSEG_TEST_TMP "/files/new/deep"));
+    assert_ok(rmseg_folder_create_for("file.txt"));
     assert_ok(rmseg_folder_create("/"));
     assert_ok(rmseg_folder_create("."));
     write_text(path, "");

@@ -183,8 +183,8 @@ static void files_that_cannot_be_written_leave_the_results(void **state)
     rmseg_results *results = NULL;
     write_square(PRED "/a.png", 16, 3, 9, 1);
     write_square(TRUTH "/a.png", 16, 3, 9, 1);
-    assert_fails(run(&results, "pred", PRED, "truth", TRUTH, "json", PRED "/no-such-folder/r.json", NULL),
-                 RMSEG_ERROR_FILE, "no-such-folder");
+    assert_fails(run(&results, "pred", PRED, "truth", TRUTH, "json", PRED "/a.png/r.json", NULL), RMSEG_ERROR_FILE,
+                 "a.png");
     assert_int_equal(aggregate(results, "1", "dice").n, 1);
     rmseg_results_destroy(results);
 }
