@@ -193,16 +193,19 @@ static char *folder_of(const char *path)
     return base == path ? rmseg_strdup(".") : rmseg_strndup(path, (size_t)(base - path));
 }
 
+rmseg_status rmseg_folder_sync(const char *path)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) return RMSEG_OK; /* one may write into a folder that one may not read; it cannot be synchronised */
+    rmseg_status status = sync_fd(fd) ? RMSEG_OK : fail_file("synchronise", path);
+    close(fd);
+    return status;
+}
+
 static rmseg_status sync_folder_of(const char *path)
 {
     char *folder = folder_of(path);
-    if (!folder) return RMSEG_ERROR_MEMORY;
-    int fd = open(folder, O_RDONLY | O_CLOEXEC);
-    rmseg_status status = RMSEG_OK;
-    if (fd >= 0) { /* a folder one may write into but not read cannot be synchronised */
-        if (!sync_fd(fd)) status = fail_file("synchronise", folder);
-        close(fd);
-    }
+    rmseg_status status = folder ? rmseg_folder_sync(folder) : RMSEG_ERROR_MEMORY;
     rmseg_free(folder);
     return status;
 }

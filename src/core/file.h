@@ -23,6 +23,7 @@ bool rmseg_file_exists(const char *path);
 bool rmseg_folder_exists(const char *path);
 rmseg_status rmseg_folder_create(const char *path);     /* with its parents; an existing folder is fine */
 rmseg_status rmseg_folder_create_for(const char *path); /* the folder that a file of this path lies in */
+rmseg_status rmseg_folder_sync(const char *path);       /* brings renames and new names in it to the disk */
 rmseg_status rmseg_file_remove(const char *path);       /* a missing file is fine */
 
 /* Names in a folder, sorted by byte value, without "." and "..", hidden ones left out. Free with rmseg_names_destroy.

@@ -16,6 +16,13 @@ const char *rmseg_extent_words(char text[80], const int64_t size[3])
     return text;
 }
 
+const char *rmseg_extent_text(char text[64], const int64_t size[3], int spatial)
+{
+    int length = spatial == 3 ? snprintf(text, 64, "%lld,", (long long)size[0]) : 0;
+    snprintf(text + length, 64 - (size_t)length, "%lld,%lld", (long long)size[1], (long long)size[2]);
+    return text;
+}
+
 rmseg_status rmseg_grey_read(rmseg_image **grey, const char *path)
 {
     rmseg_image *image = NULL;

@@ -18,6 +18,9 @@
 /* "800 x 685 pixels" (W x H), or "112 x 112 x 80 voxels" (W x H x D), in `text`. */
 const char *rmseg_extent_words(char text[80], const int64_t size[3]);
 
+/* As options write it: "80,64" (H,W) in 2D, "112,112,80" (D,H,W) in 3D, in `text`. */
+const char *rmseg_extent_text(char text[64], const int64_t size[3], int spatial);
+
 /* ---- dataset ---------------------------------------------------------------------------------------------------- */
 
 typedef struct rmseg_case {
@@ -33,6 +36,8 @@ typedef struct rmseg_region {
     int64_t count;
     int32_t value; /* what is written where this region is predicted: its smallest label that no later region holds */
 } rmseg_region;
+
+bool rmseg_region_has(const rmseg_region *region, int32_t label);
 
 typedef struct rmseg_dataset {
     char *layout, *root, *split;

@@ -105,7 +105,7 @@ static rmseg_status sort_cases(rmseg_dataset *dataset)
     return RMSEG_OK;
 }
 
-static bool region_has(const rmseg_region *region, int32_t label)
+bool rmseg_region_has(const rmseg_region *region, int32_t label)
 {
     for (int64_t i = 0; i < region->count; i++)
         if (region->labels[i] == label) return true;
@@ -121,7 +121,7 @@ static rmseg_status value_regions(rmseg_dataset *dataset)
         for (int64_t i = 0; i < region->count; i++) {
             bool later = false;
             for (int64_t s = r + 1; s < dataset->region_count; s++)
-                later = later || region_has(&dataset->regions[s], region->labels[i]);
+                later = later || rmseg_region_has(&dataset->regions[s], region->labels[i]);
             if (!later && region->labels[i] < region->value) region->value = region->labels[i];
         }
         if (region->value == INT32_MAX)

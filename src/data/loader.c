@@ -7,7 +7,6 @@
  */
 #include <pthread.h>
 #include <signal.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "data/layouts.h"
@@ -297,14 +296,6 @@ static rmseg_status take_whole(rmseg_loader *loader)
     return RMSEG_OK;
 }
 
-/* As the options write it: "112,112,80" (D,H,W), or "80,64" in 2D. */
-static const char *extent_text(char text[64], const int64_t size[3], int spatial)
-{
-    int length = spatial == 3 ? snprintf(text, 64, "%lld,", (long long)size[0]) : 0;
-    snprintf(text + length, 64 - (size_t)length, "%lld,%lld", (long long)size[1], (long long)size[2]);
-    return text;
-}
-
 static rmseg_status fail_patch(const rmseg_loader *loader, int64_t index, const int64_t extent[3], bool turned)
 {
     char patch[64], found[64];
@@ -312,9 +303,9 @@ static rmseg_status fail_patch(const rmseg_loader *loader, int64_t index, const 
     bool resampled = is_set(loader->settings.preparation.grid);
     return rmseg_fail(RMSEG_ERROR_ARGUMENT,
                       "the patch %s is larger than %s%s, which is %s; take a smaller patch, or pad with zeros",
-                      extent_text(patch, loader->settings.patch, spatial),
+                      rmseg_extent_text(patch, loader->settings.patch, spatial),
                       resampled ? "the grid" : loader->dataset->cases[index].images.items[0],
-                      turned ? " turned by a quarter" : "", extent_text(found, extent, spatial));
+                      turned ? " turned by a quarter" : "", rmseg_extent_text(found, extent, spatial));
 }
 
 /* Turned or not, each image must hold the patch where nothing is padded. */

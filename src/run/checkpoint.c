@@ -2,7 +2,6 @@
 #include "run/checkpoint.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -123,14 +122,6 @@ static rmseg_status keep_before(const paths *p)
     return rmseg_file_remove(p->link);
 }
 
-static void sync_folder(const char *folder)
-{
-    int fd = open(folder, O_RDONLY | O_CLOEXEC);
-    if (fd < 0) return;
-    fsync(fd); /* a folder that cannot be synchronised keeps the order of its renames all the same */
-    close(fd);
-}
-
 static rmseg_status write_paths(const rmseg_checkpoint *c, const paths *p, const char *run)
 {
     rmseg_tensor_file file = {0};
@@ -139,8 +130,7 @@ static rmseg_status write_paths(const rmseg_checkpoint *c, const paths *p, const
     rmseg_tensor_file_destroy(&file);
     if (!status) status = keep_before(p);
     if (!status) status = move(p->next, p->state);
-    sync_folder(run);
-    return status;
+    return status ? status : rmseg_folder_sync(run);
 }
 
 rmseg_status rmseg_checkpoint_write(const rmseg_checkpoint *checkpoint, const char *run)

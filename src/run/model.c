@@ -37,9 +37,8 @@ rmseg_status rmseg_parse_size(int64_t size[3], int spatial, const char *key, con
 
 void rmseg_size_text(rmseg_text *text, const int64_t size[3], int spatial)
 {
-    if (!size[0]) rmseg_text_add(text, "none");
-    for (int k = 3 - spatial; k < 3 && size[0]; k++)
-        rmseg_text_addf(text, "%s%lld", k > 3 - spatial ? "," : "", (long long)size[k]);
+    char extent[64];
+    rmseg_text_add(text, size[0] ? rmseg_extent_text(extent, size, spatial) : "none");
 }
 
 static const char *const normalize_names[] = {

@@ -149,13 +149,6 @@ bool rmseg_regions_equal(const rmseg_regions *a, const rmseg_regions *b)
     return true;
 }
 
-bool rmseg_region_has(const rmseg_region *region, int32_t label)
-{
-    for (int64_t i = 0; i < region->count; i++)
-        if (region->labels[i] == label) return true;
-    return false;
-}
-
 void rmseg_region_mask(uint8_t *mask, const int32_t *label, int64_t count, const rmseg_region *region)
 {
     for (int64_t i = 0; i < count; i++) mask[i] = rmseg_region_has(region, label[i]);

@@ -31,8 +31,6 @@ void rmseg_regions_text(rmseg_text *text, const rmseg_regions *regions);
 /* The same names of the same label values, in the same order. */
 bool rmseg_regions_equal(const rmseg_regions *a, const rmseg_regions *b);
 
-bool rmseg_region_has(const rmseg_region *region, int32_t label);
-
 /* mask[i] = 1 where label[i] is in the region, else 0. */
 void rmseg_region_mask(uint8_t *mask, const int32_t *label, int64_t count, const rmseg_region *region);
 
