@@ -183,3 +183,49 @@ rmseg_status rmseg_distance_squared(double *squared, const uint8_t *mask, const 
         rmseg_parallel_for(rmseg_chunk_count(voxels, ROW_CHUNK_VOXELS), scale_chunk, &scale);
     return RMSEG_OK;
 }
+
+/* ---- other forms of it ------------------------------------------------------------------------------------------ */
+
+rmseg_status rmseg_distance(float *distance, const uint8_t *mask, const rmseg_grid *grid)
+{
+    int64_t voxels = 0;
+    RMSEG_TRY(rmseg_grid_check(&voxels, grid));
+    double *squared = rmseg_alloc(voxels, sizeof *squared);
+    rmseg_status status = squared ? rmseg_distance_squared(squared, mask, grid) : RMSEG_ERROR_MEMORY;
+    for (int64_t v = 0; status == RMSEG_OK && v < voxels; v++) distance[v] = (float)sqrt(squared[v]);
+    rmseg_free(squared);
+    return status;
+}
+
+rmseg_status rmseg_distance_signed(float *distance, const uint8_t *mask, const rmseg_grid *grid)
+{
+    int64_t voxels = 0;
+    RMSEG_TRY(rmseg_grid_check(&voxels, grid));
+    uint8_t *outside = rmseg_alloc(voxels, 1);
+    float *inner = rmseg_alloc(voxels, sizeof *inner);
+    rmseg_status status = outside && inner ? RMSEG_OK : RMSEG_ERROR_MEMORY;
+    for (int64_t v = 0; status == RMSEG_OK && v < voxels; v++) outside[v] = !mask[v];
+    if (status == RMSEG_OK) status = rmseg_distance(inner, outside, grid);
+    if (status == RMSEG_OK) status = rmseg_distance(distance, mask, grid);
+    for (int64_t v = 0; status == RMSEG_OK && v < voxels; v++)
+        if (mask[v]) distance[v] = -inner[v];
+    rmseg_free(outside);
+    rmseg_free(inner);
+    return status;
+}
+
+rmseg_status rmseg_distance_at(double *squared, const uint8_t *sites, const int64_t *query, int64_t count,
+                               const rmseg_grid *grid)
+{
+    int64_t voxels = 0;
+    RMSEG_TRY(rmseg_grid_check(&voxels, grid));
+    for (int64_t i = 0; i < count; i++)
+        if (query[i] < 0 || query[i] >= voxels)
+            return rmseg_fail(RMSEG_ERROR_ARGUMENT, "query %lld is voxel %lld: the grid has voxels 0 to %lld",
+                              (long long)i, (long long)query[i], (long long)(voxels - 1));
+    double *all = rmseg_alloc(voxels, sizeof *all);
+    rmseg_status status = all ? rmseg_distance_squared(all, sites, grid) : RMSEG_ERROR_MEMORY;
+    for (int64_t i = 0; status == RMSEG_OK && i < count; i++) squared[i] = all[query[i]];
+    rmseg_free(all);
+    return status;
+}

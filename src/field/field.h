@@ -16,10 +16,22 @@ typedef struct rmseg_grid {
 /* Exact Euclidean distance of every voxel centre to the nearest SET voxel centre, squared, in spacing units squared.
  * Where the spacings of the axes that exist are equal it is a whole number times the squared spacing, without rounding;
  * elsewhere within a few units in the last place. An empty mask gives +infinity everywhere. squared[D*H*W] is the
- * caller's. Threaded; the result does not depend on the threads. O(D*H*W): Meijster, Roerdink & Hesselink (2000);
- * Felzenszwalb & Huttenlocher (2012). Errors, here and below: argument (an extent < 1, a spacing that is not positive,
- * a connectivity that does not exist), memory. */
+ * caller's. Threaded; the result does not depend on the threads. Errors, here and below: argument (an extent < 1, a
+ * spacing that is not positive, a connectivity that does not exist), memory. */
 rmseg_status rmseg_distance_squared(double *squared, const uint8_t *mask, const rmseg_grid *grid);
+
+/* The distance itself, rounded to float once. */
+rmseg_status rmseg_distance(float *distance, const uint8_t *mask, const rmseg_grid *grid);
+
+/* Signed: outside the mask the distance to the nearest set voxel, inside it minus the distance to the nearest unset
+ * one. No voxel is 0: on either side of a border it is at least the smallest spacing. An empty mask gives +infinity
+ * everywhere, a full one -infinity. */
+rmseg_status rmseg_distance_signed(float *distance, const uint8_t *mask, const rmseg_grid *grid);
+
+/* The squared distance to the nearest site, read at `count` voxels only: squared[i] belongs to the voxel of index
+ * query[i] = (d*H + h)*W + w, in any order, repeated or not. An index outside the grid is an argument error. */
+rmseg_status rmseg_distance_at(double *squared, const uint8_t *sites, const int64_t *query, int64_t count,
+                               const rmseg_grid *grid);
 
 typedef enum rmseg_border_edge {
     RMSEG_EDGE_IS_OUTSIDE, /* beyond the image is background: a set voxel at the image edge is border (MedPy, MONAI) */

@@ -136,6 +136,56 @@ static void threads_change_nothing(void **state)
     rmseg_free(mask);
 }
 
+/* The other forms say the same as the squared one. */
+static void forms_agree(const rmseg_grid *grid, const uint8_t *mask)
+{
+    int64_t voxels = voxels_of(grid);
+    uint8_t *outside = rmseg_alloc(voxels, 1);
+    int64_t *query = rmseg_alloc(voxels, sizeof *query);
+    double *out = rmseg_alloc(voxels, sizeof *out), *in = rmseg_alloc(voxels, sizeof *in);
+    double *at = rmseg_alloc(voxels, sizeof *at);
+    float *plain = rmseg_alloc(voxels, sizeof *plain), *both = rmseg_alloc(voxels, sizeof *both);
+    assert_true(outside && query && out && in && at && plain && both);
+    for (int64_t v = 0; v < voxels; v++) outside[v] = !mask[v], query[v] = voxels - 1 - v;
+    assert_ok(rmseg_distance_squared(out, mask, grid));
+    assert_ok(rmseg_distance_squared(in, outside, grid));
+    assert_ok(rmseg_distance(plain, mask, grid));
+    assert_ok(rmseg_distance_signed(both, mask, grid));
+    assert_ok(rmseg_distance_at(at, mask, query, voxels, grid));
+    for (int64_t v = 0; v < voxels; v++) {
+        assert_true(plain[v] == (float)sqrt(out[v]));
+        assert_true(both[v] == (float)(mask[v] ? -sqrt(in[v]) : sqrt(out[v])));
+        assert_true(at[v] == out[query[v]]);
+    }
+    rmseg_free(outside), rmseg_free(query);
+    rmseg_free(out), rmseg_free(in), rmseg_free(at);
+    rmseg_free(plain), rmseg_free(both);
+}
+
+static void other_forms_say_the_same(void **state)
+{
+    (void)state;
+    static const double densities[] = {0, 0.02, 0.5, 1};
+    for (uint32_t g = 0; g < GRIDS; g++)
+        for (uint32_t i = 0; i < sizeof densities / sizeof *densities; i++) {
+            uint8_t *mask = random_mask(&grids[g], densities[i], 1000 + 10 * g + i);
+            forms_agree(&grids[g], mask);
+            rmseg_free(mask);
+        }
+}
+
+static void queries_outside_are_refused(void **state)
+{
+    (void)state;
+    rmseg_grid grid = {{1, 2, 2}, {1, 1, 1}};
+    uint8_t mask[4] = {1};
+    double squared[2];
+    int64_t below[2] = {0, -1}, above[2] = {4, 0};
+    assert_fails(rmseg_distance_at(squared, mask, below, 2, &grid), RMSEG_ERROR_ARGUMENT, "query 1 is voxel -1");
+    assert_fails(rmseg_distance_at(squared, mask, above, 2, &grid), RMSEG_ERROR_ARGUMENT, "voxels 0 to 3");
+    assert_ok(rmseg_distance_at(squared, mask, NULL, 0, &grid));
+}
+
 static void bad_grids_are_refused(void **state)
 {
     (void)state;
@@ -172,6 +222,8 @@ int main(void)
         cmocka_unit_test(long_lines_stay_exact),
         cmocka_unit_test(empty_mask_is_infinitely_far),
         cmocka_unit_test(threads_change_nothing),
+        cmocka_unit_test(other_forms_say_the_same),
+        cmocka_unit_test(queries_outside_are_refused),
         cmocka_unit_test(bad_grids_are_refused),
         cmocka_unit_test(no_memory_is_said_and_nothing_leaks),
     };
