@@ -80,9 +80,15 @@ RMSEG_API rmseg_status rmseg_results_add(rmseg_results *results, const char *cas
  * settings. */
 RMSEG_API rmseg_status rmseg_results_note(rmseg_results *results, const char *key, const char *value);
 
+/* Which training the results are of, for the JSON: a name (or NULL), and its seed. `compare` tells files apart by the one
+ * and pairs them by the other. */
+RMSEG_API rmseg_status rmseg_results_set_run(rmseg_results *results, const char *run);
+RMSEG_API void rmseg_results_set_seed(rmseg_results *results, int64_t seed);
+
 typedef struct rmseg_aggregate {
     const char *class_name, *metric; /* borrowed from the results */
     int64_t n, valid;                /* cases, and those with a finite value */
+    int64_t empty;                   /* cases whose note says that a mask is empty, valid or not */
     double mean, sd, median;         /* over the valid; sd with n - 1; NaN where there is none */
     double low, high;                /* 95 % bootstrap interval of the mean (percentile, 2000 resamples, fixed seed) */
 } rmseg_aggregate;

@@ -29,7 +29,7 @@ RMSEG_API rmseg_status rmseg_contact_sheet(rmseg_image **picture, const rmseg_im
 RMSEG_API rmseg_status rmseg_show_options_create(rmseg_options **options);
 RMSEG_API rmseg_status rmseg_show(const rmseg_options *options, const char *image);
 
-/* The aggregates as a text table for a terminal: class, metric, mean, sd, median, 95 % interval, valid/n. Owned;
+/* The aggregates as a text table for a terminal: class, metric, mean, sd, median, 95 % interval, valid/n, empty. Owned;
  * rmseg_text_free. */
 RMSEG_API rmseg_status rmseg_results_table(char **text, const rmseg_results *results);
 

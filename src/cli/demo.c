@@ -172,9 +172,11 @@ static rmseg_status predict(demo *d, const char *name)
     return status;
 }
 
-static rmseg_status evaluate(rmseg_results **results, demo *d, const char *name)
+static rmseg_status evaluate(rmseg_results **results, demo *d, const char *name, int arm, int64_t seed)
 {
     const setting settings[] = {
+        {"run", arm_name[arm]},
+        {"seed", text(d, "%lld", (long long)seed)},
         {"pred", text(d, "%s/pred/%s", d->out, name)},
         {"truth", text(d, "%s/data/test/labels", d->out)},
         {"regions", "disc=1+2,cup=2"},
@@ -199,7 +201,7 @@ static rmseg_status run_all(demo *d)
         cli_remark("%s, seed %lld of %lld", arm_title[arm], (long long)seed, (long long)d->seeds);
         CLI_TRY(train(d, arm, name, seed));
         CLI_TRY(predict(d, name));
-        CLI_TRY(evaluate(&d->results[run], d, name));
+        CLI_TRY(evaluate(&d->results[run], d, name, arm, seed));
     }
     return RMSEG_OK;
 }

@@ -43,25 +43,55 @@ rmseg_status rmseg_grey_read(rmseg_image **grey, const char *path)
     return RMSEG_OK;
 }
 
-/* Any type of file goes through double, which holds each of their values exactly. */
-rmseg_status rmseg_label_read(rmseg_image **label, const char *path)
+static rmseg_status fail_class(const char *path, double value)
 {
-    rmseg_image *grey = NULL, *wide = NULL, *classes = NULL;
-    rmseg_status status = rmseg_grey_read(&grey, path);
-    if (status == RMSEG_OK) status = rmseg_image_convert(&wide, grey, RMSEG_F64);
-    if (status == RMSEG_OK) status = rmseg_image_create(&classes, RMSEG_I32, 1, grey->size);
-    int64_t voxels = status == RMSEG_OK ? rmseg_image_voxels(wide) : 0;
+    return rmseg_fail(RMSEG_ERROR_FORMAT,
+                      "%s: the value %g is no class; labels are whole numbers 0, 1, 2, ... below %d", path, value,
+                      RMSEG_MOST_CLASSES);
+}
+
+/* Types that most label files have, without a detour. */
+static rmseg_status take_integers(int32_t *classes, const rmseg_image *grey, int64_t voxels, const char *path)
+{
+    const uint8_t *u8 = grey->data;
+    const uint16_t *u16 = grey->data;
+    const int16_t *i16 = grey->data;
+    int32_t lowest = 0;
+    for (int64_t i = 0; i < voxels; i++) {
+        classes[i] = grey->dtype == RMSEG_U8 ? u8[i] : grey->dtype == RMSEG_U16 ? u16[i] : i16[i];
+        lowest = classes[i] < lowest ? classes[i] : lowest;
+    }
+    return lowest < 0 ? fail_class(path, lowest) : RMSEG_OK;
+}
+
+/* Any other type goes through double, which holds each of their values exactly. */
+static rmseg_status take_numbers(int32_t *classes, const rmseg_image *grey, int64_t voxels, const char *path)
+{
+    rmseg_image *wide = NULL;
+    RMSEG_TRY(rmseg_image_convert(&wide, grey, RMSEG_F64));
+    rmseg_status status = RMSEG_OK;
     for (int64_t i = 0; status == RMSEG_OK && i < voxels; i++) {
         double value = ((const double *)wide->data)[i];
         if (value >= 0 && value < RMSEG_MOST_CLASSES && value == (int32_t)value)
-            ((int32_t *)classes->data)[i] = (int32_t)value;
+            classes[i] = (int32_t)value;
         else
-            status = rmseg_fail(RMSEG_ERROR_FORMAT,
-                                "%s: the value %g is no class; labels are whole numbers 0, 1, 2, ... below %d", path,
-                                value, RMSEG_MOST_CLASSES);
+            status = fail_class(path, value);
+    }
+    rmseg_image_destroy(wide);
+    return status;
+}
+
+rmseg_status rmseg_label_read(rmseg_image **label, const char *path)
+{
+    rmseg_image *grey = NULL, *classes = NULL;
+    RMSEG_TRY(rmseg_grey_read(&grey, path));
+    bool integers = grey->dtype == RMSEG_U8 || grey->dtype == RMSEG_U16 || grey->dtype == RMSEG_I16;
+    rmseg_status status = rmseg_image_create(&classes, RMSEG_I32, 1, grey->size);
+    if (status == RMSEG_OK) {
+        rmseg_image_copy_geometry(classes, grey);
+        status = (integers ? take_integers : take_numbers)(classes->data, grey, rmseg_image_voxels(grey), path);
     }
     rmseg_image_destroy(grey);
-    rmseg_image_destroy(wide);
     if (status == RMSEG_OK)
         *label = classes;
     else

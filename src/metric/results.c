@@ -50,6 +50,7 @@ void rmseg_results_destroy(rmseg_results *results)
     rmseg_free(results->columns);
     rmseg_names_destroy(&results->notes);
     rmseg_free(results->unit);
+    rmseg_free(results->run);
     rmseg_free(results);
 }
 
@@ -57,6 +58,21 @@ rmseg_status rmseg_results_note(rmseg_results *results, const char *key, const c
 {
     RMSEG_TRY(rmseg_names_add(&results->notes, key));
     return rmseg_names_add(&results->notes, value);
+}
+
+rmseg_status rmseg_results_set_run(rmseg_results *results, const char *run)
+{
+    char *copy = run ? rmseg_strdup(run) : NULL;
+    if (run && !copy) return RMSEG_ERROR_MEMORY;
+    rmseg_free(results->run);
+    results->run = copy;
+    return RMSEG_OK;
+}
+
+void rmseg_results_set_seed(rmseg_results *results, int64_t seed)
+{
+    results->seed = seed;
+    results->has_seed = true;
 }
 
 /* Room for one more: the block itself or a larger one; NULL without memory, and the old block stays. */
@@ -127,6 +143,11 @@ static void bootstrap(double *low, double *high, const double *values, int64_t c
     *high = rmseg_percentile(means, RESAMPLES, 97.5);
 }
 
+static bool says_empty(const char *note)
+{
+    return !strcmp(note, "truth empty") || !strcmp(note, "prediction empty") || !strcmp(note, "both empty");
+}
+
 rmseg_status rmseg_results_aggregate(rmseg_aggregate *aggregate, const rmseg_results *results, int64_t index)
 {
     if (index < 0 || index >= results->column_count)
@@ -135,11 +156,12 @@ rmseg_status rmseg_results_aggregate(rmseg_aggregate *aggregate, const rmseg_res
     double *values = rmseg_alloc(results->count + RESAMPLES, sizeof *values);
     if (!values) return RMSEG_ERROR_MEMORY;
     const rmseg_column *column = &results->columns[index];
-    rmseg_aggregate a = {column->class_name, column->metric, 0, 0, NAN, NAN, NAN, NAN, NAN};
+    rmseg_aggregate a = {column->class_name, column->metric, 0, 0, 0, NAN, NAN, NAN, NAN, NAN};
     for (int64_t i = 0; i < results->count; i++) {
         const rmseg_record *record = &results->records[i];
         if (record->column != index) continue;
         a.n++;
+        a.empty += says_empty(record->note);
         if (isfinite(record->value)) values[a.valid++] = record->value;
     }
     a.mean = rmseg_mean(values, a.valid);

@@ -21,6 +21,9 @@ typedef struct rmseg_column {
 struct rmseg_results {
     rmseg_metric_settings settings; /* its convention is ours: a row's name */
     char *unit;
+    char *run; /* NULL: not said */
+    int64_t seed;
+    bool has_seed;
     rmseg_names notes;     /* key, value, key, value, ... */
     rmseg_record *records; /* in the order they came */
     int64_t count, capacity;

@@ -32,6 +32,7 @@ static rmseg_status write_aggregates(rmseg_json *json, const rmseg_results *r)
         rmseg_json_string(json, "metric", a.metric);
         rmseg_json_integer(json, "n", a.n);
         rmseg_json_integer(json, "valid", a.valid);
+        rmseg_json_integer(json, "empty", a.empty);
         rmseg_json_number(json, "mean", a.mean);
         rmseg_json_number(json, "sd", a.sd);
         rmseg_json_number(json, "median", a.median);
@@ -51,6 +52,8 @@ rmseg_status rmseg_results_write_json(const rmseg_results *results, const char *
     char policy[32];
     rmseg_json_open(&json, NULL, '{');
     rmseg_json_string(&json, "rmseg", RMSEG_VERSION);
+    if (results->run) rmseg_json_string(&json, "run", results->run);
+    if (results->has_seed) rmseg_json_integer(&json, "seed", results->seed);
     rmseg_json_string(&json, "convention", results->settings.convention);
     rmseg_json_string(&json, "unit", results->unit);
     rmseg_json_string(&json, "empty", rmseg_empty_text(policy, &results->settings));

@@ -7,85 +7,24 @@
 #include "run/evaluation.h"
 #include "run/run.h"
 
-RMSEG_OPTIONS_DEFINE(evaluate_options, EVALUATE_OPTIONS)
-
-rmseg_status rmseg_evaluate_options_create(rmseg_options **options) { return evaluate_options_create(options); }
-
-/* ---- what is asked ----------------------------------------------------------------------------------------------- */
-
-static rmseg_status parse_names(rmseg_names *names, const char *list)
-{
-    char *copy = rmseg_strdup(list), *rest = NULL;
-    rmseg_status status = copy ? RMSEG_OK : RMSEG_ERROR_MEMORY;
-    for (char *name = copy ? strtok_r(copy, ",", &rest) : NULL; name && !status; name = strtok_r(NULL, ",", &rest)) {
-        const rmseg_metric_info *metric = NULL;
-        status = rmseg_metric_find(&metric, name);
-        if (!status) status = rmseg_names_add(names, name);
-    }
-    rmseg_free(copy);
-    if (!status && !names->count)
-        status = rmseg_fail(RMSEG_ERROR_ARGUMENT, "--metrics is empty: name at least one (`rmseg metrics` lists them)");
-    return status;
-}
-
-/* "voxel", "image" or lengths in mm along the axes of the image, D,H,W or H,W. */
-static rmseg_status parse_spacing(double spacing[3], const char *text)
-{
-    spacing[0] = spacing[1] = spacing[2] = !strcmp(text, "voxel");
-    if (!strcmp(text, "voxel") || !strcmp(text, "image")) return RMSEG_OK;
-    double read[3];
-    char *copy = rmseg_strdup(text), *rest = NULL;
-    if (!copy) return RMSEG_ERROR_MEMORY;
-    int count = 0;
-    bool right = true;
-    for (char *word = strtok_r(copy, ",", &rest); word && right; word = strtok_r(NULL, ",", &rest))
-        right = count < 3 && rmseg_parse_number(&read[count], word) && read[count] > 0 && read[count++] < 1e30;
-    rmseg_free(copy);
-    if (!right || count < 2)
-        return rmseg_fail(RMSEG_ERROR_ARGUMENT, "--spacing %s: expected voxel, image, or a length in mm for each axis",
-                          text);
-    spacing[0] = 1;
-    memcpy(spacing + 3 - count, read, (size_t)count * sizeof *read);
-    return RMSEG_OK;
-}
-
-static rmseg_status parse_grid(int64_t grid[3], const char *text)
-{
-    int64_t read[3], count = 0;
-    if (!*text) return RMSEG_OK;
-    RMSEG_TRY(rmseg_parse_list(read, &count, 3, 1, "grid", text));
-    if (count < 2)
-        return rmseg_fail(RMSEG_ERROR_ARGUMENT, "--grid %s: expected height,width or depth,height,width", text);
-    grid[0] = 1;
-    memcpy(grid + 3 - count, read, (size_t)count * sizeof *read);
-    rmseg_info("label images are resampled to the grid %s (nearest) before they are measured", text);
-    return RMSEG_OK;
-}
-
-static rmseg_status settle(rmseg_evaluation *e)
-{
-    const evaluate_options *o = e->o;
-    rmseg_truth truth = {o->truth, o->layout, o->data, o->split, o->threshold};
-    rmseg_metric_settings_default(&e->settings);
-    e->settings.convention = o->convention;
-    e->settings.percentile = o->percentile;
-    e->settings.connectivity = (int)o->connectivity;
-    RMSEG_TRY(rmseg_metric_settings_empty(&e->settings, o->empty));
-    RMSEG_TRY(parse_names(&e->metrics, o->metrics));
-    RMSEG_TRY(parse_spacing(e->spacing, o->spacing));
-    RMSEG_TRY(parse_grid(e->grid, o->grid));
-    if (o->threads) RMSEG_TRY(rmseg_threads_set((int)o->threads));
-    return rmseg_pairs_find(&e->pairs, o->pred, &truth);
-}
-
 /* ---- all cases --------------------------------------------------------------------------------------------------- */
 
 typedef struct queue {
     rmseg_evaluation *e;
+    const int64_t *cases; /* [count] indices of pairs */
+    int64_t count;
     atomic_llong next, done;
 } queue;
 
-static const char *case_id(const rmseg_evaluation *e, int64_t i) { return e->pairs.truths.ids[e->pairs.truth[i]]; }
+static void judge(rmseg_evaluation *e, int64_t i)
+{
+    rmseg_outcome *out = &e->outcomes[i];
+    rmseg_outcome_destroy(out);
+    out->status = rmseg_evaluation_judge(out, e, i);
+    if (!out->status) return;
+    rmseg_fail_in(out->status, "%s", rmseg_evaluation_case(e, i));
+    rmseg_error_take(out->sentence);
+}
 
 /* Takes cases until there are none. Which worker takes which one changes nothing. */
 static void work(void *context, int64_t worker, int thread)
@@ -93,25 +32,17 @@ static void work(void *context, int64_t worker, int thread)
     (void)worker;
     (void)thread;
     queue *q = context;
-    rmseg_evaluation *e = q->e;
-    for (int64_t i; (i = atomic_fetch_add(&q->next, 1)) < e->pairs.count && !rmseg_cancelled();) {
-        rmseg_outcome *out = &e->outcomes[i];
-        out->status = rmseg_evaluation_judge(out, e, i);
-        if (out->status) {
-            rmseg_fail_in(out->status, "%s", case_id(e, i));
-            rmseg_error_take(out->sentence);
-        }
-        rmseg_progress("evaluate", atomic_fetch_add(&q->done, 1) + 1, e->pairs.count, "");
+    for (int64_t i; (i = atomic_fetch_add(&q->next, 1)) < q->count && !rmseg_cancelled();) {
+        judge(q->e, q->cases[i]);
+        rmseg_progress("evaluate", atomic_fetch_add(&q->done, 1) + 1, q->count, "");
     }
 }
 
-static rmseg_status judge_all(rmseg_evaluation *e)
+static rmseg_status judge_cases(rmseg_evaluation *e, const int64_t *cases, int64_t count)
 {
-    queue q = {.e = e};
+    queue q = {.e = e, .cases = cases, .count = count};
     int64_t jobs = e->o->jobs ? e->o->jobs : rmseg_threads();
-    e->outcomes = rmseg_alloc(e->pairs.count, sizeof *e->outcomes);
-    if (!e->outcomes) return RMSEG_ERROR_MEMORY;
-    if (jobs > e->pairs.count) jobs = e->pairs.count;
+    if (jobs > count) jobs = count;
     if (jobs > 1)
         rmseg_parallel_for(jobs, work, &q);
     else
@@ -119,25 +50,52 @@ static rmseg_status judge_all(rmseg_evaluation *e)
     return rmseg_cancelled() ? rmseg_fail(RMSEG_ERROR_CANCELLED, "interrupted; nothing was written") : RMSEG_OK;
 }
 
-/* ---- results ----------------------------------------------------------------------------------------------------- */
-
-static rmseg_status add_records(rmseg_results *results, const rmseg_evaluation *e, int64_t i)
+/* Masks of 0 and 255 are common, and their 255 is the 1 of others. But it is a label like any other where another file
+ * of that side holds one: then the cases in which it was taken for a 1 are judged again. */
+static rmseg_status judge_again(rmseg_evaluation *e, int64_t *cases)
 {
-    const rmseg_outcome *out = &e->outcomes[i];
-    for (int64_t r = 0; r < e->regions.count && !out->status; r++)
-        for (int64_t m = 0; m < e->metrics.count; m++)
-            RMSEG_TRY(rmseg_results_add(results, case_id(e, i), e->regions.items[r].name, e->metrics.items[m],
-                                        out->values[r * e->metrics.count + m], out->notes[r]));
-    return RMSEG_OK;
+    int64_t count = 0;
+    for (int64_t i = 0; i < e->pairs.count; i++) {
+        if (e->outcomes[i].prediction_kind == RMSEG_FOUND_OTHERS) e->prediction_255 = false;
+        if (e->outcomes[i].truth_kind == RMSEG_FOUND_OTHERS) e->truth_255 = false;
+    }
+    for (int64_t i = 0; i < e->pairs.count; i++) {
+        const rmseg_outcome *out = &e->outcomes[i];
+        if ((out->prediction_kind == RMSEG_FOUND_255 && !e->prediction_255) ||
+            (out->truth_kind == RMSEG_FOUND_255 && !e->truth_255))
+            cases[count++] = i;
+    }
+    return count ? judge_cases(e, cases, count) : RMSEG_OK;
 }
 
-/* What changes the values and is not among the metrics' settings. */
-static rmseg_status note_options(rmseg_results *results, const evaluate_options *o)
+/* The regions of all cases together. */
+static rmseg_status join_found(rmseg_evaluation *e)
 {
-    if (*o->grid) RMSEG_TRY(rmseg_results_note(results, "grid", o->grid));
-    if (strcmp(o->spacing, "voxel")) RMSEG_TRY(rmseg_results_note(results, "spacing", o->spacing));
-    return o->largest_component ? rmseg_results_note(results, "largest_component", "predictions") : RMSEG_OK;
+    bool *seen = rmseg_alloc(RMSEG_MOST_LABELS, sizeof *seen), any = false;
+    if (!seen) return RMSEG_ERROR_MEMORY;
+    for (int64_t i = 0; i < e->pairs.count; i++)
+        for (int64_t r = 0; r < e->outcomes[i].found.count; r++) any = seen[e->outcomes[i].found.items[r].value] = true;
+    seen[1] |= !any; /* nothing anywhere: judged as such */
+    rmseg_status status = rmseg_found_regions(&e->regions, seen);
+    rmseg_free(seen);
+    return status;
 }
+
+static rmseg_status judge_all(rmseg_evaluation *e)
+{
+    bool given = e->regions.count > 0;
+    int64_t *cases = rmseg_alloc(e->pairs.count, sizeof *cases);
+    e->outcomes = rmseg_alloc(e->pairs.count, sizeof *e->outcomes);
+    rmseg_status status = cases && e->outcomes ? RMSEG_OK : RMSEG_ERROR_MEMORY;
+    for (int64_t i = 0; i < e->pairs.count && !status; i++) cases[i] = i;
+    if (!status) status = judge_cases(e, cases, e->pairs.count);
+    if (!status && !given) status = judge_again(e, cases);
+    if (!status && !given) status = join_found(e);
+    rmseg_free(cases);
+    return status;
+}
+
+/* ---- the job ----------------------------------------------------------------------------------------------------- */
 
 static rmseg_status write_results(const rmseg_results *results, const rmseg_evaluation *e)
 {
@@ -148,7 +106,23 @@ static rmseg_status write_results(const rmseg_results *results, const rmseg_eval
     return *json ? rmseg_results_write_json(results, json) : RMSEG_OK;
 }
 
-/* Tells of the cases that failed; the status is the first one's. */
+/* A name that was mistyped, or a label of another dataset, looks like a case without that organ otherwise. */
+static void tell_nowhere(const rmseg_evaluation *e)
+{
+    for (int64_t r = 0; r < e->regions.count; r++) {
+        bool somewhere = false, judged = false;
+        for (int64_t i = 0; i < e->pairs.count; i++) {
+            const rmseg_outcome *out = &e->outcomes[i];
+            judged |= !out->status;
+            somewhere |= !out->status && strcmp(out->notes[r * e->columns.count], "both empty");
+        }
+        if (judged && !somewhere)
+            rmseg_warn("region %s: no file holds any of its labels: check --%s", e->regions.items[r].name,
+                       *e->o->regions ? "regions" : "labels");
+    }
+}
+
+/* Tells of the cases that failed; the status is the first one's, else that of cases that have no partner. */
 static rmseg_status report_failures(const rmseg_evaluation *e)
 {
     const rmseg_outcome *first = NULL;
@@ -159,14 +133,19 @@ static rmseg_status report_failures(const rmseg_evaluation *e)
         if (e->pairs.count > 1) rmseg_warn("%s", out->sentence);
         if (!failed++) first = out;
     }
-    return failed ? rmseg_cases_fail(first->status, first->sentence, failed, e->pairs.count) : RMSEG_OK;
+    if (failed) return rmseg_cases_fail(first->status, first->sentence, failed, e->pairs.count);
+    if (!e->pairs.alone) return RMSEG_OK;
+    return rmseg_fail(RMSEG_ERROR_FILE, "%lld of the cases had no partner and %s not in the results",
+                      (long long)e->pairs.alone, e->pairs.alone > 1 ? "are" : "is");
 }
 
 static rmseg_status fill(rmseg_results *results, rmseg_evaluation *e)
 {
-    RMSEG_TRY(note_options(results, e->o));
+    bool given = e->regions.count > 0;
+    RMSEG_TRY(rmseg_evaluation_note(results, e));
     RMSEG_TRY(judge_all(e));
-    for (int64_t i = 0; i < e->pairs.count; i++) RMSEG_TRY(add_records(results, e, i));
+    RMSEG_TRY(rmseg_evaluation_records(results, e, given));
+    if (given) tell_nowhere(e);
     return RMSEG_OK;
 }
 
@@ -174,8 +153,7 @@ static rmseg_status evaluate(rmseg_results **results, rmseg_evaluation *e)
 {
     rmseg_results *made = NULL;
     const char *unit = !strcmp(e->o->spacing, "voxel") ? "voxel" : "mm";
-    RMSEG_TRY(settle(e));
-    RMSEG_TRY(rmseg_evaluation_regions(e));
+    RMSEG_TRY(rmseg_evaluation_settle(e));
     RMSEG_TRY(rmseg_results_create(&made, &e->settings, unit)); /* before the work: an unknown convention ends here */
     rmseg_status status = fill(made, e);
     if (status) {
@@ -189,15 +167,13 @@ static rmseg_status evaluate(rmseg_results **results, rmseg_evaluation *e)
 
 rmseg_status rmseg_evaluate(rmseg_results **results, const rmseg_options *options)
 {
-    rmseg_evaluation e = {.o = evaluate_options_values(options)};
+    rmseg_evaluation e = {.o = evaluate_options_values(options), .options = options};
     if (!e.o) return RMSEG_ERROR_ARGUMENT;
     rmseg_status status = evaluate(results, &e);
-    for (int64_t i = 0; i < e.pairs.count && e.outcomes; i++) {
-        rmseg_free(e.outcomes[i].values);
-        rmseg_free(e.outcomes[i].notes);
-    }
+    for (int64_t i = 0; i < e.pairs.count && e.outcomes; i++) rmseg_outcome_destroy(&e.outcomes[i]);
     rmseg_free(e.outcomes);
     rmseg_names_destroy(&e.metrics);
+    rmseg_names_destroy(&e.columns);
     rmseg_regions_destroy(&e.regions);
     rmseg_pairs_destroy(&e.pairs);
     return status;

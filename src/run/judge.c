@@ -1,172 +1,180 @@
-/* judge.c - which regions are judged, and the metrics of one pair of label images. */
-#include <stdatomic.h>
+/* judge.c - one case: two label images are read, compared in geometry, and measured region by region. */
+#include <math.h>
 #include <string.h>
 
 #include "run/evaluation.h"
+#include "run/geometry.h"
 #include "run/label.h"
 
-/* ---- which regions ----------------------------------------------------------------------------------------------- */
+/* ---- reading ----------------------------------------------------------------------------------------------------- */
 
-enum { MOST_LABELS = 65536, MOST_FOUND = 64 };
-
-typedef struct sight {
+/* What one case is measured from. */
+typedef struct trial {
     const rmseg_evaluation *e;
-    atomic_bool *predicted, *truth; /* [MOST_LABELS] */
-} sight;
+    const char *name;                /* of the prediction, for sentences */
+    rmseg_image *prediction, *truth; /* I32, on the grid of the evaluation */
+    uint8_t *masks;                  /* [2][voxels] */
+    bool *seen;                      /* [2][RMSEG_MOST_LABELS] of prediction and truth */
+    rmseg_outcome *out;
+} trial;
 
-static void see_labels(atomic_bool *seen, const rmseg_cases *cases, int64_t index)
+static void relabel_255(rmseg_image *label, bool *seen)
 {
-    rmseg_image *label = NULL;
-    if (rmseg_cases_label(&label, cases, index)) return; /* told of when its own turn comes */
-    const int32_t *value = label->data;
+    int32_t *value = label->data;
     int64_t voxels = rmseg_image_voxels(label);
-    int32_t last = -1;
-    for (int64_t i = 0; i < voxels; i++) {
-        if (value[i] == last || value[i] < 0 || value[i] >= MOST_LABELS) continue;
-        last = value[i];
-        atomic_store_explicit(&seen[last], true, memory_order_relaxed);
-    }
-    rmseg_image_destroy(label);
-}
-
-static void see_pair(void *context, int64_t i, int thread)
-{
-    (void)thread;
-    const sight *s = context;
-    see_labels(s->predicted, &s->e->pairs.predictions, s->e->pairs.prediction[i]);
-    see_labels(s->truth, &s->e->pairs.truths, s->e->pairs.truth[i]);
-}
-
-/* Masks of 0 and 255 are common: their 255 is the 1 of a prediction. */
-static bool take_255(atomic_bool *seen)
-{
-    for (int64_t i = 1; i < MOST_LABELS; i++)
-        if (seen[i] && i != 255) return false;
-    bool is_mask = seen[255];
+    for (int64_t i = 0; i < voxels; i++) value[i] = value[i] == 255 ? 1 : value[i];
     seen[255] = false;
-    seen[1] = is_mask;
-    return is_mask;
+    seen[1] = true;
 }
 
-/* Every label but 0 that a prediction or a truth has. */
-static rmseg_status regions_of_files(rmseg_evaluation *e, atomic_bool *predicted, atomic_bool *truth)
+static rmseg_status regrid(rmseg_image **label, const rmseg_evaluation *e)
 {
-    int64_t labels[MOST_FOUND], count = 0;
-    sight s = {e, predicted, truth};
-    rmseg_parallel_for(e->pairs.count, see_pair, &s);
-    e->prediction_255 = take_255(predicted);
-    e->truth_255 = take_255(truth);
-    for (int64_t i = 1; i < MOST_LABELS; i++) {
-        if (!predicted[i] && !truth[i]) continue;
-        if (count == MOST_FOUND)
-            return rmseg_fail(RMSEG_ERROR_ARGUMENT,
-                              "the files hold more than %d label values, as images do and label images do not: check "
-                              "--pred and --truth, or give --labels or --regions",
-                              MOST_FOUND);
-        labels[count++] = i;
-    }
-    if (!count) labels[count++] = 1; /* nothing anywhere: judged as such */
-    return rmseg_regions_from_labels(&e->regions, labels, count);
-}
-
-static rmseg_status regions_of_labels(rmseg_evaluation *e)
-{
-    int64_t most = (int64_t)strlen(e->o->labels), count = 0, *labels = rmseg_alloc(most, sizeof *labels);
-    if (!labels) return RMSEG_ERROR_MEMORY;
-    rmseg_status status = rmseg_parse_list(labels, &count, most, 0, "labels", e->o->labels);
-    if (!status) status = rmseg_regions_from_labels(&e->regions, labels, count);
-    rmseg_free(labels);
-    return status;
-}
-
-rmseg_status rmseg_evaluation_regions(rmseg_evaluation *e)
-{
-    const evaluate_options *o = e->o;
-    if (*o->regions && *o->labels)
-        return rmseg_fail(RMSEG_ERROR_ARGUMENT, "--regions and --labels both say what is judged: give one of them");
-    if (*o->regions) return rmseg_regions_parse(&e->regions, o->regions);
-    if (*o->labels) return regions_of_labels(e);
-    const rmseg_dataset *dataset = e->pairs.truths.dataset;
-    if (dataset && dataset->region_count) return rmseg_regions_from_dataset(&e->regions, dataset);
-    atomic_bool *seen = rmseg_alloc(2 * MOST_LABELS, sizeof *seen);
-    rmseg_status status = seen ? regions_of_files(e, seen, seen + MOST_LABELS) : RMSEG_ERROR_MEMORY;
-    rmseg_free(seen);
-    return status;
-}
-
-/* ---- one case ---------------------------------------------------------------------------------------------------- */
-
-static rmseg_status read_label(rmseg_image **label, const rmseg_evaluation *e, const rmseg_cases *cases, int64_t index,
-                               bool is_255)
-{
-    rmseg_image *raw = NULL;
-    RMSEG_TRY(rmseg_cases_label(&raw, cases, index));
-    int32_t *value = raw->data;
-    int64_t voxels = rmseg_image_voxels(raw);
-    for (int64_t i = 0; i < voxels && is_255; i++)
-        if (value[i] == 255) value[i] = 1;
-    if (!e->grid[0]) {
-        *label = raw;
-        return RMSEG_OK;
-    }
-    rmseg_status status = rmseg_image_resample(label, raw, e->grid, RMSEG_NEAREST);
+    rmseg_image *raw = *label;
+    if (!e->grid_axes) return RMSEG_OK;
+    if ((raw->size[0] > 1) != (e->grid_axes == 3))
+        return rmseg_fail(RMSEG_ERROR_ARGUMENT, "--grid %s: the files are %s, so %d numbers are expected", e->o->grid,
+                          raw->size[0] > 1 ? "volumes" : "2D", raw->size[0] > 1 ? 3 : 2);
+    RMSEG_TRY(rmseg_image_resample(label, raw, e->grid, RMSEG_NEAREST));
     rmseg_image_destroy(raw);
-    return status;
-}
-
-static rmseg_status check_pair(const rmseg_image *prediction, const rmseg_image *truth, const char *path)
-{
-    char size[80], expected[80];
-    if (!memcmp(prediction->size, truth->size, sizeof truth->size)) return RMSEG_OK;
-    return rmseg_fail(RMSEG_ERROR_FORMAT,
-                      "%s has %s, its truth %s: predict on the images' own grid, or give --grid to resample both", path,
-                      rmseg_extent_words(size, prediction->size), rmseg_extent_words(expected, truth->size));
-}
-
-static rmseg_status find_spacing(double spacing[3], const rmseg_evaluation *e, const rmseg_image *truth)
-{
-    bool of_image = e->spacing[0] == 0;
-    if (of_image && !truth->has_spacing)
-        return rmseg_fail(RMSEG_ERROR_ARGUMENT,
-                          "--spacing image: the file of the truth does not say its spacing; give it "
-                          "in mm, or use --spacing voxel");
-    memcpy(spacing, of_image ? truth->spacing : e->spacing, 3 * sizeof *spacing);
     return RMSEG_OK;
 }
 
-static rmseg_status measure(rmseg_outcome *out, const rmseg_evaluation *e, const rmseg_image *prediction,
-                            const rmseg_image *truth, uint8_t *masks)
+/* Where the regions are given, a 255 is what it says. */
+static rmseg_status read_label(rmseg_image **label, rmseg_found *kind, bool *seen, const trial *t,
+                               const rmseg_cases *cases, int64_t index, bool map_255)
 {
-    const rmseg_cleaning cleaning = {.largest = e->o->largest_component};
-    int64_t voxels = rmseg_image_voxels(truth);
-    double spacing[3];
-    RMSEG_TRY(find_spacing(spacing, e, truth));
-    for (int64_t r = 0; r < e->regions.count; r++) {
-        rmseg_region_mask(masks, prediction->data, voxels, &e->regions.items[r]);
-        rmseg_region_mask(masks + voxels, truth->data, voxels, &e->regions.items[r]);
-        RMSEG_TRY(rmseg_clean(masks, truth->size, &cleaning));
-        rmseg_status status =
-            rmseg_metric_measure(out->values + r * e->metrics.count, &out->notes[r], masks, masks + voxels, truth->size,
-                                 spacing, (const char *const *)e->metrics.items, e->metrics.count, &e->settings);
-        if (status) return rmseg_fail_in(status, "region %s", e->regions.items[r].name);
+    RMSEG_TRY(rmseg_cases_label(label, cases, index));
+    rmseg_found_see(seen, *label);
+    *kind = rmseg_found_kind(seen);
+    if (map_255 && *kind == RMSEG_FOUND_255 && !t->e->regions.count) relabel_255(*label, seen);
+    return regrid(label, t->e);
+}
+
+static rmseg_status read_pair(trial *t, int64_t i)
+{
+    const rmseg_evaluation *e = t->e;
+    bool *seen = t->seen = rmseg_alloc(2 * RMSEG_MOST_LABELS, sizeof *seen), *seen_truth = seen + RMSEG_MOST_LABELS;
+    if (!seen) return RMSEG_ERROR_MEMORY;
+    RMSEG_TRY(read_label(&t->prediction, &t->out->prediction_kind, seen, t, &e->pairs.predictions,
+                         e->pairs.prediction[i], e->prediction_255));
+    RMSEG_TRY(
+        read_label(&t->truth, &t->out->truth_kind, seen_truth, t, &e->pairs.truths, e->pairs.truth[i], e->truth_255));
+    RMSEG_TRY(rmseg_geometry_agree(t->prediction, t->truth, t->name, !strcmp(e->o->geometry, "ignore")));
+    for (int64_t v = 0; v < RMSEG_MOST_LABELS; v++) seen[v] |= seen_truth[v];
+    return e->regions.count ? RMSEG_OK : rmseg_found_regions(&t->out->found, seen);
+}
+
+/* ---- spacing ----------------------------------------------------------------------------------------------------- */
+
+/* Lengths in mm of a voxel: those that were given, else the truth's, else the prediction's; false where none says. */
+static bool find_mm(double mm[3], const trial *t)
+{
+    const rmseg_image *says = t->truth->has_spacing ? t->truth : t->prediction;
+    if (!t->e->spacing_axes && !says->has_spacing) return false;
+    memcpy(mm, t->e->spacing_axes ? t->e->spacing : says->spacing, 3 * sizeof *mm);
+    return true;
+}
+
+static rmseg_status find_scale(const trial *t)
+{
+    const rmseg_evaluation *e = t->e;
+    rmseg_mask_pair *scale = &t->out->scale;
+    double mm[3] = {1, 1, 1};
+    bool known = find_mm(mm, t), volume = t->truth->size[0] > 1;
+    if (e->spacing_of_image && !known)
+        return rmseg_fail(RMSEG_ERROR_ARGUMENT,
+                          "--spacing image: neither %s nor its truth says its spacing; give it in mm, or use --spacing "
+                          "voxel",
+                          t->name);
+    if (e->spacing_axes && (e->spacing_axes == 3) != volume)
+        return rmseg_fail(RMSEG_ERROR_ARGUMENT, "--spacing %s: the files are %s, so %d lengths are expected",
+                          e->o->spacing, volume ? "volumes" : "2D", volume ? 3 : 2);
+    bool in_mm = e->spacing_of_image || e->spacing_axes;
+    scale->voxel_ml = known && volume ? mm[0] * mm[1] * mm[2] / 1000 : NAN;
+    for (int axis = 0; axis < 3; axis++) {
+        scale->size[axis] = t->truth->size[axis];
+        scale->spacing[axis] = in_mm ? mm[axis] : 1;
     }
+    return RMSEG_OK;
+}
+
+/* ---- measuring --------------------------------------------------------------------------------------------------- */
+
+static rmseg_status measure_masks(double *values, const char **notes, const rmseg_evaluation *e,
+                                  const rmseg_mask_pair *pair)
+{
+    int64_t at = e->metrics.count;
+    if (at) {
+        const char *const *names = (const char *const *)e->metrics.items, *note = "";
+        RMSEG_TRY(rmseg_metric_measure(values, &note, pair->prediction, pair->truth, pair->size, pair->spacing, names,
+                                       at, &e->settings));
+        for (int64_t m = 0; m < at; m++) notes[m] = note;
+    }
+    for (int q = 0; q < RMSEG_QUANTITIES; q++) {
+        if (!e->quantities[q]) continue;
+        RMSEG_TRY(rmseg_quantity_measure(&values[at], &notes[at], q, pair, e->o->fp_beyond));
+        at++;
+    }
+    return RMSEG_OK;
+}
+
+static rmseg_status measure_region(trial *t, int64_t r, const rmseg_region *region)
+{
+    const rmseg_cleaning cleaning = {.largest = t->e->o->largest_component};
+    int64_t voxels = rmseg_image_voxels(t->truth), columns = t->e->columns.count;
+    rmseg_mask_pair pair = t->out->scale;
+    uint8_t *prediction = t->masks, *truth = t->masks + voxels;
+    rmseg_region_mask(prediction, t->prediction->data, voxels, region);
+    rmseg_region_mask(truth, t->truth->data, voxels, region);
+    RMSEG_TRY(rmseg_clean(prediction, pair.size, &cleaning));
+    pair.prediction = prediction;
+    pair.truth = truth;
+    rmseg_status status = measure_masks(t->out->values + r * columns, t->out->notes + r * columns, t->e, &pair);
+    return status ? rmseg_fail_in(status, "region %s", region->name) : RMSEG_OK;
+}
+
+static rmseg_status measure(trial *t)
+{
+    const rmseg_regions *regions = t->e->regions.count ? &t->e->regions : &t->out->found;
+    int64_t cells = regions->count * t->e->columns.count;
+    t->masks = rmseg_alloc(2 * rmseg_image_voxels(t->truth), 1);
+    t->out->values = rmseg_alloc(cells, sizeof *t->out->values);
+    t->out->notes = rmseg_alloc(cells, sizeof *t->out->notes);
+    if (!t->masks || !t->out->values || !t->out->notes) return RMSEG_ERROR_MEMORY;
+    for (int64_t r = 0; r < regions->count; r++) RMSEG_TRY(measure_region(t, r, &regions->items[r]));
     return RMSEG_OK;
 }
 
 rmseg_status rmseg_evaluation_judge(rmseg_outcome *out, const rmseg_evaluation *e, int64_t i)
 {
-    rmseg_image *prediction = NULL, *truth = NULL;
-    uint8_t *masks = NULL;
-    out->values = rmseg_alloc(e->regions.count * e->metrics.count, sizeof *out->values);
-    out->notes = rmseg_alloc(e->regions.count, sizeof *out->notes);
-    rmseg_status status = out->values && out->notes ? RMSEG_OK : RMSEG_ERROR_MEMORY;
-    if (!status) status = read_label(&prediction, e, &e->pairs.predictions, e->pairs.prediction[i], e->prediction_255);
-    if (!status) status = read_label(&truth, e, &e->pairs.truths, e->pairs.truth[i], e->truth_255);
-    if (!status && !(masks = rmseg_alloc(2 * rmseg_image_voxels(truth), 1))) status = RMSEG_ERROR_MEMORY;
-    if (!status) status = check_pair(prediction, truth, e->pairs.predictions.paths[e->pairs.prediction[i]]);
-    if (!status) status = measure(out, e, prediction, truth, masks);
-    rmseg_image_destroy(prediction);
-    rmseg_image_destroy(truth);
-    rmseg_free(masks);
+    const rmseg_cases *predictions = &e->pairs.predictions;
+    trial t = {.e = e, .out = out, .name = predictions->paths[e->pairs.prediction[i]]};
+    rmseg_status status = read_pair(&t, i);
+    if (!status) status = find_scale(&t);
+    if (!status) status = measure(&t);
+    rmseg_image_destroy(t.prediction);
+    rmseg_image_destroy(t.truth);
+    rmseg_free(t.masks);
+    rmseg_free(t.seen);
     return status;
+}
+
+rmseg_status rmseg_evaluation_absent(double *values, const char **notes, const rmseg_evaluation *e,
+                                     const rmseg_outcome *out)
+{
+    rmseg_mask_pair pair = out->scale;
+    uint8_t *nothing = rmseg_alloc(pair.size[0] * pair.size[1] * pair.size[2], 1);
+    if (!nothing) return RMSEG_ERROR_MEMORY;
+    pair.prediction = pair.truth = nothing;
+    rmseg_status status = measure_masks(values, notes, e, &pair);
+    rmseg_free(nothing);
+    return status;
+}
+
+void rmseg_outcome_destroy(rmseg_outcome *out)
+{
+    rmseg_regions_destroy(&out->found);
+    rmseg_free(out->values);
+    rmseg_free(out->notes);
+    *out = (rmseg_outcome){0};
 }

@@ -143,8 +143,8 @@ static bool is_single_file(const rmseg_cases *cases, const char *path)
     return cases->count == 1 && !cases->dataset && rmseg_file_exists(path);
 }
 
-/* Tells of the cases that have no partner in `others`. */
-static void tell_alone(const rmseg_cases *cases, const rmseg_cases *others, const char *lacks)
+/* Tells of the cases that have no partner in `others`; returns how many. */
+static int64_t tell_alone(const rmseg_cases *cases, const rmseg_cases *others, const char *lacks)
 {
     rmseg_text names = {0};
     int64_t alone = 0;
@@ -157,6 +157,7 @@ static void tell_alone(const rmseg_cases *cases, const rmseg_cases *others, cons
         rmseg_warn("%lld %s no %s: %s", (long long)alone, alone > 1 ? "cases have" : "case has", lacks,
                    names.data ? names.data : "");
     rmseg_text_destroy(&names);
+    return alone;
 }
 
 static rmseg_status match(rmseg_pairs *pairs, const char *prediction_path, const char *truth_path)
@@ -179,8 +180,8 @@ static rmseg_status match(rmseg_pairs *pairs, const char *prediction_path, const
         return rmseg_fail(RMSEG_ERROR_ARGUMENT,
                           "no prediction has the name of a truth: %s has %s, ...; the truth has %s, ...",
                           prediction_path, p->ids[0], t->ids[0]);
-    if (!is_single_file(p, prediction_path)) tell_alone(t, p, "prediction");
-    tell_alone(p, t, "truth");
+    if (!is_single_file(p, prediction_path)) pairs->alone = tell_alone(t, p, "prediction");
+    pairs->alone += tell_alone(p, t, "truth");
     return RMSEG_OK;
 }
 

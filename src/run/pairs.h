@@ -10,6 +10,7 @@ typedef struct rmseg_pairs {
     rmseg_cases predictions, truths;
     int64_t *prediction, *truth; /* [count] indices into the two */
     int64_t count;
+    int64_t alone; /* cases without a partner, which were told of */
 } rmseg_pairs;
 
 /* Where the truth comes from: a layout's split, or a file or folder. */

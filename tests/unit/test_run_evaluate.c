@@ -5,9 +5,13 @@
 
 #include "image/image.h"
 #include "rmseg/run.h"
+#include "run/geometry.h"
 
 #define PRED  RMSEG_TEST_TMP "/pred"
 #define TRUTH RMSEG_TEST_TMP "/truth"
+
+#define AROUND RMSEG_TEST_TMP "/around"
+#define TREE   AROUND "/drishti/Test"
 
 static void assert_near(double value, double expected, double tolerance)
 {
@@ -35,6 +39,7 @@ static void write_square(const char *path, int64_t size, int64_t first, int64_t 
     rmseg_image_destroy(image);
 }
 
+/* Every file in a folder and below; empty folders stay. */
 static void remove_all(const char *folder)
 {
     rmseg_names names = {0};
@@ -42,7 +47,10 @@ static void remove_all(const char *folder)
     assert_ok(rmseg_folder_list(&names, folder));
     for (int64_t i = 0; i < names.count; i++) {
         char *path = rmseg_path_join(folder, names.items[i]);
-        assert_ok(rmseg_file_remove(path));
+        if (rmseg_folder_exists(path))
+            remove_all(path);
+        else
+            assert_ok(rmseg_file_remove(path));
         rmseg_free(path);
     }
     rmseg_names_destroy(&names);
@@ -55,6 +63,7 @@ static int fresh(void **state)
     rmseg_log_set(keep_log, NULL);
     remove_all(PRED);
     remove_all(TRUTH);
+    remove_all(AROUND);
     return 0;
 }
 
@@ -111,7 +120,7 @@ static void cases_without_a_partner_are_told_of(void **state)
     write_square(PRED "/extra.png", 16, 3, 9, 1);
     write_square(TRUTH "/a.png", 16, 3, 9, 1);
     write_square(TRUTH "/missing.png", 16, 3, 9, 1);
-    assert_ok(run(&results, "pred", PRED, "truth", TRUTH, NULL));
+    assert_fails(run(&results, "pred", PRED, "truth", TRUTH, NULL), RMSEG_ERROR_FILE, "2 of the cases had no partner");
     assert_int_equal(aggregate(results, "1", "dice").n, 1);
     rmseg_results_destroy(results);
     assert_non_null(strstr(log_text, "1 case has no prediction: missing"));
@@ -141,6 +150,229 @@ static void masks_of_255_meet_predictions_of_1(void **state)
     assert_near(aggregate(results, "1", "dice").mean, 1, 0);
     rmseg_results_destroy(results);
 }
+
+/* Beside a file that holds other labels too, 255 is a label as well (one to ignore, say), whichever was read first. */
+static void a_255_beside_other_labels_is_a_label(void **state)
+{
+    (void)state;
+    rmseg_results *results = NULL;
+    write_square(PRED "/a.png", 16, 3, 9, 255);
+    write_square(PRED "/b.png", 16, 3, 9, 2);
+    write_square(TRUTH "/a.png", 16, 3, 9, 255);
+    write_square(TRUTH "/b.png", 16, 3, 9, 255);
+    static const char *const jobs[] = {"1", "2"};
+    for (int i = 0; i < 2; i++) {
+        assert_ok(run(&results, "pred", PRED, "truth", TRUTH, "metrics", "dice", "jobs", jobs[i], NULL));
+        assert_int_equal(rmseg_results_aggregates(results), 3);
+        assert_near(aggregate(results, "1", "dice").mean, 0, 0); /* all truths are masks: their 255 is 1 */
+        assert_near(aggregate(results, "2", "dice").mean, 0, 0);
+        assert_near(aggregate(results, "255", "dice").mean, 0, 0);
+        rmseg_results_destroy(results);
+    }
+}
+
+/* A label of one case is judged in all: where neither file has it, both masks are empty. */
+static void a_label_of_one_case_is_judged_in_all(void **state)
+{
+    (void)state;
+    rmseg_results *results = NULL;
+    write_square(PRED "/a.png", 16, 3, 9, 1);
+    write_square(PRED "/b.png", 16, 3, 9, 2);
+    write_square(TRUTH "/a.png", 16, 3, 9, 1);
+    write_square(TRUTH "/b.png", 16, 3, 9, 2);
+    assert_ok(run(&results, "pred", PRED, "truth", TRUTH, "metrics", "dice,hd", NULL));
+    for (int label = 1; label <= 2; label++) {
+        rmseg_aggregate a = aggregate(results, label == 1 ? "1" : "2", "dice");
+        assert_int_equal(a.n, 2);
+        assert_int_equal(a.valid, 1);
+        assert_int_equal(a.empty, 1);
+        assert_near(a.mean, 1, 0);
+    }
+    rmseg_results_destroy(results);
+    assert_ok(run(&results, "pred", PRED, "truth", TRUTH, "metrics", "hd", "empty", "diagonal", NULL));
+    assert_near(aggregate(results, "1", "hd").mean, 15 * sqrt(2) / 2, 1e-12);
+    rmseg_results_destroy(results);
+    assert_fails(run(&results, "pred", PRED, "truth", TRUTH, "metrics", "hd", "empty", "error", NULL),
+                 RMSEG_ERROR_FORMAT, "2 of 2 cases failed; the first: a: hd is undefined (both empty)");
+    rmseg_results_destroy(results);
+}
+
+static void a_label_that_is_nowhere_is_told_of(void **state)
+{
+    (void)state;
+    rmseg_results *results = NULL;
+    write_square(PRED "/a.png", 16, 3, 9, 1);
+    write_square(TRUTH "/a.png", 16, 3, 9, 1);
+    assert_ok(run(&results, "pred", PRED, "truth", TRUTH, "labels", "1,9", NULL));
+    rmseg_results_destroy(results);
+    assert_non_null(strstr(log_text, "region 9: no file holds any of its labels: check --labels"));
+    assert_null(strstr(log_text, "region 1"));
+}
+
+/* ---- volumes ----------------------------------------------------------------------------------------------------- */
+
+/* A cube of 1 from `first` to `last` in each axis. */
+static void write_cube(const char *path, int64_t size, int64_t first, int64_t last)
+{
+    rmseg_image *image = NULL;
+    const int64_t extents[3] = {size, size, size};
+    assert_ok(rmseg_image_create(&image, RMSEG_U8, 1, extents));
+    for (int64_t z = first; z <= last; z++)
+        for (int64_t y = first; y <= last; y++)
+            for (int64_t x = first; x <= last; x++) ((uint8_t *)image->data)[(z * size + y) * size + x] = 1;
+    assert_ok(rmseg_image_write(image, path));
+    rmseg_image_destroy(image);
+}
+
+static void volumes_come_in_ml(void **state)
+{
+    (void)state;
+    rmseg_results *results = NULL;
+    write_cube(PRED "/a.tif", 20, 5, 14);  /* 1000 voxels */
+    write_cube(TRUTH "/a.tif", 20, 5, 13); /* 729 */
+    assert_ok(run(&results, "pred", PRED, "truth", TRUTH, "spacing", "2,1,0.5", NULL));
+    assert_near(aggregate(results, "1", "volume_pred_ml").mean, 1, 1e-12);
+    assert_near(aggregate(results, "1", "volume_truth_ml").mean, 0.729, 1e-12);
+    assert_near(aggregate(results, "1", "volume_difference_ml").mean, 0.271, 1e-12);
+    rmseg_results_destroy(results);
+    assert_ok(run(&results, "pred", PRED, "truth", TRUTH, NULL)); /* no spacing: no volumes, as nobody asked for them */
+    assert_int_equal(rmseg_results_aggregates(results), 4);
+    rmseg_results_destroy(results);
+    assert_ok(run(&results, "pred", PRED, "truth", TRUTH, "metrics", "volume_pred_ml", NULL));
+    assert_int_equal(rmseg_results_aggregates(results), 1);
+    assert_int_equal(aggregate(results, "1", "volume_pred_ml").valid, 0);
+    rmseg_results_destroy(results);
+    assert_fails(run(&results, "pred", PRED, "truth", TRUTH, "spacing", "2,1", NULL), RMSEG_ERROR_FORMAT,
+                 "--spacing 2,1: the files are volumes, so 3 lengths are expected");
+    rmseg_results_destroy(results);
+    assert_fails(run(&results, "pred", PRED, "truth", TRUTH, "grid", "10,10", NULL), RMSEG_ERROR_FORMAT,
+                 "--grid 10,10: the files are volumes, so 3 numbers are expected");
+    rmseg_results_destroy(results);
+}
+
+/* Truth: pixels 4..12 of both axes; predicted besides: (30,30), 18 sqrt(2) from it, and (4,15), 3 from it. */
+static void false_positives_count_from_a_distance_on(void **state)
+{
+    (void)state;
+    rmseg_results *results = NULL;
+    rmseg_image *image = NULL;
+    write_square(TRUTH "/a.png", 32, 4, 12, 1);
+    write_square(PRED "/a.png", 32, 4, 12, 1);
+    write_square(PRED "/b.png", 32, 4, 12, 1);
+    write_square(TRUTH "/b.png", 32, 0, 0, 0);
+    assert_ok(rmseg_image_read(&image, PRED "/a.png"));
+    ((uint8_t *)image->data)[30 * 32 + 30] = ((uint8_t *)image->data)[4 * 32 + 15] = 1;
+    assert_ok(rmseg_image_write(image, PRED "/a.png"));
+    rmseg_image_destroy(image);
+    static const struct {
+        const char *spacing, *beyond;
+        double a, b;
+    } all[] = {{"voxel", "0", 2, 81},          {"voxel", "2.9", 2, 81},  {"voxel", "3", 1, 81},
+               {"voxel", "25.4", 1, 81},       {"voxel", "25.5", 0, 81}, {"0.5,0.5", "1.4", 0.5, 20.25},
+               {"0.5,0.5", "1.5", 0.25, 20.25}};
+    for (int i = 0; i < (int)(sizeof all / sizeof *all); i++) {
+        assert_ok(run(&results, "pred", PRED, "truth", TRUTH, "metrics", "dice", "spacing", all[i].spacing, "fp-beyond",
+                      all[i].beyond, NULL));
+        assert_near(aggregate(results, "1", "fp_beyond").mean, (all[i].a + all[i].b) / 2, 1e-12);
+        rmseg_results_destroy(results);
+    }
+    assert_ok(run(&results, "pred", PRED, "truth", TRUTH, "fp-beyond", "3", "largest-component", "yes", NULL));
+    assert_near(aggregate(results, "1", "fp_beyond").mean, 81.0 / 2, 1e-12);
+    rmseg_results_destroy(results);
+}
+
+/* ---- several at once --------------------------------------------------------------------------------------------- */
+
+static void read_text(rmseg_text *text, const char *path)
+{
+    uint8_t *bytes = NULL;
+    size_t length = 0;
+    assert_ok(rmseg_file_read(&bytes, &length, path, 0));
+    rmseg_text_addn(text, (const char *)bytes, length);
+    rmseg_free(bytes);
+}
+
+static void jobs_and_threads_change_nothing(void **state)
+{
+    (void)state;
+    rmseg_text first = {0};
+    for (int i = 0; i < 7; i++) {
+        char path[256];
+        snprintf(path, sizeof path, PRED "/c%d.png", i);
+        write_square(path, 40, 4 + i, 20 + i, 1 + i % 3);
+        snprintf(path, sizeof path, TRUTH "/c%d.png", i);
+        write_square(path, 40, 8, 21 + 2 * i, 1 + i % 2);
+    }
+    static const char *const ways[][2] = {{"1", "1"}, {"3", "1"}, {"1", "4"}, {"4", "4"}, {"16", "2"}};
+    for (int i = 0; i < 5; i++) {
+        rmseg_results *results = NULL;
+        rmseg_text json = {0};
+        assert_ok(run(&results, "pred", PRED, "truth", TRUTH, "jobs", ways[i][0], "threads", ways[i][1], "fp-beyond",
+                      "2", "json", RMSEG_TEST_TMP "/jobs.json", "csv", RMSEG_TEST_TMP "/jobs.csv", "run", "rm3", "seed",
+                      "7", NULL));
+        rmseg_results_destroy(results);
+        read_text(&json, RMSEG_TEST_TMP "/jobs.json");
+        read_text(&json, RMSEG_TEST_TMP "/jobs.csv");
+        assert_non_null(strstr(json.data, "\"run\": \"rm3\",\n  \"seed\": 7,"));
+        if (i == 0)
+            rmseg_text_add(&first, json.data);
+        else
+            assert_string_equal(first.data, json.data);
+        rmseg_text_destroy(&json);
+    }
+    rmseg_text_destroy(&first);
+    assert_ok(rmseg_threads_set(0));
+}
+
+/* ---- geometry ---------------------------------------------------------------------------------------------------- */
+
+static rmseg_image *scanned(double spacing, double origin)
+{
+    rmseg_image *image = NULL;
+    assert_ok(rmseg_image_create(&image, RMSEG_I32, 1, (int64_t[]){2, 4, 8}));
+    for (int axis = 0; axis < 3; axis++) image->spacing[axis] = spacing;
+    image->origin[1] = origin;
+    image->has_spacing = true;
+    return image;
+}
+
+static void geometry_must_agree_where_both_say_it(void **state)
+{
+    (void)state;
+    rmseg_image *a = scanned(0.625, 10), *b = scanned(0.625, 10);
+    assert_ok(rmseg_geometry_agree(a, b, "p.nii", false));
+    a->spacing[2] = 0.6255;
+    a->origin[1] = 10.006;
+    a->direction[1] = 0.0009;
+    assert_ok(rmseg_geometry_agree(a, b, "p.nii", false)); /* within what a header loses */
+    a->spacing[2] = 0.63;
+    assert_fails(rmseg_geometry_agree(a, b, "p.nii", false), RMSEG_ERROR_FORMAT,
+                 "p.nii has a spacing of 0.63 x 0.625 x 0.625 mm, its truth 0.625 x 0.625 x 0.625 mm: ");
+    assert_ok(rmseg_geometry_agree(a, b, "p.nii", true));
+    a->has_spacing = false;
+    assert_ok(rmseg_geometry_agree(a, b, "p.nii", false));
+    a->has_spacing = true;
+    a->spacing[2] = 0.625;
+    a->origin[1] = 10.1;
+    assert_fails(rmseg_geometry_agree(a, b, "p.nii", false), RMSEG_ERROR_FORMAT,
+                 "p.nii has its origin at (0, 10.1, 0) mm, its truth at (0, 10, 0): ");
+    a->direction[0] = -1;
+    assert_fails(rmseg_geometry_agree(a, b, "p.nii", false), RMSEG_ERROR_FORMAT,
+                 "p.nii has axes along (0, 0, 1), (0.0009, 1, 0), (-1, 0, 0), its truth along (0, 0, 1), (0, 1, 0), "
+                 "(1, 0, 0): ");
+    a->origin[1] = NAN;
+    a->direction[0] = 1;
+    assert_fails(rmseg_geometry_agree(a, b, "p.nii", false), RMSEG_ERROR_FORMAT, "origin");
+    rmseg_image_destroy(a);
+    a = NULL;
+    assert_ok(rmseg_image_create(&a, RMSEG_I32, 1, (int64_t[]){2, 4, 9}));
+    assert_fails(rmseg_geometry_agree(a, b, "p.nii", true), RMSEG_ERROR_FORMAT,
+                 "p.nii has 9 x 4 x 2 voxels, its truth 8 x 4 x 2 voxels: ");
+    rmseg_image_destroy(a);
+    rmseg_image_destroy(b);
+}
+
+/* ---- sizes ------------------------------------------------------------------------------------------------------- */
 
 static void sizes_must_agree_or_a_grid_be_given(void **state)
 {
@@ -231,9 +463,6 @@ static void far_islands_go_with_the_largest_component(void **state)
     rmseg_results_destroy(results);
 }
 
-#define AROUND RMSEG_TEST_TMP "/around"
-#define TREE   AROUND "/drishti/Test"
-
 /* An image of 32 x 32; its disc is 20 x 20, its cup 8 x 8. */
 static void write_drishti(const char *part, const char *truth, const char *id)
 {
@@ -322,6 +551,13 @@ int main(void)
         cmocka_unit_test_setup(a_folder_of_drishti_is_recognised, fresh),
         cmocka_unit_test_setup(of_a_whole_drishti_the_predicted_split_is_read, fresh),
         cmocka_unit_test_setup(a_truth_that_is_missing_leaves_the_others, fresh),
+        cmocka_unit_test_setup(a_255_beside_other_labels_is_a_label, fresh),
+        cmocka_unit_test_setup(a_label_of_one_case_is_judged_in_all, fresh),
+        cmocka_unit_test_setup(a_label_that_is_nowhere_is_told_of, fresh),
+        cmocka_unit_test_setup(volumes_come_in_ml, fresh),
+        cmocka_unit_test_setup(false_positives_count_from_a_distance_on, fresh),
+        cmocka_unit_test_setup(jobs_and_threads_change_nothing, fresh),
+        cmocka_unit_test_setup(geometry_must_agree_where_both_say_it, fresh),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
