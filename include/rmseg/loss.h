@@ -1,11 +1,15 @@
 /*
  * rmseg/loss.h - the objective: one expression, parsed once, evaluated to a value and the gradient at the logits.
  *                                                                                              tier: may change
- * before 1.0 softmax: ce + dice + 1*rm(2,0) + 1*rm(0,2) + 1*rm(2,2) sigmoid: 0.5*(ce + dice(variant=monai)) +
- * 0.01*rm(2,0,0; reduction=sum, frame=volume)
+ * before 1.0
  *
- * head: softmax (default) | sigmoid | none; then a sum of terms with constant factors and groups. Arguments in
- * brackets: orders first, then ';' and name=value pairs (a term without orders starts with its pairs).
+ *     softmax: ce + dice + 1*rm(2,0) + 1*rm(0,2) + 1*rm(2,2)
+ *     sigmoid: 0.5*(ce + dice(variant=monai)) + 0.01*rm(2,0,0; reduction=sum, frame=volume)
+ *     a*(ce + dice) + (1 - a)*mse, a = ramp(1 -> 0.01 by 2%)
+ *
+ * head: softmax (default) | sigmoid | none; then a sum of terms with factors and groups; then names of factors. A factor
+ * is a number, a schedule, or calculated from them. Arguments in brackets: orders first, then ';' and name=value pairs
+ * (a term without orders starts with its pairs).
  */
 #ifndef RMSEG_LOSS_H
 #define RMSEG_LOSS_H
@@ -33,7 +37,11 @@ RMSEG_API rmseg_status rmseg_head_parse(rmseg_head *head, const char *name);
 RMSEG_API int64_t rmseg_objective_terms(const rmseg_objective *objective);
 RMSEG_API const char *rmseg_objective_term_name(const rmseg_objective *objective,
                                                 int64_t index); /* "rm(2,0)"; unique */
+
+/* The weight of a term before the first step; a share() is counted as 1 in it. `varies`: it changes in the course of
+ * training, by a schedule or a share(). */
 RMSEG_API double rmseg_objective_term_weight(const rmseg_objective *objective, int64_t index);
+RMSEG_API bool rmseg_objective_term_varies(const rmseg_objective *objective, int64_t index);
 
 /* The expression in canonical form, with every option written out: goes into every results file. */
 RMSEG_API const char *rmseg_objective_text(const rmseg_objective *objective);
@@ -43,6 +51,12 @@ typedef struct rmseg_loss_info {
     const char *name, *arguments, *formula, *source, *help;
 } rmseg_loss_info;
 RMSEG_API const rmseg_loss_info *rmseg_loss_list(int64_t index); /* `rmseg losses`; NULL past the last */
+
+/* How weights may change in the course of training: "ramp(A -> B from P by Q)", and what that means. */
+typedef struct rmseg_schedule_info {
+    const char *name, *form, *help;
+} rmseg_schedule_info;
+RMSEG_API const rmseg_schedule_info *rmseg_schedule_list(int64_t index); /* NULL past the last */
 
 /* One batch. Shapes: logits (N,K,D,H,W) dense; the truth is either `index` (N,D,H,W) or `map` (N,K,D,H,W) with values
  * in [0,1]: exactly one of the two is set. index c is channel c; with sigmoid, and with K = 1, 0 is the background and
@@ -57,6 +71,7 @@ typedef struct rmseg_batch {
     int32_t
         ignore; /* an index value whose voxels are in no sum; -1: none. In a map, a voxel with a negative channel is. */
     const rmseg_frame *frames; /* n of them, or NULL: the patch is the whole image, spacing 1 */
+    double progress;           /* share of the training that is done, 0 to 1: moves the schedules */
 } rmseg_batch;
 
 /* Value of each term (unweighted; may be NULL), their weighted sum, and its gradient at the logits (may be NULL; same

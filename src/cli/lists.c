@@ -26,6 +26,9 @@ rmseg_status cli_losses(const rmseg_options *options, const char *const *operand
         line("formula", loss->formula);
         line("source", loss->source);
     }
+    printf("\nweights that change in the course of training, as in 'a*ce + (1 - a)*mse, a = ramp(1 -> 0 by 50%%)':\n");
+    for (int64_t i = 0; rmseg_schedule_list(i); i++)
+        printf("    %-35s %s\n", rmseg_schedule_list(i)->form, rmseg_schedule_list(i)->help);
     return RMSEG_OK;
 }
 

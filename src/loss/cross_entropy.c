@@ -48,7 +48,7 @@ static double finish(rmseg_evaluator *e, const rmseg_loss_part *part)
     for (int64_t c = 0; c < b->k; c++) {
         double weight = (part->weights ? part->weights[c] : 1) / over;
         for (int64_t n = 0; n < b->n; n++) value += weight * rmseg_sums_at(e, n, c)[RMSEG_SUM_NLL];
-        e->sweep.nll_slope[c] += part->term->weight * weight;
+        e->sweep.nll_slope[c] += part->weight * weight;
     }
     return value;
 }

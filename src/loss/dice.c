@@ -94,7 +94,7 @@ static double finish_group(rmseg_evaluator *e, const rmseg_loss_part *part, int6
     double over = (jaccard ? 2 * (p + y - both) : p + y) + o->smooth_dr, above = 2 * both + o->smooth_nr;
     bool floored = nnunet && over < NNUNET_FLOOR;
     if (floored) over = NNUNET_FLOOR;
-    double weight = share * (part->weights ? part->weights[c] : 1), pull = weight * part->term->weight / over;
+    double weight = share * (part->weights ? part->weights[c] : 1), pull = weight * part->weight / over;
     double push = floored ? 0 : pull * above / over * (jaccard ? 2 : 1);
     for (int64_t n = n0; n < n1; n++) {
         rmseg_slope *slope = rmseg_slope_at(e, n, c);

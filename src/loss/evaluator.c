@@ -68,9 +68,10 @@ static rmseg_status build(rmseg_evaluator *e)
     int64_t terms = e->objective->terms;
     e->part = rmseg_alloc(terms, sizeof *e->part);
     e->values = rmseg_alloc(terms, sizeof *e->values);
+    e->coefficient = rmseg_alloc(e->objective->coefficients.count, sizeof *e->coefficient);
     e->plan = rmseg_alloc(terms, sizeof *e->plan);
     s->field = rmseg_alloc(terms, sizeof *s->field);
-    if (!e->part || !e->values || !e->plan || !s->field) return RMSEG_ERROR_MEMORY;
+    if (!e->part || !e->values || !e->coefficient || !e->plan || !s->field) return RMSEG_ERROR_MEMORY;
     RMSEG_TRY(create_parts(e));
     int64_t sums;
     if (!rmseg_mul3(&sums, s->batch.n, s->batch.k, s->width)) return rmseg_fail_memory();
@@ -79,6 +80,7 @@ static rmseg_status build(rmseg_evaluator *e)
     s->slope = rmseg_alloc(s->batch.n * s->batch.k, sizeof *s->slope);
     s->nll_slope = rmseg_alloc(s->batch.k, sizeof *s->nll_slope);
     if (!s->sums || !s->valid || !s->slope || !s->nll_slope) return RMSEG_ERROR_MEMORY;
+    RMSEG_TRY(rmseg_shares_create(e));
     return ensure_scratch(e);
 }
 
@@ -112,6 +114,7 @@ void rmseg_evaluator_destroy(rmseg_evaluator *e)
         rmseg_free(e->part[i].weights);
     }
     rmseg_fields_destroy(e);
+    rmseg_shares_destroy(e);
     if (e->sweep.scratch) rmseg_arena_free(e->sweep.scratch, e->scratch_bytes);
     rmseg_free(e->sweep.sums);
     rmseg_free(e->sweep.valid);
@@ -119,6 +122,7 @@ void rmseg_evaluator_destroy(rmseg_evaluator *e)
     rmseg_free(e->sweep.nll_slope);
     rmseg_free(e->part);
     rmseg_free(e->values);
+    rmseg_free(e->coefficient);
     rmseg_free(e);
 }
 
@@ -155,6 +159,8 @@ static rmseg_status accept(rmseg_evaluator *e, const rmseg_batch *batch)
                           : batch->map ? "a map"
                                        : "neither");
     RMSEG_TRY(check_frames(batch));
+    if (!(batch->progress >= 0 && batch->progress <= 1))
+        return rmseg_fail(RMSEG_ERROR_ARGUMENT, "batch: the progress is %g; expected 0 to 1", batch->progress);
     *own = *batch;
     return RMSEG_OK;
 }
@@ -201,18 +207,29 @@ static void clear_coefficients(rmseg_evaluator *e)
     for (int64_t n = 0; n < s->batch.n; n++) e->valid += s->valid[n];
 }
 
-/* Values of all terms into e->values, coefficients into the sweep, the total. */
-static rmseg_status finish_terms(rmseg_evaluator *e, double *total)
+void rmseg_evaluator_finish(rmseg_evaluator *e)
 {
     clear_coefficients(e);
+    for (int64_t i = 0; i < e->objective->terms; i++) e->values[i] = e->part[i].term->row->finish(e, e->part + i);
+}
+
+/* The weights of this evaluation. A share() is measured where its gradient is wanted, or where it has no average yet. */
+static void weigh_terms(rmseg_evaluator *e, bool gradient)
+{
+    const rmseg_objective *o = e->objective;
+    if (o->coefficients.shares) rmseg_shares_settle(e, gradient);
+    rmseg_coefficients_evaluate(e->coefficient, &o->coefficients, e->sweep.batch.progress, e->shares.used);
+    for (int64_t i = 0; i < o->terms; i++) e->part[i].weight = e->coefficient[o->term[i].coefficient];
+}
+
+static rmseg_status add_terms(double *total, const rmseg_evaluator *e)
+{
     *total = 0;
     for (int64_t i = 0; i < e->objective->terms; i++) {
-        const rmseg_loss_term *term = e->objective->term + i;
-        e->values[i] = term->row->finish(e, e->part + i);
-        *total += term->weight * e->values[i];
+        *total += e->part[i].weight * e->values[i];
         if (!isfinite(*total))
             return rmseg_fail(RMSEG_ERROR_NUMERIC, "objective: the term %s is %g at weight %g; are the logits finite?",
-                              term->name, e->values[i], term->weight);
+                              e->objective->term[i].name, e->values[i], e->part[i].weight);
     }
     return RMSEG_OK;
 }
@@ -227,12 +244,25 @@ rmseg_status rmseg_evaluator_run(rmseg_evaluator *e, double *total, double *term
     rmseg_fields_fill(e);
     e->kernels->gather(&e->sweep);
     RMSEG_TRY(check_sums(e));
-    RMSEG_TRY(finish_terms(e, &sum));
+    weigh_terms(e, dlogits);
+    rmseg_evaluator_finish(e);
+    RMSEG_TRY(add_terms(&sum, e));
     e->sweep.dlogits = dlogits;
     if (dlogits) e->kernels->scatter(&e->sweep);
     if (terms) memcpy(terms, e->values, (size_t)e->objective->terms * sizeof *terms);
     *total = sum;
     return RMSEG_OK;
+}
+
+double rmseg_evaluator_weight(const rmseg_evaluator *e, int64_t index)
+{
+    return index >= 0 && index < e->objective->terms ? e->part[index].weight : NAN;
+}
+
+double *rmseg_evaluator_shares(rmseg_evaluator *e, int64_t *count)
+{
+    *count = e->objective->coefficients.shares;
+    return e->shares.weight;
 }
 
 double rmseg_evaluator_mean_weight(const rmseg_evaluator *e, int64_t index)

@@ -29,6 +29,7 @@ typedef struct rmseg_field_plan {
 
 struct rmseg_loss_part {
     const rmseg_loss_term *term;
+    double weight;  /* in the evaluation under way */
     bool *channels; /* (K) the channels it looks at; NULL: the row does not choose */
     int64_t channel_count;
     double *weights; /* (K) of classes; NULL: equal */
@@ -36,11 +37,23 @@ struct rmseg_loss_part {
     int64_t field, index;
 };
 
+/* What stands behind the objective's share()s. */
+typedef struct rmseg_shares {
+    double *weight;  /* (count) the averages; NaN before the first */
+    double *target;  /* (count) the weights that this evaluation alone would give */
+    double *used;    /* (count) what each share() is in the evaluation under way */
+    void *gradient;  /* as the logits: of some of the terms; NULL without shares */
+    double *partial; /* of its norm */
+    int64_t chunks;
+} rmseg_shares;
+
 struct rmseg_evaluator {
     const rmseg_objective *objective;
     const rmseg_objective_kernels *kernels;
     rmseg_loss_part *part; /* one for each term */
     double *values;        /* (terms) */
+    double *coefficient;   /* (objective->coefficients.count) in the evaluation under way */
+    rmseg_shares shares;
     rmseg_sweep sweep;
     rmseg_field_plan *plan; /* one for each of sweep.field */
     double *located;        /* (N, K, 4) where a field has its own centres, else NULL */
@@ -48,6 +61,16 @@ struct rmseg_evaluator {
     size_t scratch_bytes;
     int threads; /* that the scratch suffices for */
 };
+
+/* Values of all terms, and the sweep's coefficients for the parts' present weights. */
+void rmseg_evaluator_finish(rmseg_evaluator *evaluator);
+
+/* Allocates what the objective's shares need; nothing where it has none. */
+rmseg_status rmseg_shares_create(rmseg_evaluator *evaluator);
+void rmseg_shares_destroy(rmseg_evaluator *evaluator);
+
+/* Between the sweeps: sets shares.used, and the averages too where `keep`. */
+void rmseg_shares_settle(rmseg_evaluator *evaluator, bool keep);
 
 /* Reads channels and class weights (text may be ""), one weight for each of the channels, into the part. */
 rmseg_status rmseg_part_channels(rmseg_evaluator *evaluator, rmseg_loss_part *part, const char *channels,

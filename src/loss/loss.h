@@ -19,6 +19,13 @@ rmseg_status rmseg_evaluator_create(rmseg_evaluator **evaluator, const rmseg_obj
 rmseg_status rmseg_evaluator_run(rmseg_evaluator *evaluator, double *total, double *terms, void *dlogits,
                                  const rmseg_batch *batch);
 
+/* The weight of term `index` in the last evaluation. */
+double rmseg_evaluator_weight(const rmseg_evaluator *evaluator, int64_t index);
+
+/* The averages behind the objective's share()s, NaN before the first; they move with every evaluation that gives a
+ * gradient. Borrowed; a training saves them and puts them back. */
+double *rmseg_evaluator_shares(rmseg_evaluator *evaluator, int64_t *count);
+
 /* Mean over the voxels of the last batch of the spatial weight of term `index`: what an rm term of this weight times
  * alpha weighs as a plain mse. 1 for mse, NaN for a term that is no rm and before the first batch. For results files.
  */

@@ -3,6 +3,7 @@
  */
 #include "loss/objective.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -44,6 +45,8 @@ void rmseg_objective_destroy(rmseg_objective *objective)
         rmseg_free(objective->term[i].name);
     }
     rmseg_free(objective->term);
+    rmseg_coefficients_free(&objective->coefficients);
+    rmseg_free(objective->start);
     rmseg_free(objective->text);
     rmseg_free(objective);
 }
@@ -96,12 +99,18 @@ static void write_objective(rmseg_text *text, const rmseg_objective *objective)
     rmseg_text_addf(text, "%s: ", rmseg_head_name(objective->head));
     for (int64_t i = 0; i < objective->terms; i++) {
         char number[32];
-        double weight = objective->term[i].weight;
-        bool minus = i > 0 && weight < 0;
+        const rmseg_coefficient *weight = objective->coefficients.node + objective->term[i].coefficient;
+        bool number_alone = weight->kind == RMSEG_COEFFICIENT_NUMBER,
+             minus = i > 0 && number_alone && weight->value < 0;
         if (i > 0) rmseg_text_add(text, minus ? " - " : " + ");
-        rmseg_text_addf(text, "%s*", rmseg_number_text(number, minus ? -weight : weight));
+        if (number_alone)
+            rmseg_text_add(text, rmseg_number_text(number, minus ? -weight->value : weight->value));
+        else
+            rmseg_coefficient_write(text, &objective->coefficients, objective->term[i].coefficient);
+        rmseg_text_add(text, "*");
         write_term(text, objective->term + i, true);
     }
+    rmseg_coefficients_write_definitions(text, &objective->coefficients);
 }
 
 /* Hands a finished text over as a string. */
@@ -112,6 +121,23 @@ static rmseg_status keep(char **string, rmseg_text *text)
     return *string ? RMSEG_OK : rmseg_fail_memory();
 }
 
+/* Values before the first step. */
+static rmseg_status weigh(rmseg_objective *objective)
+{
+    const rmseg_coefficients *all = &objective->coefficients;
+    double *shares = rmseg_alloc(all->shares, sizeof *shares);
+    objective->start = rmseg_alloc(all->count, sizeof *objective->start);
+    for (int64_t i = 0; shares && i < all->shares; i++) shares[i] = 1;
+    if (shares && objective->start) rmseg_coefficients_evaluate(objective->start, all, 0, shares);
+    rmseg_status status = shares && objective->start ? RMSEG_OK : RMSEG_ERROR_MEMORY;
+    rmseg_free(shares);
+    for (int64_t i = 0; i < objective->terms && !status; i++)
+        if (!isfinite(objective->start[objective->term[i].coefficient]))
+            status = rmseg_fail(RMSEG_ERROR_ARGUMENT, "objective: the weight of %s is beyond the range of numbers",
+                                objective->term[i].name);
+    return status;
+}
+
 rmseg_status rmseg_objective_describe(rmseg_objective *objective)
 {
     for (int64_t i = 0; i < objective->terms; i++) {
@@ -119,6 +145,7 @@ rmseg_status rmseg_objective_describe(rmseg_objective *objective)
         write_name(&name, objective, i);
         RMSEG_TRY(keep(&objective->term[i].name, &name));
     }
+    RMSEG_TRY(weigh(objective));
     rmseg_text text = {0};
     write_objective(&text, objective);
     return keep(&objective->text, &text);
@@ -135,7 +162,13 @@ const char *rmseg_objective_term_name(const rmseg_objective *objective, int64_t 
 
 double rmseg_objective_term_weight(const rmseg_objective *objective, int64_t index)
 {
-    return index >= 0 && index < objective->terms ? objective->term[index].weight : 0;
+    return index >= 0 && index < objective->terms ? objective->start[objective->term[index].coefficient] : 0;
+}
+
+bool rmseg_objective_term_varies(const rmseg_objective *objective, int64_t index)
+{
+    return index >= 0 && index < objective->terms &&
+           !rmseg_coefficient_constant(&objective->coefficients, objective->term[index].coefficient);
 }
 
 const char *rmseg_objective_text(const rmseg_objective *objective) { return objective->text; }

@@ -8,6 +8,7 @@
 #define LOSS_OBJECTIVE_H
 
 #include "core/core.h"
+#include "loss/coefficient.h"
 #include "loss/loss.h"
 
 typedef struct rmseg_loss_row rmseg_loss_row;
@@ -15,8 +16,8 @@ typedef struct rmseg_loss_part rmseg_loss_part; /* a term compiled for a shape: 
 
 typedef struct rmseg_loss_term {
     const rmseg_loss_row *row;
-    rmseg_options *options; /* values of the row's options */
-    double weight;
+    rmseg_options *options;   /* values of the row's options */
+    int64_t coefficient;      /* its weight, a node of the objective's coefficients */
     int64_t order[3], orders; /* rm: one order per spatial axis, 2 or 3 of them */
     int64_t column;           /* where the expression names it, 1-based */
     char *name;               /* as reported: with the options that are not defaults */
@@ -26,7 +27,9 @@ struct rmseg_objective {
     rmseg_head head;
     rmseg_loss_term *term;
     int64_t terms, capacity;
-    char *text; /* canonical form */
+    rmseg_coefficients coefficients;
+    double *start; /* values of all coefficients before the first step, each share() counted as 1 */
+    char *text;    /* canonical form */
 };
 
 /* One kind of term. */

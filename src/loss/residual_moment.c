@@ -71,7 +71,7 @@ static double finish(rmseg_evaluator *e, const rmseg_loss_part *part)
     for (int64_t n = 0; n < b->n; n++)
         for (int64_t c = 0; c < b->k; c++)
             if (part->channels[c]) sum += rmseg_sums_at(e, n, c)[RMSEG_SUMS + field->first + part->index];
-    field->part[part->index].coefficient += 2 * part->term->weight / over;
+    field->part[part->index].coefficient += 2 * part->weight / over;
     return sum / over;
 }
 

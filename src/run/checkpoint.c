@@ -88,6 +88,19 @@ static rmseg_status add_best(rmseg_tensor_file *file, const rmseg_tensor_file *b
     return status;
 }
 
+static const char *share_key(char key[48], int64_t index)
+{
+    snprintf(key, 48, "rmseg.share.%lld", (long long)index);
+    return key;
+}
+
+static rmseg_status note_shares(rmseg_tensor_file *file, const rmseg_checkpoint *c)
+{
+    char key[48];
+    for (int64_t i = 0; i < c->shares; i++) RMSEG_TRY(note_number(file, share_key(key, i), c->share[i]));
+    return RMSEG_OK;
+}
+
 static rmseg_status fill(rmseg_tensor_file *file, const rmseg_checkpoint *c)
 {
     RMSEG_TRY(rmseg_weights_save(file, c->weights, true));
@@ -99,6 +112,7 @@ static rmseg_status fill(rmseg_tensor_file *file, const rmseg_checkpoint *c)
     RMSEG_TRY(note_number(file, "rmseg.best", c->state.best));
     RMSEG_TRY(note_number(file, "rmseg.best_iteration", (double)c->state.best_iteration));
     RMSEG_TRY(note_number(file, "rmseg.stale", (double)c->state.stale));
+    RMSEG_TRY(note_shares(file, c));
     RMSEG_TRY(rmseg_tensor_file_note(file, "rmseg.version", rmseg_version()));
     RMSEG_TRY(rmseg_tensor_file_note(file, "rmseg.build", rmseg_build()));
     RMSEG_TRY(rmseg_tensor_file_note(file, "rmseg.level", rmseg_cpu_level()));
@@ -241,6 +255,13 @@ rmseg_status rmseg_checkpoint_read(rmseg_checkpoint *checkpoint, const char *run
     else
         *checkpoint = made;
     return status;
+}
+
+rmseg_status rmseg_checkpoint_shares(double *share, int64_t count, const rmseg_checkpoint *checkpoint)
+{
+    char key[48];
+    for (int64_t i = 0; i < count; i++) RMSEG_TRY(read_number(share + i, &checkpoint->file, share_key(key, i)));
+    return RMSEG_OK;
 }
 
 rmseg_status rmseg_checkpoint_recall(const rmseg_checkpoint *checkpoint, rmseg_options *own)

@@ -2,7 +2,7 @@
  * run/checkpoint.h - state.safetensors: all that a training needs to go on.
  *
  * The file holds the parameters, running statistics and momenta under PyTorch's names ("momentum.NAME"), with --select
- * best the best weights so far ("best.NAME"), and as metadata the counters, every option ("option.KEY"), the hash of
+ * best the best weights so far ("best.NAME"), and as metadata the counters, the averages of share()s, every option ("option.KEY"), the hash of
  * the data, the build and the processor level.
  *
  * Writing: the new file is made whole as state.next and brought to the disk; the present state.safetensors becomes
@@ -25,6 +25,8 @@ typedef struct rmseg_training_state {
 
 typedef struct rmseg_checkpoint {
     rmseg_training_state state;
+    const double *share; /* writing: (shares) the averages behind the objective's share()s; borrowed */
+    int64_t shares;
     const rmseg_options *options; /* writing: borrowed */
     const char *data_hash;        /* borrowed; reading: from `file` */
     const rmseg_weights *weights; /* writing: borrowed */
@@ -40,6 +42,9 @@ rmseg_status rmseg_checkpoint_read(rmseg_checkpoint *checkpoint, const char *run
 
 /* Errors: file (no room: the state before is intact), numeric (a weight is NaN or infinite: nothing is written). */
 rmseg_status rmseg_checkpoint_write(const rmseg_checkpoint *checkpoint, const char *run);
+
+/* The averages behind `count` share()s, as they were written. Errors: format (one is missing). */
+rmseg_status rmseg_checkpoint_shares(double *share, int64_t count, const rmseg_checkpoint *checkpoint);
 
 /* Gives the recorded options to `own` (rmseg_train_options_recall). */
 rmseg_status rmseg_checkpoint_recall(const rmseg_checkpoint *checkpoint, rmseg_options *own);

@@ -11,20 +11,27 @@ static rmseg_status fail_write(const rmseg_journal *journal)
                       strerror(errno));
 }
 
+/* A cell "PREFIXname". */
+static void add_name(rmseg_text *text, const char *prefix, const char *name)
+{
+    rmseg_text cell = {0};
+    rmseg_text_addf(&cell, "%s%s", prefix, name);
+    if (cell.data) rmseg_csv_cell(text, cell.data);
+    text->failed = text->failed || cell.failed;
+    rmseg_text_destroy(&cell);
+}
+
 static rmseg_status make_header(rmseg_text *text, const rmseg_objective *objective, const rmseg_regions *regions)
 {
     rmseg_csv_cell(text, "iteration");
     for (int64_t i = 0; i < rmseg_objective_terms(objective); i++)
         rmseg_csv_cell(text, rmseg_objective_term_name(objective, i));
+    for (int64_t i = 0; i < rmseg_objective_terms(objective); i++)
+        if (rmseg_objective_term_varies(objective, i))
+            add_name(text, "weight ", rmseg_objective_term_name(objective, i));
     static const char *const names[] = {"total", "gradient_norm", "lr", "seconds"};
     for (int i = 0; i < 4; i++) rmseg_csv_cell(text, names[i]);
-    for (int64_t i = 0; regions && i < regions->count; i++) {
-        rmseg_text name = {0};
-        rmseg_text_addf(&name, "dice_%s", regions->items[i].name);
-        if (name.data) rmseg_csv_cell(text, name.data);
-        text->failed = text->failed || name.failed;
-        rmseg_text_destroy(&name);
-    }
+    for (int64_t i = 0; regions && i < regions->count; i++) add_name(text, "dice_", regions->items[i].name);
     rmseg_csv_end(text);
     return text->failed ? RMSEG_ERROR_MEMORY : RMSEG_OK;
 }

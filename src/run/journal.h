@@ -1,7 +1,8 @@
 /*
  * run/journal.h - log.csv: one row for each training step.
  *
- *     iteration, one column for each term (unweighted), total, gradient_norm, lr, seconds, dice_NAME for each region
+ *     iteration, one column for each term (unweighted), "weight NAME" for each term whose weight varies, total,
+ *     gradient_norm, lr, seconds, dice_NAME for each region
  * The Dice of the held-out cases stands in the rows of the steps after which it was measured.
  */
 #ifndef RUN_JOURNAL_H

@@ -43,6 +43,7 @@ rmseg_status rmseg_step_judge(rmseg_trainer *t, const rmseg_loaded_batch *batch)
 {
     rmseg_batch *b = &t->batch;
     b->frames = batch->frames;
+    b->progress = (double)t->state.iteration / (double)t->o->iterations;
     if (t->map) {
         expansion e = {t, batch->label, b->size[0] * b->size[1] * b->size[2]};
         rmseg_parallel_for(b->n * b->k, expand_chunk, &e);
@@ -89,6 +90,9 @@ rmseg_status rmseg_step_log(rmseg_trainer *t, bool validated)
     rmseg_journal *j = &t->journal;
     rmseg_journal_integer(j, t->state.iteration);
     for (int64_t i = 0; i < rmseg_objective_terms(t->objective); i++) rmseg_journal_number(j, t->terms[i]);
+    for (int64_t i = 0; i < rmseg_objective_terms(t->objective); i++)
+        if (rmseg_objective_term_varies(t->objective, i))
+            rmseg_journal_number(j, rmseg_evaluator_weight(t->evaluator, i));
     rmseg_journal_number(j, t->total);
     rmseg_journal_number(j, t->norm);
     rmseg_journal_number(j, t->lr);
@@ -117,7 +121,11 @@ rmseg_status rmseg_trainer_validate(rmseg_trainer *t)
 
 rmseg_status rmseg_trainer_save(rmseg_trainer *t)
 {
+    int64_t shares;
+    const double *share = rmseg_evaluator_shares(t->evaluator, &shares);
     rmseg_checkpoint checkpoint = {.state = t->state,
+                                   .share = share,
+                                   .shares = shares,
                                    .options = t->options,
                                    .data_hash = t->data_hash,
                                    .weights = t->model.weights,

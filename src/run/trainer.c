@@ -205,6 +205,9 @@ static rmseg_status resumed_weights(rmseg_trainer *t, rmseg_checkpoint *c)
         return rmseg_fail(RMSEG_ERROR_ARGUMENT, "--iterations %lld: the run has done %lld already",
                           (long long)t->o->iterations, (long long)c->state.iteration);
     RMSEG_TRY(rmseg_weights_load(t->model.weights, &c->file, true, t->o->out));
+    int64_t shares;
+    double *share = rmseg_evaluator_shares(t->evaluator, &shares);
+    RMSEG_TRY(rmseg_checkpoint_shares(share, shares, c));
     t->state = c->state;
     t->best = c->best;
     c->best = (rmseg_tensor_file){0};

@@ -50,7 +50,8 @@ static void check_value(const rmseg_objective *o, int64_t k, const int64_t size[
                          .logits = logits,
                          .index = index,
                          .wide = true,
-                         .ignore = 255};
+                         .ignore = 255,
+                         .progress = 0.25};
     rmseg_status status = rmseg_objective_evaluate(&total, NULL, gradient, o, &batch);
     check(status == RMSEG_OK || status == RMSEG_ERROR_ARGUMENT || status == RMSEG_ERROR_NUMERIC);
     if (status == RMSEG_OK) check(isfinite(total));
@@ -74,20 +75,31 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length)
     return 0;
 }
 
-/* The n-th word of the table, counting round. */
+/* The n-th word of a text, if it has so many; else n is lowered by as many as it has. */
+static bool word_of(char word[32], unsigned *n, const char *at)
+{
+    while (*at) {
+        size_t length = 0;
+        while (length < 31 && at[length] && (isalnum((unsigned char)at[length]) || strchr("_-.", at[length]))) length++;
+        if (length && (*n)-- == 0) {
+            snprintf(word, 32, "%.*s", (int)length, at);
+            return true;
+        }
+        at += length ? length : 1;
+    }
+    return false;
+}
+
+/* The n-th word of the tables of losses and schedules, counting round. */
 static size_t word_at(char word[32], unsigned n)
 {
     for (;;) {
         const rmseg_loss_info *info;
-        for (int64_t i = 0; (info = rmseg_loss_list(i)); i++) {
-            if (n-- == 0) return (size_t)snprintf(word, 32, "%s", info->name);
-            for (const char *at = info->arguments; *at;) {
-                size_t length = 0;
-                while (length < 31 && (isalnum((unsigned char)at[length]) || strchr("_-.", at[length]))) length++;
-                if (length && n-- == 0) return (size_t)snprintf(word, 32, "%.*s", (int)length, at);
-                at += length ? length : 1;
-            }
-        }
+        const rmseg_schedule_info *schedule;
+        for (int64_t i = 0; (info = rmseg_loss_list(i)); i++)
+            if (word_of(word, &n, info->name) || word_of(word, &n, info->arguments)) return strlen(word);
+        for (int64_t i = 0; (schedule = rmseg_schedule_list(i)); i++)
+            if (word_of(word, &n, schedule->form)) return strlen(word);
     }
 }
 

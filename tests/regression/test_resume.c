@@ -4,6 +4,9 @@
  */
 #include "training.h"
 
+/* Weights that depend on the step, and on the steps before it. */
+#define OBJECTIVE "sigmoid: a*(ce + dice) + (1 - a)*mse + share(10%)*rm(2,0), a = ramp(1 -> 0.5 by 80%)"
+
 static int64_t cancel_after;
 
 static void cancel_then(void *user, const char *stage, int64_t done, int64_t total, const char *note)
@@ -36,6 +39,7 @@ static void assert_same_run(const char *a, const char *b)
     assert_same_file(a, b, "weights.safetensors");
     add_columns(&log_a, a);
     add_columns(&log_b, b);
+    assert_non_null(strstr(log_a.data, "weight rm(2,0)"));
     assert_string_equal(log_a.data, log_b.data);
     rmseg_text_destroy(&log_a);
     rmseg_text_destroy(&log_b);
@@ -46,8 +50,8 @@ static void train_in_two(const char *run, int threads)
     assert_ok(rmseg_threads_set(threads));
     cancel_after = 5;
     rmseg_progress_set(cancel_then, NULL);
-    assert_fails(toy_train(toy_options(run, "overwrite", "yes", "iterations", "10", NULL)), RMSEG_ERROR_CANCELLED,
-                 "--resume");
+    assert_fails(toy_train(toy_options(run, "overwrite", "yes", "iterations", "10", "objective", OBJECTIVE, NULL)),
+                 RMSEG_ERROR_CANCELLED, "--resume");
     rmseg_cancel_reset();
     rmseg_progress_set(NULL, NULL);
     rmseg_options *options = NULL;
@@ -64,7 +68,7 @@ static void five_and_five_are_ten(void **state)
     const char *whole = RMSEG_TEST_TMP "/whole", *parts = RMSEG_TEST_TMP "/parts";
     toy_data();
     assert_ok(rmseg_threads_set(2));
-    assert_ok(toy_train(toy_options(whole, "overwrite", "yes", "iterations", "10", NULL)));
+    assert_ok(toy_train(toy_options(whole, "overwrite", "yes", "iterations", "10", "objective", OBJECTIVE, NULL)));
     for (size_t i = 0; i < sizeof threads / sizeof *threads; i++) {
         train_in_two(parts, threads[i]);
         assert_same_run(whole, parts);

@@ -322,6 +322,7 @@ static field32 make_field32(sample *s)
 }
 
 #define PAPER "ce + dice + rm(2,0) + rm(0,2) + rm(2,2; center=exact)"
+#define SHARE " + share(10%)*rm(1,1)"
 
 static void test_threads_change_no_bit(void **state)
 {
@@ -332,7 +333,7 @@ static void test_threads_change_no_bit(void **state)
     rmseg_objective *o;
     double total, reference = 0;
     int counts[] = {1, 2, 3, 7};
-    assert_ok(rmseg_objective_parse(&o, PAPER));
+    assert_ok(rmseg_objective_parse(&o, PAPER SHARE));
     for (int i = 0; i < 4; i++) {
         assert_ok(rmseg_threads_set(counts[i]));
         assert_ok(rmseg_objective_evaluate(&total, NULL, f.gradient, o, &f.batch));
@@ -358,10 +359,11 @@ static void test_evaluator_allocates_once(void **state)
     field32 f = make_field32(&s);
     rmseg_objective *o;
     rmseg_evaluator *e;
-    double total, terms[6];
+    double total, terms[7];
     const rmseg_backend *backend;
     assert_ok(rmseg_backend_default(&backend));
-    assert_ok(rmseg_objective_parse(&o, PAPER " + rm(1,0; center=centroid, frame=volume)"));
+    assert_ok(
+        rmseg_objective_parse(&o, PAPER " + ramp(1 -> 0)*rm(1,0; center=centroid, frame=volume) + share(10%)*mse"));
     assert_ok(rmseg_evaluator_create(&e, o, &f.batch, backend->name));
     assert_ok(rmseg_evaluator_run(e, &total, terms, f.gradient, &f.batch));
     int64_t before = rmseg_memory_stats_get().allocations;
@@ -398,12 +400,95 @@ static void test_mean_weights(void **state)
     free_sample(&s);
 }
 
+/* ---- weights that change --------------------------------------------------------------------------------------- */
+
+static void test_schedules(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *factor;
+        double progress, expected;
+    } rows[] = {
+        {"ramp(3 -> 1)", 0, 3},
+        {"ramp(3 -> 1)", 0.25, 2.5},
+        {"ramp(3 -> 1)", 1, 1},
+        {"ramp(1 -> 0.01 by 2%)", 0.01, 0.505},
+        {"ramp(1 -> 0.01 by 2%)", 0.02, 0.01},
+        {"ramp(1 -> 0 from 50% by 75%)", 0.5, 1},
+        {"ramp(1 -> 0 from 50% by 75%)", 0.6875, 0.25},
+        {"cosine(2 -> 0)", 0.5, 1},
+        {"cosine(2 -> 0)", 1.0 / 3, 1.5},
+        {"exponential(1 -> 0.01)", 0.5, 0.1},
+        {"exponential(-8 -> -1 by 75%)", 0.25, -4},
+        {"step(1, 0.1 at 25%, 0.01 at 50%)", 0.249, 1},
+        {"step(1, 0.1 at 25%, 0.01 at 50%)", 0.25, 0.1},
+        {"step(1, 0.1 at 25%, 0.01 at 50%)", 1, 0.01},
+        {"(2 - 3*a)*a", 0.5, 0.25},
+    };
+    sample s = make_sample(1, 2, 1, 3, 4, 2);
+    double ce = evaluate(&s, "ce"), dice = evaluate(&s, "dice");
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        char expression[128];
+        snprintf(expression, sizeof expression, "%s*ce + dice%s", rows[i].factor,
+                 strchr(rows[i].factor, 'a') == rows[i].factor + 7 ? ", a = ramp(0 -> 1)" : "");
+        s.batch.progress = rows[i].progress;
+        double found = evaluate(&s, expression), expected = rows[i].expected * ce + dice;
+        if (!(fabs(found - expected) < 1e-14)) fail_msg("%s at %g: %.17g", expression, rows[i].progress, found);
+    }
+    s.batch.progress = 1.5;
+    check_refusal(&s.batch, "ce", RMSEG_ERROR_ARGUMENT, "the progress is 1.5; expected 0 to 1");
+    free_sample(&s);
+}
+
+static double norm_of(sample *s, const char *expression)
+{
+    double sum = 0;
+    evaluate(s, expression);
+    for (int64_t i = 0; i < s->elements; i++) sum += s->gradient[i] * s->gradient[i];
+    return sqrt(sum);
+}
+
+/* The weight behind a share is that share of the norms' ratio, averaged over evaluations with a gradient. */
+static void test_share(void **state)
+{
+    (void)state;
+    sample s = make_sample(2, 2, 1, 5, 6, 2);
+    double ratio = norm_of(&s, "ce + 0.5*dice") / norm_of(&s, "rm(2,0) + 2*rm(0,2)"), total, *average;
+    double mse = norm_of(&s, "ce + 0.5*dice") / norm_of(&s, "mse");
+    rmseg_objective *o;
+    rmseg_evaluator *e;
+    int64_t count;
+    assert_ok(rmseg_objective_parse(&o, "ce + 0.5*dice + share(10%)*(rm(2,0) + 2*rm(0,2)) + share(2)*mse"));
+    assert_true(!rmseg_objective_term_varies(o, 1) && rmseg_objective_term_varies(o, 2));
+    assert_ok(rmseg_evaluator_create(&e, o, &s.batch, "plain64"));
+    average = rmseg_evaluator_shares(e, &count);
+    assert_int_equal(count, 2);
+    assert_ok(rmseg_evaluator_run(e, &total, NULL, NULL, &s.batch));
+    assert_true(isnan(average[0]) && isnan(average[1])); /* measured, but not kept */
+    assert_close(rmseg_evaluator_weight(e, 3), 0.2 * ratio, 1e-12);
+    assert_ok(rmseg_evaluator_run(e, &total, NULL, s.gradient, &s.batch));
+    assert_close(average[0], 0.1 * ratio, 1e-12);
+    assert_close(average[1], 2 * mse, 1e-12);
+    assert_close(rmseg_evaluator_weight(e, 4), 2 * mse, 1e-12);
+    average[0] = 5;
+    assert_ok(rmseg_evaluator_run(e, &total, NULL, s.gradient, &s.batch));
+    assert_close(average[0], 0.99 * 5 + 0.01 * 0.1 * ratio, 1e-12);
+    assert_close(rmseg_evaluator_weight(e, 2), average[0], 0);
+    double kept = average[0];
+    for (int64_t i = 0; i < s.elements; i++) s.logits[i] = s.index[i / 60 * 30 + i % 30] == i / 30 % 2 ? 1000 : -1000;
+    assert_ok(rmseg_evaluator_run(e, &total, NULL, s.gradient, &s.batch)); /* all gradients are 0 */
+    assert_close(average[0], kept, 0);
+    rmseg_evaluator_destroy(e);
+    rmseg_objective_destroy(o);
+    free_sample(&s);
+}
+
 static void test_out_of_memory(void **state)
 {
     (void)state;
     sample s = make_sample(2, 3, 1, 4, 5, 2);
     rmseg_objective *o;
-    assert_ok(rmseg_objective_parse(&o, "ce(weights=1+2+3) + " PAPER " + rm(1,0; center=centroid)"));
+    assert_ok(rmseg_objective_parse(&o, "ce(weights=1+2+3) + " PAPER " + rm(1,0; center=centroid) + share(1%)*mse"));
     int64_t live = rmseg_memory_stats_get().live_bytes, n = 1;
     for (rmseg_status status = RMSEG_ERROR_MEMORY; status != RMSEG_OK; n++) {
         double total;
@@ -432,6 +517,8 @@ int main(void)
         cmocka_unit_test(test_threads_change_no_bit),
         cmocka_unit_test(test_evaluator_allocates_once),
         cmocka_unit_test(test_mean_weights),
+        cmocka_unit_test(test_schedules),
+        cmocka_unit_test(test_share),
         cmocka_unit_test(test_out_of_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

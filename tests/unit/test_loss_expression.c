@@ -43,6 +43,23 @@ static void test_canonical_text(void **state)
     check_text("ce(weights=1+0.5)", "softmax: 1*ce(weights=1+0.5)");
 }
 
+static void test_text_of_schedules(void **state)
+{
+    (void)state;
+    check_text("a*ce + (1-a)*ce, a = ramp(1 -> 0.01 by 2%)",
+               "softmax: a*ce + (1 - a)*ce, a = ramp(1 -> 0.01 from 0 by 0.02)");
+    check_text("cosine(1->-2 from 10%by .9)*2*ce", "softmax: cosine(1 -> -2 from 0.1 by 0.9)*2*ce");
+    check_text("exponential(1 -> 1e-3)*(ce - 2*ce)",
+               "softmax: exponential(1 -> 0.001 from 0 by 1)*ce + exponential(1 -> 0.001 from 0 by 1)*-2*ce");
+    check_text("step(1, 10% at 25%, 0 at 0.5)*ce", "softmax: step(1, 0.1 at 0.25, 0 at 0.5)*ce");
+    check_text("ce + share(10%)*(ce - 3*ce)", "softmax: 1*ce + share1*ce + share1*-3*ce, share1 = share(0.1)");
+    check_text("ce + share1*ce + share(2)*ce, share1 = 2*share(0.5)",
+               "softmax: 1*ce + share1*ce + share2*ce, share1 = 2*share(0.5), share2 = share(2)");
+    check_text("-(-(a*b))*ce - b*(a*ce) - -(a+b)*ce, a = 1 - ramp(0->1), b = 2*(a - (a - 1))*3",
+               "softmax: a*b*ce + -(b*a)*ce + (a + b)*ce, a = 1 - ramp(0 -> 1 from 0 by 1), b = 2*(a - (a - 1))*3");
+    check_text("2*a*ce + a*a*ce, a = 0.5", "softmax: 2*a*ce + a*a*ce, a = 0.5");
+}
+
 static void test_groups_and_numbers(void **state)
 {
     (void)state;
@@ -105,7 +122,30 @@ static void test_refusals(void **state)
         {"1.2.3*ce", "column 1: '1.2.3' is not a finite number"},
         {"1e999*ce", "column 1: '1e999' is not a finite number"},
         {"1e300*1e300*ce", "column 6: the product is beyond the range of numbers"},
-        {"1e300*(1e300*ce)", "column 6: the weight of a term is beyond"},
+        {"1e300*(1e300*ce)", "column 6: the product is beyond the range of numbers"},
+        {"a*ce", "column 1: there is no term 'a'"},
+        {"a*ce, a = ramp(1 -> 0", "column 22: the expression ends where ')' was expected"},
+        {"a*ce, a = ramp(1, 0)", "column 17: found ',' where '->' and the last value was expected"},
+        {"a*ce, a = ramp(1 -> 0 by 120%)", "column 26: a time is a share of the training, from 0 to 1 or 0% to 100%"},
+        {"a*ce, a = ramp(1 -> 0 from 20% by 10%)", "column 16: the schedule goes from 0.2 to 0.1 of the training"},
+        {"exponential(1 -> 0)*ce", "column 13: exponential(1 -> 0): both values are to have one sign"},
+        {"step(1, 2)*ce", "column 10: found ')' where 'at' and a share of the training was expected"},
+        {"step(1, 2 at 50%, 3 at 20%)*ce", "column 23: steps are to be in the order of their times"},
+        {"step(1, 2 at 0)*ce", "column 13: steps are to be in the order"},
+        {"a*ce, a = dice", "column 7: 'a' is to be a number, not a term"},
+        {"a*ce, a = 1, a = 2", "column 14: the name 'a' is defined twice"},
+        {"ce, a = 1", "column 5: 'a' is defined but weighs nothing"},
+        {"a*ce, a = b, b = 1", "column 11: there is no term 'b'"},
+        {"dice*ce, dice = 1", "column 10: the name 'dice' is taken by a term; choose another"},
+        {"ce, ramp = 1", "the name 'ramp' is taken by a schedule"},
+        {"ce,", "column 4: the expression ends where a name and its value, as in a = ramp(1 -> 0 by 50%) was expected"},
+        {"ce, a 1", "column 7: found '1' where '=' was expected"},
+        {"a*ce, a = 1 2", "column 13: found '2' where ',', '+', '-', '*' or the end was expected"},
+        {"share(10%)*ce", "every term has a share()"},
+        {"ce + share(0)*dice", "column 12: a share is above 0"},
+        {"ce + (1 - share(10%))*dice", "column 9: a share can only be a factor of terms and numbers"},
+        {"ce + share(10%)*share(10%)*dice", "a share can only be a factor"},
+        {"ce + share(10%)*(share(5%)*dice)", "a share can only be a factor"},
         {"rm", "column 1: rm needs its orders"},
         {"rm(reduction=sum)", "column 1: rm needs its orders"},
         {"rm(2)", "column 4: rm takes one order per axis, 2 in 2D and 3 in 3D; found 1"},
@@ -200,7 +240,8 @@ static void test_out_of_memory(void **state)
         rmseg_objective *o = NULL;
         rmseg_memory_fail_at(n);
         status =
-            rmseg_objective_parse(&o, "sigmoid: 0.5*(ce + dice(smooth=1, variant=monai)) + rm(2,0; reduction=sum)");
+            rmseg_objective_parse(&o, "sigmoid: 0.5*(ce + dice(smooth=1, variant=monai)) + a*rm(2,0; reduction=sum) + "
+                                      "share(1%)*mse, a = 1 - step(0, 1 at 2%)");
         rmseg_memory_fail_at(0);
         if (status != RMSEG_OK) assert_int_equal(status, RMSEG_ERROR_MEMORY);
         rmseg_objective_destroy(o);
@@ -218,6 +259,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_canonical_text),
+        cmocka_unit_test(test_text_of_schedules),
         cmocka_unit_test(test_groups_and_numbers),
         cmocka_unit_test(test_names_are_unique),
         cmocka_unit_test(test_refusals),
