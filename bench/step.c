@@ -39,7 +39,7 @@ static float *random_floats(int64_t count, bool binary)
 
 static rmseg_status prepare(bench *b)
 {
-    const rmseg_net_spec spec = {"unet", 2, CHANNELS, CLASSES, b->width, 4, "batch", "relu", 0};
+    const rmseg_net_spec spec = {"unet", 2, CHANNELS, CLASSES, b->width, 4, "batch", "relu", 0, false};
     const int64_t size[3] = {1, b->size, b->size};
     const rmseg_backend *backend;
     RMSEG_TRY(rmseg_backend_default(&backend));

@@ -75,7 +75,9 @@ RMSEG_API void rmseg_text_free(char *text);
  * may run on. Results never depend on it. */
 RMSEG_API int rmseg_threads(void);
 
-/* Sets it; count >= 1, 0 means the default. Not while parallel work is running. */
+#define RMSEG_MOST_THREADS 1024
+
+/* Sets it, up to RMSEG_MOST_THREADS; 0 means the default. Not while parallel work is running. */
 RMSEG_API rmseg_status rmseg_threads_set(int count);
 
 /* ---- cancelling, log, progress: how a long call talks to its caller ------------------------------------------ */
@@ -132,8 +134,9 @@ RMSEG_API const char *rmseg_options_get(const rmseg_options *options, const char
 /* True when the key was set by the user (rmseg_options_set or _read) rather than left at its default. */
 RMSEG_API bool rmseg_options_given(const rmseg_options *options, const char *key);
 
-/* The candidate nearest to `word` by edit distance, upper and lower case alike; NULL when none is near (distance above
- * max(2, length/3), or as many edits as `word` has letters). For "did you mean". */
+/* The candidate nearest to `word` by edit distance, upper and lower case alike, where one that begins with `word` is one
+ * edit away; NULL when none is near (distance above max(2, length/3), or as many edits as `word` has letters). For "did
+ * you mean". */
 RMSEG_API const char *rmseg_nearest(const char *word, const char *const *candidates, int64_t count);
 
 /* Reads `key = value` lines; '#' and ';' start comment lines, [sections] are ignored. Errors name file and line. */

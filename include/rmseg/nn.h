@@ -26,6 +26,7 @@ typedef struct rmseg_net_spec {
     const char *norm;       /* "batch" | "none" */
     const char *activation; /* "relu" | "leaky-relu" */
     double dropout;         /* whole channels, at the bottleneck; 0: none */
+    bool exact;             /* convolutions by direct sums alone, never by Winograd's algorithm: slower */
 } rmseg_net_spec;
 
 /* The op list with shapes, MACs, bytes, and the algorithm each layer takes on this machine, as a text table: `rmseg

@@ -9,8 +9,7 @@
  *
  * A layer is a plan: created once for its shapes, run many times, destroyed. Creating may allocate; running never does.
  * A layer computes the same bits at any number of threads. One created while there are few threads and run by more may
- * run on one. The environment variable RMSEG_CONV=direct, read when a layer is created, keeps cpu from Winograd's
- * algorithm: slower, and exact for small integers.
+ * run on one.
  */
 #ifndef BACKEND_BACKEND_H
 #define BACKEND_BACKEND_H
@@ -51,6 +50,8 @@ typedef struct rmseg_op_desc {
     bool bias;       /* conv: has a bias parameter */
     bool feeds_norm; /* conv, training: leaves its per-channel sums in io->sums for the norm that is its only reader,
                         and its bias gradient is exactly zero (the norm cancels it) */
+    bool exact;      /* conv: direct sums alone, which are exact for small integers; else Winograd's algorithm where it
+                        is faster */
     bool first;      /* no gradient is wanted at in[0] */
     rmseg_activation activation;
     double slope; /* leaky ReLU */

@@ -27,8 +27,9 @@ static rmseg_status set_threads(const char *value)
 {
     char *end;
     long count = strtol(value, &end, 10);
-    if (*end || end == value || count < 0 || count > 4096)
-        return cli_fail(RMSEG_ERROR_ARGUMENT, "option threads: got \"%s\", expected an integer from 0 to 4096", value);
+    if (*end || end == value || count < 0 || count > RMSEG_MOST_THREADS)
+        return cli_fail(RMSEG_ERROR_ARGUMENT, "option threads: got \"%s\", expected an integer from 0 to %d", value,
+                        RMSEG_MOST_THREADS);
     return rmseg_threads_set((int)count);
 }
 

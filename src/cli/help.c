@@ -9,7 +9,7 @@ enum { WIDTH = 110, INDENT = 28 };
 
 static const rmseg_option_info common[] = {
     {"config", "text", "", "", 0, 0, "", "file of `key = value` lines with the same keys as the flags", "run.ini"},
-    {"threads", "integer", "0", "", 0, 4096, "", "threads; 0: RMSEG_THREADS, else all processors", "2"},
+    {"threads", "integer", "0", "", 0, RMSEG_MOST_THREADS, "", "threads; 0: RMSEG_THREADS, else all processors", "2"},
     {"seed", "integer", "0", "", 0, 0, "", "where there is chance, its seed", "1"},
     {"quiet", "switch", "false", "", 0, 0, "", "no progress, no remarks; warnings and errors stay", ""},
     {"help", "switch", "false", "", 0, 0, "", "this text", ""},

@@ -13,6 +13,7 @@ static const rmseg_option_info rows[] = {
     {"activation", "choice", "relu", "relu|leaky-relu", 0, 0, "", "activation", "relu"},
     {"grid", "text", "512,512", "", 0, 0, "voxels", "size of a sample: H,W or D,H,W", "256,256"},
     {"batch", "integer", "1", "", 1, 1 << 20, "samples", "samples at a time", "4"},
+    {"exact", "switch", "false", "", 0, 0, "", "plans of direct sums alone, as train --exact makes them", ""},
     {"inference", "switch", "false", "", 0, 0, "", "plans for prediction instead of training", ""},
 };
 
@@ -48,7 +49,8 @@ static rmseg_status describe_net(const rmseg_options *options)
                                  .width = cli_integer(options, "width"),
                                  .depth = cli_integer(options, "depth"),
                                  .norm = rmseg_options_get(options, "norm"),
-                                 .activation = rmseg_options_get(options, "activation")};
+                                 .activation = rmseg_options_get(options, "activation"),
+                                 .exact = cli_switch(options, "exact")};
     char *text = NULL;
     rmseg_status status =
         rmseg_net_describe(&text, &spec, cli_integer(options, "batch"), size, !cli_switch(options, "inference"));

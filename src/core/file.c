@@ -8,10 +8,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "core/error.h"
+#include "core/log.h"
 #include "core/memory.h"
 
 static const char *advice(int error)
@@ -228,6 +230,59 @@ rmseg_status rmseg_file_write(const char *path, const void *bytes, size_t length
     RMSEG_TRY(rmseg_file_begin(&writer, path));
     rmseg_status status = rmseg_file_put(writer, bytes, length);
     return status ? abandon(writer, status) : rmseg_file_commit(writer);
+}
+
+/* ---- locks --------------------------------------------------------------------------------------------------- */
+
+struct rmseg_lock {
+    int fd;
+};
+
+/* The file tells who holds the lock: for people, nothing depends on it. */
+static void sign(int fd)
+{
+    char host[128] = "";
+    gethostname(host, sizeof host - 1);
+    if (ftruncate(fd, 0) == 0) dprintf(fd, "process %ld on %s", (long)getpid(), host);
+}
+
+static rmseg_status fail_held(int fd, const char *path)
+{
+    char holder[192] = "";
+    size_t length = 0;
+    read_full(fd, (uint8_t *)holder, sizeof holder - 1, &length);
+    return rmseg_fail(RMSEG_ERROR_EXISTS, "%s is locked by %s", path, length ? holder : "another process");
+}
+
+rmseg_status rmseg_lock_take(rmseg_lock **lock, const char *path)
+{
+    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666); /* for writing: network file systems want it */
+    if (fd < 0) return fail_file("write", path);
+    int refused = 0;
+    while ((refused = flock(fd, LOCK_EX | LOCK_NB)) && errno == EINTR) continue;
+    rmseg_lock *made = NULL;
+    rmseg_status status = RMSEG_OK;
+    if (refused && errno == EWOULDBLOCK)
+        status = fail_held(fd, path);
+    else if (refused)
+        rmseg_warn("%s cannot be locked (%s): see to it that no other process works there", path, strerror(errno));
+    else
+        sign(fd);
+    if (!status && !(made = rmseg_alloc(1, sizeof *made))) status = RMSEG_ERROR_MEMORY;
+    if (status) {
+        close(fd);
+        return status;
+    }
+    made->fd = fd;
+    *lock = made;
+    return RMSEG_OK;
+}
+
+void rmseg_lock_release(rmseg_lock *lock)
+{
+    if (!lock) return;
+    close(lock->fd);
+    rmseg_free(lock);
 }
 
 /* ---- folders ------------------------------------------------------------------------------------------------- */

@@ -26,6 +26,14 @@ rmseg_status rmseg_folder_create_for(const char *path); /* the folder that a fil
 rmseg_status rmseg_folder_sync(const char *path);       /* brings renames and new names in it to the disk */
 rmseg_status rmseg_file_remove(const char *path);       /* a missing file is fine */
 
+/* A lock on the file `path`, which is made where it is missing and stays: one holder at a time, on all machines that
+ * share the file system. The system releases it when the holder's process ends, however it ends. Where the file system
+ * knows no locks a warning says so, and nothing is locked. Errors: exists (it is held; the sentence names the holder),
+ * file. Release accepts NULL. */
+typedef struct rmseg_lock rmseg_lock;
+rmseg_status rmseg_lock_take(rmseg_lock **lock, const char *path);
+void rmseg_lock_release(rmseg_lock *lock);
+
 /* Names in a folder, sorted by byte value, without "." and "..", hidden ones left out. Free with rmseg_names_destroy.
  */
 typedef struct rmseg_names {

@@ -22,8 +22,7 @@
 #include "core/log.h"
 #include "core/text.h"
 
-#define MOST_THREADS 1024
-#define SPIN_S       30e-6
+#define SPIN_S 30e-6
 
 /* The word: number of the job (32 bits), open (1 bit), workers inside (31 bits). */
 #define JOB_SHIFT  32
@@ -37,7 +36,7 @@ typedef struct share {
     int64_t first;       /* the owner's alone while the job runs */
 } share;
 
-static share shares[MOST_THREADS];
+static share shares[RMSEG_MOST_THREADS];
 
 static struct pool {
     atomic_int wanted; /* threads asked for; 0: the default, not looked up yet */
@@ -75,8 +74,9 @@ static int default_threads(void)
     const char *text = getenv("RMSEG_THREADS");
     int64_t count = 0;
     if (!text || !*text) return processors();
-    if (rmseg_parse_integer(&count, text) && count >= 1 && count <= MOST_THREADS) return (int)count;
-    rmseg_warn("RMSEG_THREADS=%s is not a number from 1 to %d; using %d threads", text, MOST_THREADS, processors());
+    if (rmseg_parse_integer(&count, text) && count >= 1 && count <= RMSEG_MOST_THREADS) return (int)count;
+    rmseg_warn("RMSEG_THREADS=%s is not a number from 1 to %d; using %d threads", text, RMSEG_MOST_THREADS,
+               processors());
     return processors();
 }
 
@@ -91,9 +91,9 @@ int rmseg_threads(void)
 
 rmseg_status rmseg_threads_set(int count)
 {
-    if (count < 0 || count > MOST_THREADS)
+    if (count < 0 || count > RMSEG_MOST_THREADS)
         return rmseg_fail(RMSEG_ERROR_ARGUMENT, "threads: got %d, expected 1 to %d, or 0 for the default", count,
-                          MOST_THREADS);
+                          RMSEG_MOST_THREADS);
     atomic_store(&pool.wanted, count);
     return RMSEG_OK;
 }

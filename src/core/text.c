@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "core/error.h"
 #include "core/file.h"
@@ -199,6 +200,12 @@ static int edit_distance(const char *a, const char *b)
     return row[length];
 }
 
+/* What was cut short is one edit away from the whole. */
+static int distance_between(const char *word, int length, const char *candidate)
+{
+    return strncasecmp(word, candidate, (size_t)length) ? edit_distance(word, candidate) : candidate[length] != '\0';
+}
+
 const char *rmseg_nearest(const char *word, const char *const *candidates, int64_t count)
 {
     int length = (int)strnlen(word, WORD_BYTES + 1);
@@ -208,7 +215,7 @@ const char *rmseg_nearest(const char *word, const char *const *candidates, int64
     const char *nearest = NULL;
     for (int64_t i = 0; i < count; i++) {
         if (strnlen(candidates[i], WORD_BYTES + 1) > WORD_BYTES) continue;
-        int distance = edit_distance(word, candidates[i]);
+        int distance = distance_between(word, length, candidates[i]);
         if (distance < best) {
             best = distance;
             nearest = candidates[i];

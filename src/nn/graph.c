@@ -79,7 +79,8 @@ int64_t rmseg_graph_input(rmseg_net *net)
 int64_t rmseg_graph_conv(rmseg_net *net, const char *block, const char *part, int64_t x, int64_t channels,
                          int64_t kernel)
 {
-    rmseg_op_desc desc = {.kind = RMSEG_OP_CONV, .bias = true, .first = x == 0, .out[0].c = channels};
+    rmseg_op_desc desc = {
+        .kind = RMSEG_OP_CONV, .bias = true, .exact = net->spec.exact, .first = x == 0, .out[0].c = channels};
     rmseg_graph_axes(desc.kernel, net, kernel, 1);
     rmseg_graph_axes(desc.stride, net, 1, 1);
     rmseg_graph_axes(desc.pad, net, kernel / 2, 0);

@@ -37,8 +37,8 @@
     X(str, json, "", 0, 0, "", "", "write records and aggregates to this file", "results.json")                        \
     X(str, run, "", 0, 0, "", "", "name of what is judged, for the JSON: compare tells files apart by it", "rm3")      \
     X(i64, seed, "", 0, INT64_MAX, "", "", "seed of the training that is judged: compare pairs files by it", "1")      \
-    X(i64, jobs, "0", 0, 4096, "", "cases", "measured at the same time; 0: one for each thread", "4")                  \
-    X(i64, threads, "0", 0, 4096, "", "threads", "threads that compute; 0: every processor", "8")
+    X(i64, jobs, "0", 0, RMSEG_MOST_THREADS, "", "cases", "measured at the same time; 0: one for each thread", "4")    \
+    X(i64, threads, "0", 0, RMSEG_MOST_THREADS, "", "threads", "threads that compute; 0: every processor", "8")
 /* clang-format on */
 
 RMSEG_OPTIONS_DECLARE(evaluate_options, EVALUATE_OPTIONS)

@@ -24,6 +24,18 @@ rmseg_status rmseg_folder_check(const train_options *o)
         o->out);
 }
 
+rmseg_status rmseg_folder_lock(rmseg_lock **lock, const char *run)
+{
+    char *path = rmseg_path_join(run, ".lock");
+    rmseg_status status = path ? rmseg_lock_take(lock, path) : RMSEG_ERROR_MEMORY;
+    rmseg_free(path);
+    if (status != RMSEG_ERROR_EXISTS) return status;
+    return rmseg_fail(status,
+                      "--out %s: a training is at work there (%s): wait for its end or stop it, or choose another "
+                      "folder",
+                      run, rmseg_error_last());
+}
+
 static const char *const run_files[] = {"config.ini",          "log.csv",    "state.safetensors",
                                         "state.prev",          "state.next", "state.link",
                                         "weights.safetensors", "run.json",   "samples.csv"};
@@ -44,7 +56,6 @@ static bool is_ours(const char *name, bool fresh)
 rmseg_status rmseg_folder_prepare(const char *run, bool fresh)
 {
     rmseg_names names = {0};
-    RMSEG_TRY(rmseg_folder_create(run));
     RMSEG_TRY(rmseg_folder_list(&names, run));
     rmseg_status status = RMSEG_OK;
     for (int64_t i = 0; i < names.count && !status; i++) {

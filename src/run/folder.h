@@ -9,8 +9,12 @@
 /* Refuses a folder that is not empty, unless the options say --resume or --overwrite. */
 rmseg_status rmseg_folder_check(const train_options *o);
 
-/* Makes the folder; with `fresh`, a run that was there goes (its files, nothing else). What a killed process left
- * half-written goes too. */
+/* Keeps other trainings out of a folder that is there, until the lock is released or the process ends. Errors: exists (a
+ * training is at work in it). */
+rmseg_status rmseg_folder_lock(rmseg_lock **lock, const char *run);
+
+/* With `fresh`, a run that was there goes (its files, nothing else). What a killed process left half-written goes too.
+ */
 rmseg_status rmseg_folder_prepare(const char *run, bool fresh);
 
 /* config.ini, and samples.csv where --samples asks for it. */

@@ -33,7 +33,7 @@
     X(flag, probabilities, "no", 0, 0, "", "", "write ID.npy too: probabilities, float32, channels first", "")         \
     X(pick, grid, "input", 0, 0, "input|native", "", "grid of the output: the input's own, or the training's",         \
       "native")                                                                                                        \
-    X(i64, threads, "0", 0, 4096, "", "threads", "threads that compute; 0: every processor", "8")
+    X(i64, threads, "0", 0, RMSEG_MOST_THREADS, "", "threads", "threads that compute; 0: every processor", "8")
 /* clang-format on */
 
 RMSEG_OPTIONS_DECLARE(predict_options, PREDICT_OPTIONS)

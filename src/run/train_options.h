@@ -35,6 +35,8 @@
     X(str, norm, "batch", 0, 0, "", "", "normalisation after each convolution: batch or none", "none")                 \
     X(str, activation, "relu", 0, 0, "", "", "relu or leaky-relu", "leaky-relu")                                       \
     X(f64, dropout, "0", 0, 0.95, "", "", "probability to drop a channel at the lowest level", "0.5")                  \
+    X(flag, exact, "no", 0, 0, "", "", "direct sums in every convolution: slower, other last bits (docs/engine.md)",   \
+      "")                                                                                                              \
     X(str, init, "", 0, 0, "", "", "weights to start from (safetensors); none: drawn from the seed", "w.safetensors")  \
     X(str, objective, "softmax: ce + dice", 0, 0, "", "", "what is minimised (`rmseg losses`)",                        \
       "sigmoid: ce + dice + 1*rm(2,0) + 1*rm(0,2)")                                                                    \
@@ -50,7 +52,7 @@
     X(i64, seed, "1", 0, INT64_MAX, "", "", "of the weights, batches, augmentation and dropout", "2")                  \
     X(pick, cache, "ram", 0, 0, "ram|none", "", "keep prepared cases in memory", "none")                               \
     X(i64, workers, "1", 1, 64, "", "threads", "threads that prepare batches in the background", "2")                  \
-    X(i64, threads, "0", 0, 4096, "", "threads", "threads that compute; 0: every processor", "8")                      \
+    X(i64, threads, "0", 0, RMSEG_MOST_THREADS, "", "threads", "threads that compute; 0: every processor", "8")        \
     X(i64, save_every, "0", 0, INT64_MAX, "", "steps", "save the state this often; 0: by time alone", "500")           \
     X(f64, save_seconds, "300", 1, 1e9, "", "seconds", "save the state at least this often", "60")                     \
     X(flag, samples, "no", 0, 0, "", "", "write samples.csv too: case and augmentation of every sample of every step", \

@@ -118,7 +118,8 @@ static rmseg_status make_model(rmseg_trainer *t)
                            .depth = o->depth,
                            .norm = o->norm,
                            .activation = o->activation,
-                           .dropout = o->dropout};
+                           .dropout = o->dropout,
+                           .exact = o->exact};
     RMSEG_TRY(rmseg_net_create(&m->net, &spec));
     return rmseg_weights_create(&m->weights, m->net, m->backend, true);
 }
@@ -217,6 +218,11 @@ static rmseg_status resumed_weights(rmseg_trainer *t, rmseg_checkpoint *c)
 
 static rmseg_status make_folder(rmseg_trainer *t, bool fresh)
 {
+    if (!t->lock) { /* the folder is new: unless another training was faster */
+        RMSEG_TRY(rmseg_folder_create(t->o->out));
+        RMSEG_TRY(rmseg_folder_lock(&t->lock, t->o->out));
+        RMSEG_TRY(rmseg_folder_check(t->o));
+    }
     RMSEG_TRY(rmseg_folder_prepare(t->o->out, fresh));
     RMSEG_TRY(rmseg_folder_describe(t));
     RMSEG_TRY(rmseg_journal_open(&t->journal, t->o->out, t->state.iteration, t->objective,
@@ -236,6 +242,8 @@ static rmseg_status settle_options(rmseg_trainer *t, const rmseg_options *given,
     if (t->o->resume && t->o->overwrite)
         return rmseg_fail(RMSEG_ERROR_ARGUMENT, "--resume and --overwrite exclude each other");
     RMSEG_TRY(rmseg_folder_check(t->o));
+    bool there = rmseg_folder_exists(t->o->out) && (t->o->resume || t->o->overwrite);
+    if (there) RMSEG_TRY(rmseg_folder_lock(&t->lock, t->o->out));
     if (t->o->resume) RMSEG_TRY(rmseg_checkpoint_exists(resumes, t->o->out));
     if (t->o->resume && !*resumes) rmseg_info("%s holds no state yet: starting from the first step", t->o->out);
     if (*resumes) {
@@ -288,6 +296,7 @@ void rmseg_trainer_destroy(rmseg_trainer *t)
     rmseg_model_destroy(&t->model);
     rmseg_objective_destroy(t->objective);
     rmseg_dataset_destroy(t->dataset);
+    rmseg_lock_release(t->lock);
     rmseg_options_destroy(t->options);
     rmseg_free(t->cases);
     rmseg_free(t->logits);

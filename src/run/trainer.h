@@ -14,6 +14,7 @@ typedef struct rmseg_trainer {
     rmseg_options *options; /* own: given, recalled, suggested */
     const train_options *o; /* their values */
 
+    rmseg_lock *lock; /* of the run's folder, once that is there */
     rmseg_dataset *dataset;
     char data_hash[65];
     int64_t *cases; /* [dataset->count] indices: train_count to learn from, then the held-out ones */

@@ -327,7 +327,7 @@ static void networks(void **state)
 {
     (void)state;
     const int64_t flat[3] = {1, 8, 12}, solid[3] = {4, 8, 4};
-    rmseg_net_spec spec = {"unet", 2, 3, 2, 3, 2, "batch", "relu", 0};
+    rmseg_net_spec spec = {"unet", 2, 3, 2, 3, 2, "batch", "relu", 0, false};
     check_net("unet 2D, batch norm, relu", spec, flat);
     check_net("unet 2D, batch norm, leaky relu, dropout", (spec.activation = "leaky-relu", spec.dropout = 0.5, spec),
               flat);

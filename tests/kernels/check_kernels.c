@@ -1,8 +1,8 @@
 /*
  * check_kernels - proves the kernels of a backend equal to their plain meaning, and times them.
  *
- *     check_kernels [--backend cpu] [--level v3] [--only conv2d] [--case 17] [--mode test|bitwise|bench] [--clock
- * wall|cpu]
+ *     check_kernels [--backend cpu] [--level v3] [--only conv2d] [--case 17] [--mode test|bitwise|bench]
+ *                   [--clock wall|cpu] [--conv direct]
  *
  *     test      every case of every family on the backend and on plain; see check.h for what must agree and how closely
  *     bitwise   every case at 1, 2, 3 and 7 threads: the same bits
@@ -26,8 +26,9 @@
 #define SKIPPED   77
 
 typedef struct options {
-    const char *backend, *level, *only, *mode, *clock, *conv;
+    const char *backend, *level, *only, *mode, *clock;
     int64_t only_case;
+    bool exact;
 } options;
 
 /* ---- comparing --------------------------------------------------------------------------------------------------- */
@@ -98,9 +99,9 @@ static double compare_case(const results *got, const results *want, const check_
 static void print_failure(const options *o, const family *f, const check_case *c)
 {
     char text[256];
-    printf("  FAILED: %s\n  again:  check_kernels --backend %s%s%s --only %s --case %lld --mode %s%s%s\n",
+    printf("  FAILED: %s\n  again:  check_kernels --backend %s%s%s --only %s --case %lld --mode %s%s\n",
            case_text(text, sizeof text, c), o->backend, o->level ? " --level " : "", o->level ? o->level : "", f->name,
-           (long long)c->seed, o->mode, o->conv ? " --conv " : "", o->conv ? o->conv : "");
+           (long long)c->seed, o->mode, o->exact ? " --conv direct" : "");
 }
 
 static bool test_case(const options *o, const rmseg_backend *backend, const family *f, const check_case *c,
@@ -192,6 +193,7 @@ static bool run_family(const options *o, const rmseg_backend *backend, const fam
     (bench ? f->bench : f->list)(&list);
     for (int64_t i = 0; i < list.count; i++) {
         if (o->only_case >= 0 && i != o->only_case) continue;
+        for (int at = 0; at < list.items[i].ops; at++) list.items[i].op[at].exact = o->exact;
         done++;
         if (!fn(o, backend, f, &list.items[i], &worst)) failed++;
     }
@@ -223,7 +225,7 @@ static bool read_options(options *o, int count, char **words)
         else if (strcmp(words[i], "--mode") == 0)
             o->mode = words[i + 1];
         else if (strcmp(words[i], "--conv") == 0)
-            o->conv = words[i + 1];
+            o->exact = strcmp(words[i + 1], "direct") == 0;
         else if (strcmp(words[i], "--clock") == 0)
             o->clock = words[i + 1];
         else if (strcmp(words[i], "--case") != 0 || !rmseg_parse_integer(&o->only_case, words[i + 1]))
@@ -253,7 +255,6 @@ int main(int count, char **words)
     if (!backend) return usage();
     if (!o.level) o.level = rmseg_cpu_level();
     if (strcmp(o.clock, "cpu") == 0) use_processor_time();
-    if (o.conv) setenv("RMSEG_CONV", o.conv, 1);
     bool ok = true, found = false;
     for (const family *f = families; f->name; f++) {
         if (o.only && strcmp(f->name, o.only) != 0) continue;

@@ -4,6 +4,8 @@
  */
 #include "training.h"
 
+#include "run/trainer.h"
+
 /* Weights that depend on the step, and on the steps before it. */
 #define OBJECTIVE "sigmoid: a*(ce + dice) + (1 - a)*mse + share(10%)*rm(2,0), a = ramp(1 -> 0.5 by 80%)"
 
@@ -76,10 +78,27 @@ static void five_and_five_are_ten(void **state)
     assert_ok(rmseg_threads_set(0));
 }
 
+/* Two trainings in one folder would write over each other. */
+static void a_folder_at_work_is_closed_to_others(void **state)
+{
+    (void)state;
+    const char *run = RMSEG_TEST_TMP "/shared";
+    rmseg_trainer *trainer = NULL;
+    toy_data();
+    rmseg_options *options = toy_options(run, "overwrite", "yes", "iterations", "2", NULL);
+    assert_ok(rmseg_trainer_create(&trainer, options));
+    assert_fails(toy_train(toy_options(run, "resume", "yes", NULL)), RMSEG_ERROR_EXISTS, "a training is at work there");
+    assert_fails(toy_train(toy_options(run, "overwrite", "yes", NULL)), RMSEG_ERROR_EXISTS, "locked by process");
+    rmseg_trainer_destroy(trainer);
+    rmseg_options_destroy(options);
+    assert_ok(toy_train(toy_options(run, "resume", "yes", "iterations", "2", NULL)));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(five_and_five_are_ten),
+        cmocka_unit_test(a_folder_at_work_is_closed_to_others),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -250,6 +250,8 @@ static void nearest_word_is_near(void **state)
     assert_string_equal(rmseg_nearest("weightdecya", words, 6), "weight-decay");
     assert_null(rmseg_nearest("m", words, 6)); /* one letter, one edit: anything would do */
     assert_string_equal(rmseg_nearest("rn", words, 6), "rm");
+    assert_string_equal(rmseg_nearest("iter", words, 6), "iterations");
+    assert_string_equal(rmseg_nearest("WEI", words, 6), "weight-decay");
     assert_null(rmseg_nearest("zebra", words, 6));
     assert_null(rmseg_nearest("", words, 6));
     assert_null(rmseg_nearest("dice", words, 0));

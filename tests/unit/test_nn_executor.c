@@ -5,8 +5,8 @@
 #include "nn/places.h"
 #include "unit.h"
 
-static const rmseg_net_spec batch_norm = {"unet", 2, 3, 2, 4, 2, "batch", "relu", 0.5};
-static const rmseg_net_spec no_norm = {"unet", 3, 1, 3, 5, 1, "none", "leaky-relu", 0};
+static const rmseg_net_spec batch_norm = {"unet", 2, 3, 2, 4, 2, "batch", "relu", 0.5, false};
+static const rmseg_net_spec no_norm = {"unet", 3, 1, 3, 5, 1, "none", "leaky-relu", 0, false};
 static const char *const backends[] = {"plain", "plain64", "cpu"};
 
 typedef struct run {
@@ -215,8 +215,8 @@ static void check_against_plain64(const rmseg_net_spec *spec, const rmseg_backen
 static void backends_agree(void **state)
 {
     (void)state;
-    const rmseg_net_spec wide = {"unet", 2, 3, 2, 16, 2, "batch", "relu", 0.5},
-                         deep = {"unet", 3, 1, 3, 16, 1, "none", "relu", 0};
+    const rmseg_net_spec wide = {"unet", 2, 3, 2, 16, 2, "batch", "relu", 0.5, false},
+                         deep = {"unet", 3, 1, 3, 16, 1, "none", "relu", 0, false};
     const char *const levels[] = {"v2", "v3", "v4", "native"};
     for (int i = -1; i < 4; i++) {
         const rmseg_backend *backend = i < 0 ? rmseg_backend_find("plain") : rmseg_backend_at_level(levels[i]);

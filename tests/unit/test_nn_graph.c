@@ -2,7 +2,7 @@
 #include "nn/graph.h"
 #include "unit.h"
 
-static const rmseg_net_spec standard = {"unet", 2, 3, 2, 64, 4, "none", "relu", 0};
+static const rmseg_net_spec standard = {"unet", 2, 3, 2, 64, 4, "none", "relu", 0, false};
 
 static rmseg_net *make(rmseg_net_spec spec)
 {
@@ -79,7 +79,7 @@ static void shapes_have_depth_in_3d(void **state)
 {
     (void)state;
     int64_t divisor[3];
-    rmseg_net *net = make((rmseg_net_spec){"unet", 3, 1, 2, 8, 2, "none", "relu", 0});
+    rmseg_net *net = make((rmseg_net_spec){"unet", 3, 1, 2, 8, 2, "none", "relu", 0, false});
     const int64_t first[5] = {8, 1, 3, 3, 3};
     assert_int_equal(rmseg_net_tensor(net, 0)->rank, 5);
     assert_memory_equal(rmseg_net_tensor(net, 0)->dims, first, sizeof first);
@@ -165,7 +165,7 @@ static void sizes_that_do_not_fit_are_told_with_those_that_do(void **state)
     assert_fails(rmseg_net_check_input(net, 0, (const int64_t[3]){1, 16, 16}), RMSEG_ERROR_ARGUMENT,
                  "samples in a batch is 0");
     rmseg_net_destroy(net);
-    net = make((rmseg_net_spec){"unet", 3, 1, 2, 8, 2, "none", "relu", 0});
+    net = make((rmseg_net_spec){"unet", 3, 1, 2, 8, 2, "none", "relu", 0, false});
     check_misfit(net, 5, 8, 9, "the nearest that work are 4 x 8 x 8 and 8 x 8 x 12");
     rmseg_net_destroy(net);
 }
@@ -183,7 +183,7 @@ static void nets_are_listed(void **state)
 static void description_is_the_golden_one(void **state)
 {
     (void)state;
-    rmseg_net_spec spec = {"unet", 2, 3, 2, 16, 4, "batch", "relu", 0.5};
+    rmseg_net_spec spec = {"unet", 2, 3, 2, 16, 4, "batch", "relu", 0.5, false};
     const int64_t size[3] = {1, 256, 256};
     char *text = NULL;
     uint8_t *golden = NULL;
@@ -197,6 +197,22 @@ static void description_is_the_golden_one(void **state)
     rmseg_text_free(text);
     assert_fails(rmseg_net_describe(&text, &spec, 4, (const int64_t[3]){1, 250, 250}, true), RMSEG_ERROR_ARGUMENT,
                  "240 x 240");
+}
+
+static void an_exact_net_keeps_to_direct_sums(void **state)
+{
+    (void)state;
+    rmseg_net_spec spec = {"unet", 2, 3, 2, 16, 4, "batch", "relu", 0, .exact = true};
+    const int64_t size[3] = {1, 256, 256};
+    char *text = NULL;
+    setenv("RMSEG_CPU", "", 1);
+    assert_ok(rmseg_net_describe(&text, &spec, 4, size, true));
+    assert_null(strstr(text, "Winograd"));
+    rmseg_text_free(text);
+    spec.exact = false;
+    assert_ok(rmseg_net_describe(&text, &spec, 4, size, true));
+    assert_non_null(strstr(text, "Winograd"));
+    rmseg_text_free(text);
 }
 
 static void running_out_of_memory_is_told_and_nothing_leaks(void **state)
@@ -230,6 +246,7 @@ int main(void)
         cmocka_unit_test(sizes_that_do_not_fit_are_told_with_those_that_do),
         cmocka_unit_test(nets_are_listed),
         cmocka_unit_test(description_is_the_golden_one),
+        cmocka_unit_test(an_exact_net_keeps_to_direct_sums),
         cmocka_unit_test(running_out_of_memory_is_told_and_nothing_leaks),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -4,7 +4,7 @@
 #include "nn/nn.h"
 #include "unit.h"
 
-static const rmseg_net_spec spec = {"unet", 2, 3, 2, 4, 1, "batch", "relu", 0};
+static const rmseg_net_spec spec = {"unet", 2, 3, 2, 4, 1, "batch", "relu", 0, false};
 static const char *const backends[] = {"plain", "plain64", "cpu"};
 
 typedef struct fixture {
@@ -249,7 +249,7 @@ static void files_that_do_not_fit_change_nothing(void **state)
 static void a_spec_survives_a_file(void **state)
 {
     (void)state;
-    rmseg_net_spec in = {"unet", 3, 1, 7, 12, 3, "batch", "leaky-relu", 0.1}, out = {0};
+    rmseg_net_spec in = {"unet", 3, 1, 7, 12, 3, "batch", "leaky-relu", 0.1, true}, out = {0};
     rmseg_tensor_file file = {0}, empty = {0};
     assert_ok(rmseg_net_spec_save(&file, &in));
     assert_ok(rmseg_net_spec_load(&out, &file, "w"));
@@ -257,7 +257,7 @@ static void a_spec_survives_a_file(void **state)
     assert_string_equal(out.norm, in.norm);
     assert_string_equal(out.activation, in.activation);
     assert_true(out.spatial == in.spatial && out.in_channels == in.in_channels && out.out_channels == in.out_channels);
-    assert_true(out.width == in.width && out.depth == in.depth && out.dropout == in.dropout);
+    assert_true(out.width == in.width && out.depth == in.depth && out.dropout == in.dropout && out.exact == in.exact);
     assert_fails(rmseg_net_spec_load(&out, &empty, "w"), RMSEG_ERROR_FORMAT, "w: the metadata lacks rmseg.net");
     rmseg_free(file.values[4]);
     file.values[4] = rmseg_strdup("wide");

@@ -10,7 +10,6 @@
  * Of that convolution, `fine` below is the side its window moves over, `coarse` the side it makes.
  */
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "backend/cpu/conv.h"
@@ -39,12 +38,7 @@ static conv_plan plan_between(const rmseg_shape *x, const rmseg_shape *y, conv_w
                        .out_blocks = blocks_of(y->c)};
 }
 
-/* Where Winograd fits it is taken, unless RMSEG_CONV asks for direct sums. */
-static bool winograd(const rmseg_op_desc *op)
-{
-    const char *wanted = getenv("RMSEG_CONV");
-    return rmseg_cpu_winograd_fits(op) && !(wanted && strcmp(wanted, "direct") == 0);
-}
+static bool winograd(const rmseg_op_desc *op) { return !op->exact && rmseg_cpu_winograd_fits(op); }
 
 /* From the fine side to the coarse one, with the weights as they are. */
 static rmseg_status plan_down(pass_plan *plan, const rmseg_layer *layer)
