@@ -55,6 +55,9 @@ RMSEG_API const rmseg_metric_info *rmseg_metric_list(int64_t index);
 /* The row of that name; an unknown name is RMSEG_ERROR_ARGUMENT and the sentence names the nearest. */
 RMSEG_API rmseg_status rmseg_metric_find(const rmseg_metric_info **info, const char *name);
 
+/* What is better of a metric: 1 the higher value, -1 the lower, 0 neither (signed metrics, names that are no metric). */
+RMSEG_API int rmseg_metric_better(const char *name);
+
 /* The metrics named in `names` (count of them) of one pair of masks: dense uint8 [D][H][W], non-zero is set, D = 1 in
  * 2D. Spacing is per axis, in the same order (1,1,1 for voxels). All surface metrics come from one pair of distance
  * transforms. values[i] is NaN where undefined under RMSEG_EMPTY_NAN. *note (optional) points at a static text: "truth
@@ -102,6 +105,37 @@ RMSEG_API rmseg_status rmseg_results_aggregate(rmseg_aggregate *aggregate, const
  * note), written atomically. */
 RMSEG_API rmseg_status rmseg_results_write_json(const rmseg_results *results, const char *path);
 RMSEG_API rmseg_status rmseg_results_write_csv(const rmseg_results *results, const char *path);
+
+/* ---- paired statistics ---------------------------------------------------------------------------------------- */
+
+/* What docs/compare.md tells in words: what each of these assumes, and when it says nothing. All differences are finite
+ * (RMSEG_ERROR_ARGUMENT where one is not) and all tests are two-sided. */
+
+typedef struct rmseg_wilcoxon {
+    int64_t used;     /* differences that are not 0 */
+    bool exact;       /* the null distribution was counted; else approximated by a normal one */
+    double statistic; /* the smaller of the rank sums of positive and negative differences */
+    double p;         /* 1 where every difference is 0; NaN where there is none */
+} rmseg_wilcoxon;
+
+/* Wilcoxon's signed-rank test: the p of scipy.stats.wilcoxon(differences, correction=True) in SciPy 1.17. Zeros are
+ * dropped, ties share their mean rank. Exact for count <= 50 without zeros and ties and for count <= 13 with them; else
+ * a normal approximation with the variance corrected for ties, and a continuity correction of 1/2. */
+RMSEG_API rmseg_status rmseg_wilcoxon_test(rmseg_wilcoxon *result, const double *differences, int64_t count);
+
+/* The exact sign-flip (paired permutation) test of the mean: the share of the 2^count ways to choose the signs whose mean
+ * is at least as far from 0. *p is never below 2 / 2^count. count is 1 .. 24, more is RMSEG_ERROR_UNSUPPORTED. */
+RMSEG_API rmseg_status rmseg_sign_flip_test(double *p, const double *differences, int64_t count);
+
+/* The 95 % percentile interval of the mean of values[rows][columns] (rows >= 1, columns >= 1), by `resamples` draws of
+ * the columns and, where there are several rows, of the rows too (each with replacement, crossed). The same numbers for
+ * the same `seed`. Errors: argument, memory. */
+RMSEG_API rmseg_status rmseg_bootstrap_mean(double interval[2], const double *values, int64_t rows, int64_t columns,
+                                            int64_t resamples, uint64_t seed);
+
+/* Holm's step-down adjustment: adjusted[i] <= a for as many i as one likes keeps the chance of any false one below a.
+ * The family are the p that are not NaN; a NaN stays one. `adjusted` may be `p`. */
+RMSEG_API rmseg_status rmseg_holm(double *adjusted, const double *p, int64_t count);
 
 #ifdef __cplusplus
 }

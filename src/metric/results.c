@@ -129,18 +129,16 @@ static double deviation(const double *values, int64_t count, double mean)
     return count > 1 ? sqrt(sum / (double)(count - 1)) : NAN;
 }
 
-/* Efron's percentile interval of the mean. The stream is the same for every column, so an interval does not depend on
- * which other metrics were asked for. */
-static void bootstrap(double *low, double *high, const double *values, int64_t count, double means[RESAMPLES])
+static rmseg_status summarise(rmseg_aggregate *a, double *values)
 {
-    rmseg_random stream = rmseg_random_stream(BOOTSTRAP_SEED, RMSEG_RANDOM_BOOTSTRAP, 0, 0);
-    for (int i = 0; i < RESAMPLES; i++) {
-        double sum = 0;
-        for (int64_t k = 0; k < count; k++) sum += values[rmseg_random_below(&stream, count)];
-        means[i] = sum / (double)count;
-    }
-    *low = rmseg_percentile(means, RESAMPLES, 2.5);
-    *high = rmseg_percentile(means, RESAMPLES, 97.5);
+    double interval[2] = {NAN, NAN};
+    a->mean = rmseg_mean(values, a->valid);
+    a->sd = deviation(values, a->valid, a->mean);
+    if (a->valid > 1) RMSEG_TRY(rmseg_bootstrap_mean(interval, values, 1, a->valid, RESAMPLES, BOOTSTRAP_SEED));
+    a->low = interval[0];
+    a->high = interval[1];
+    a->median = rmseg_percentile(values, a->valid, 50); /* last: it reorders */
+    return RMSEG_OK;
 }
 
 static bool says_empty(const char *note)
@@ -153,7 +151,7 @@ rmseg_status rmseg_results_aggregate(rmseg_aggregate *aggregate, const rmseg_res
     if (index < 0 || index >= results->column_count)
         return rmseg_fail(RMSEG_ERROR_ARGUMENT, "aggregate %lld of %lld: expected 0 to one less", (long long)index,
                           (long long)results->column_count);
-    double *values = rmseg_alloc(results->count + RESAMPLES, sizeof *values);
+    double *values = rmseg_alloc(results->count, sizeof *values);
     if (!values) return RMSEG_ERROR_MEMORY;
     const rmseg_column *column = &results->columns[index];
     rmseg_aggregate a = {column->class_name, column->metric, 0, 0, 0, NAN, NAN, NAN, NAN, NAN};
@@ -164,11 +162,8 @@ rmseg_status rmseg_results_aggregate(rmseg_aggregate *aggregate, const rmseg_res
         a.empty += says_empty(record->note);
         if (isfinite(record->value)) values[a.valid++] = record->value;
     }
-    a.mean = rmseg_mean(values, a.valid);
-    a.sd = deviation(values, a.valid, a.mean);
-    if (a.valid > 1) bootstrap(&a.low, &a.high, values, a.valid, values + results->count);
-    a.median = rmseg_percentile(values, a.valid, 50); /* last: it reorders */
+    rmseg_status status = summarise(&a, values);
     rmseg_free(values);
-    *aggregate = a;
-    return RMSEG_OK;
+    if (status == RMSEG_OK) *aggregate = a;
+    return status;
 }

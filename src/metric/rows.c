@@ -126,3 +126,11 @@ rmseg_status rmseg_metric_find(const rmseg_metric_info **info, const char *name)
     *info = &row->info;
     return RMSEG_OK;
 }
+
+int rmseg_metric_better(const char *name)
+{
+    if (!strcmp(name, "volume_difference")) return 0; /* signed */
+    for (int64_t i = 0; i < METRICS; i++)
+        if (!strcmp(name, metrics[i].info.name)) return strcmp(metrics[i].info.unit, LENGTH) ? 1 : -1;
+    return 0;
+}
