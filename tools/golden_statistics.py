@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """Golden values of the paired statistics: what SciPy and statsmodels say of small lists of differences.
 
-    golden_statistics.py tests/golden/statistics/paired.txt     (needs numpy, SciPy 1.17, statsmodels)
+    golden_statistics.py tests/golden/statistics     (needs numpy, SciPy 1.17, statsmodels)
 
-One line a case:
+paired.txt, one line a case:
     wilcoxon  NAME STATISTIC P N D ...            scipy.stats.wilcoxon(d, correction=True), method "auto"
     flip      NAME P N D ...                      scipy.stats.permutation_test of the mean, permutation_type "samples"
     holm      NAME N P ... ADJUSTED ...           statsmodels.stats.multitest.multipletests(p, method="holm")
@@ -12,7 +12,14 @@ One line a case:
         EXACT_*: of 200000 resamples drawn by NumPy (one row: scipy.stats.bootstrap, method "percentile"): what the
         interval tends to. 10000 resamples place an end within 3 % of half the interval's width (one standard
         deviation about 1.4 %); the test allows 6 %.
+
+base-1.json .. rm-3.json: results files of two runs with three seeds each, with values that are undefined and cases that
+are not in all of them. contrasts.txt, one line a class and metric of theirs:
+    CLASS METRIC CASES UNPAIRED N INVALID_BASELINE INVALID_RUN BASELINE RUN DIFFERENCE MEDIAN LOW HIGH HIGHER LOWER
+    STATISTIC P P_HOLM FLIP FLIP_HOLM
 """
+import json
+import pathlib
 import sys
 
 import numpy as np
@@ -99,13 +106,75 @@ def bootstrap(out, rng):
         line(out, "bootstrap", name, seed, 10000, rows, columns, *map(float, near), *map(float, far), *values.ravel())
 
 
+# ---- whole files -----------------------------------------------------------------------------------------------------
+
+CLASSES, METRICS, SEEDS = ("disc", "cup"), ("dice", "hd95"), (1, 2, 3)
+
+
+def results_files(rng):
+    """{(run, seed): {(class, metric, case): value}}; None is undefined."""
+    files = {(run, seed): {} for run in ("base", "rm") for seed in SEEDS}
+    for case in (f"{i:03d}" for i in range(1, 10)):
+        for c, k in enumerate(CLASSES):
+            dice, hd95 = rng.normal(0.9 - 0.1 * c, 0.03), rng.normal(9, 2)
+            for (run, seed), file in files.items():
+                gain = 0.02 * c if run == "rm" else 0
+                file[k, "dice", case] = round(min(0.99, dice + gain + rng.normal(0, 0.01)), 4)
+                file[k, "hd95", case] = round(max(1, hd95 - 40 * gain + rng.normal(0, 0.5)), 3)
+    files["rm", 2]["cup", "hd95", "004"] = None
+    files["base", 3]["cup", "hd95", "006"] = float("inf")
+    for key in [key for key in files["base", 3] if key[2] == "009"]:
+        del files["base", 3][key]
+    return files
+
+
+def write_results(folder, files):
+    for (run, seed), values in files.items():
+        records = [{"case": case, "class": k, "metric": metric, "value": "inf" if value == float("inf") else value, "note": ""}
+                   for (k, metric, case), value in values.items()]
+        head = {"rmseg": "0.1.0", "convention": "medpy", "unit": "voxel", "empty": "nan", "connectivity": 1, "percentile": 100,
+                "run": run, "seed": seed}
+        rows = ",\n    ".join(json.dumps(r) for r in records)
+        lines = "".join(f"  {json.dumps(k)}: {json.dumps(v)},\n" for k, v in head.items())
+        (folder / f"{run}-{seed}.json").write_text("{\n" + lines + f'  "records": [\n    {rows}\n  ],\n  "aggregate": []\n}}\n')
+
+
+def contrast(files, k, metric):
+    cases = sorted({case for file in files.values() for c, m, case in file if (c, m) == (k, metric)})
+    paired = [c for c in cases if all((k, metric, c) in file for file in files.values())]
+    table = {run: np.array([[files[run, s][k, metric, c] for c in paired] for s in SEEDS], float) for run in ("base", "rm")}
+    invalid = {run: ~np.isfinite(t).all(0) for run, t in table.items()}
+    valid = ~(invalid["base"] | invalid["rm"])
+    base, rm = table["base"][:, valid], table["rm"][:, valid]
+    d = rm - base
+    of_case = d.mean(0)
+    low, high = np.percentile(same_resamples(d, 1, 10000), [2.5, 97.5])
+    w = stats.wilcoxon(of_case, correction=True)
+    flip = stats.permutation_test((d.mean(1),), np.mean, permutation_type="samples", n_resamples=np.inf)
+    return ([len(paired), len(cases) - len(paired), valid.sum(), invalid["base"].sum(), invalid["rm"].sum(), base.mean(),
+             rm.mean(), d.mean(), np.median(of_case), low, high, (of_case > 0).sum(), (of_case < 0).sum(), w.statistic],
+            w.pvalue, flip.pvalue)
+
+
+def whole_files(folder, rng):
+    files = results_files(rng)
+    write_results(folder, files)
+    rows = [((k, m), *contrast(files, k, m)) for k in CLASSES for m in METRICS]
+    wilcoxon_holm, flip_holm = (multipletests([r[i] for r in rows], method="holm")[1] for i in (2, 3))
+    with open(folder / "contrasts.txt", "w") as out:
+        for (names, numbers, p, q), p_holm, q_holm in zip(rows, wilcoxon_holm, flip_holm):
+            line(out, *names, *numbers, p, p_holm, q, q_holm)
+
+
 def main():
     if len(sys.argv) != 2:
         return print(__doc__) or 2
+    folder = pathlib.Path(sys.argv[1])
     rng = np.random.default_rng(4)
-    with open(sys.argv[1], "w") as out:
+    with open(folder / "paired.txt", "w") as out:
         for part in (wilcoxon, sign_flip, holm, bootstrap):
             part(out, rng)
+    whole_files(folder, np.random.default_rng(9))
     return 0
 
 

@@ -1,5 +1,5 @@
 /*
- * rmseg/report.h - pictures and tables of results.
+ * rmseg/report.h - pictures and tables of results, and comparisons of them.
  *                                                                              tier: may change before 1.0
  */
 #ifndef RMSEG_REPORT_H
@@ -32,6 +32,43 @@ RMSEG_API rmseg_status rmseg_show(const rmseg_options *options, const char *imag
 /* The aggregates as a text table for a terminal: class, metric, mean, sd, median, 95 % interval, valid/n, empty. Owned;
  * rmseg_text_free. */
 RMSEG_API rmseg_status rmseg_results_table(char **text, const rmseg_results *results);
+
+/* ---- comparing results files (docs/compare.md) ------------------------------------------------------------------ */
+
+typedef struct rmseg_comparison rmseg_comparison;
+
+/* Run against baseline, in one metric of one class. Differences are run - baseline. A case is paired when every file of
+ * both has it, and counts when its values are all finite. What cannot be said is NaN. Texts are borrowed. */
+typedef struct rmseg_contrast {
+    const char *run, *class_name, *metric;
+    int better;                            /* 1 higher values, -1 lower ones, 0 neither */
+    int64_t seeds;                         /* pairs of files */
+    int64_t cases, unpaired, n;            /* paired, without a partner, and those that count */
+    int64_t invalid_baseline, invalid_run; /* paired cases in which the one, or the other, has an undefined value */
+    double baseline_mean, run_mean, difference;
+    double median;         /* of the cases' differences */
+    double low, high;      /* 95 % bootstrap interval of the mean difference, over cases and, where several, seeds */
+    int64_t higher, lower; /* cases in which the run has the higher, or the lower, value */
+    rmseg_wilcoxon wilcoxon;
+    double wilcoxon_holm; /* its p, adjusted over the contrasts of the comparison */
+    double sign_flip;     /* p of the exact sign-flip test of the seeds; with 2 to RMSEG_SIGN_FLIP_MOST of them */
+    double sign_flip_holm;
+} rmseg_contrast;
+
+/* Compares two or more results files: those of one "run" that differ in their "seed" stand together, and every run is
+ * contrasted with the baseline. With options csv / json the files are written too. Errors: argument (what cannot be
+ * paired), file, format (no results file; files that were not measured alike), memory. */
+RMSEG_API rmseg_status rmseg_compare_options_create(rmseg_options **options);
+RMSEG_API rmseg_status rmseg_compare(rmseg_comparison **comparison, const rmseg_options *options,
+                                     const char *const *paths, int64_t count);
+RMSEG_API void rmseg_comparison_destroy(rmseg_comparison *comparison);
+
+/* One of the contrasts: by run, in the order of the files; then in the baseline's order. NULL past the last. */
+RMSEG_API const rmseg_contrast *rmseg_comparison_contrast(const rmseg_comparison *comparison, int64_t index);
+
+/* The comparison as text for a terminal: a table a run, what has no partner, and what the tests assume. Owned;
+ * rmseg_text_free. */
+RMSEG_API rmseg_status rmseg_comparison_table(char **text, const rmseg_comparison *comparison);
 
 #ifdef __cplusplus
 }

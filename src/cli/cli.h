@@ -31,6 +31,7 @@ const rmseg_command *cli_command_find(const char *name);
 rmseg_status cli_train(const rmseg_options *options, const char *const *operands, int64_t count);
 rmseg_status cli_predict(const rmseg_options *options, const char *const *operands, int64_t count);
 rmseg_status cli_evaluate(const rmseg_options *options, const char *const *operands, int64_t count);
+rmseg_status cli_compare(const rmseg_options *options, const char *const *operands, int64_t count);
 rmseg_status cli_show(const rmseg_options *options, const char *const *operands, int64_t count);
 rmseg_status cli_demo_options(rmseg_options **options);
 rmseg_status cli_demo(const rmseg_options *options, const char *const *operands, int64_t count);

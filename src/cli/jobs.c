@@ -1,5 +1,5 @@
 /*
- * cli/jobs.c - train, predict, evaluate, show: the library's jobs, called as they are.
+ * cli/jobs.c - train, predict, evaluate, compare, show: the library's jobs, called as they are.
  */
 #include "cli/cli.h"
 
@@ -25,6 +25,18 @@ rmseg_status cli_evaluate(const rmseg_options *options, const char *const *opera
     if (any && rmseg_results_table(&table, results) == RMSEG_OK) fputs(table, stdout);
     rmseg_text_free(table);
     rmseg_results_destroy(results);
+    return status;
+}
+
+rmseg_status cli_compare(const rmseg_options *options, const char *const *operands, int64_t count)
+{
+    rmseg_comparison *comparison = NULL;
+    char *table = NULL;
+    CLI_TRY(rmseg_compare(&comparison, options, operands, count));
+    rmseg_status status = rmseg_comparison_table(&table, comparison);
+    if (status == RMSEG_OK) fputs(table, stdout);
+    rmseg_text_free(table);
+    rmseg_comparison_destroy(comparison);
     return status;
 }
 

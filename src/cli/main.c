@@ -19,6 +19,10 @@ static const rmseg_command commands[] = {
      "rmseg predict --run runs/gs image.png --out pred", rmseg_predict_options_create, cli_predict},
     {"evaluate", "", 0, 0, "Measure predictions against the truth: Dice, Jaccard, 95HD, ASD and more.",
      "rmseg evaluate --pred pred --truth labels --json results.json", rmseg_evaluate_options_create, cli_evaluate},
+    {"compare", "A.json B.json [...]", 2, INT64_MAX,
+     "Set results files against each other: differences, intervals, "
+     "paired tests.",
+     "rmseg compare base.json rm.json --metrics dice,hd95", rmseg_compare_options_create, cli_compare},
     {"show", "IMAGE", 1, 1, "Draw the contours of truth (green) and prediction (blue) on an image.",
      "rmseg show image.png --pred pred/image.png --truth labels/image.png --out overlay.png", rmseg_show_options_create,
      cli_show},

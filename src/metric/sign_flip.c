@@ -7,8 +7,7 @@
 #include "core/core.h"
 #include "metric/metric.h"
 
-#define MOST_PAIRS 24      /* 8 million sums, as the first sign may stay: 30 ms */
-#define ROUNDING   (1e-12) /* of the sum of sizes: sums that are equal but for the order of adding count as equal */
+#define ROUNDING (1e-12) /* of the sum of sizes: sums that are equal but for the order of adding count as equal */
 
 /* Choices of signs of d[0 .. n-1], added to `sum`, that end at least as far from 0 as `bar`. */
 static int64_t count_far(const double *d, int64_t n, double sum, double bar)
@@ -20,11 +19,11 @@ static int64_t count_far(const double *d, int64_t n, double sum, double bar)
 rmseg_status rmseg_sign_flip_test(double *p, const double *differences, int64_t count)
 {
     if (count < 1) return rmseg_fail(RMSEG_ERROR_ARGUMENT, "sign-flip test: no differences, expected one or more");
-    if (count > MOST_PAIRS)
+    if (count > RMSEG_SIGN_FLIP_MOST)
         return rmseg_fail(RMSEG_ERROR_UNSUPPORTED,
                           "sign-flip test: %lld differences, expected %d or fewer, since all "
                           "choices of signs are counted",
-                          (long long)count, MOST_PAIRS);
+                          (long long)count, RMSEG_SIGN_FLIP_MOST);
     double sum = 0, sizes = 0;
     for (int64_t i = 0; i < count; i++) {
         sum += differences[i];
