@@ -6,6 +6,7 @@
 
 #include "core/error.h"
 #include "core/file.h"
+#include "core/level.h"
 #include "core/log.h"
 #include "core/memory.h"
 #include "core/options.h"

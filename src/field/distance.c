@@ -1,231 +1,299 @@
 /*
- * distance.c - exact squared Euclidean distance transform, one axis after the other.
+ * distance.c - exact Euclidean distance transform, one axis after the other (Felzenszwalb & Huttenlocher 2012, eq. 2).
  *
- *     pass over W:         g(x) = (w_W * d)^2, d = pixels to the nearest set voxel of the row
- *     pass over H, then D: g'(x) = min_u  w (x - u)^2 + g(u)        the lower envelope of parabolas, O(n)
+ *     along W:           g(x)  = w (x - u)^2, u the nearest site of the row
+ *     along H, then D:   g'(x) = min over u of  g(u) + w (x - u)^2
  *
- * with the integer thresholds of Meijster, Roerdink & Hesselink (2000), which need one division per parabola. Where all
- * spacings are equal the passes run with w = 1 and the spacing is multiplied in at the end: every number is then an
- * integer below 2^53, which a double holds exactly, and its division is faster than an integer one. A row without any
- * set voxel is +infinity and its parabola is left out, so that no phantom point can enter.
+ * Where all spacings are equal the passes run with w = 1 and the spacing is multiplied in at the end: every number is
+ * then whole, in int32 where the largest fits, else in a double, which holds it exactly. A row without a site is
+ * infinitely far, so that no phantom site can enter. The loops themselves are in distance_kernels.inc.
  */
 #include <math.h>
 
+#include "field/distance_kernels.h"
 #include "field/grid.h"
 
-enum { TILE = 16, ROW_CHUNK_VOXELS = 1 << 15 };
+enum { ROW_CHUNK_VOXELS = 1 << 15, FEWEST_SLICES = 16 };
 
-/* ---- along W: to the nearest set voxel of the same row ---------------------------------------------------------- */
-
-typedef struct rows_job {
-    double *squared;
+/* A transform under way: the grid without its axes of one voxel, and what its passes share. */
+typedef struct transform {
+    int64_t size[3], voxels, longest;
+    double weight[3], factor; /* of the costs; of the result */
+    bool whole;               /* T is int32 */
+    const rmseg_distance_kernels *kernels;
     const uint8_t *mask;
-    int64_t rows, width, rows_per_chunk;
-    double weight;
-} rows_job;
+    bool set; /* sites are the voxels that are set, or those that are not */
+    void *data;
+    void *memory; /* costs and scratch of all threads */
+    const void *cost[3];
+    rmseg_lines_scratch *scratch;
+    rmseg_distance_finish finish;
+    const uint8_t *needed; /* of the last pass, by bundle; NULL: all */
+    int64_t rows_per_chunk;
+    int axis; /* of the pass */
+} transform;
 
-static void scan_row(double *squared, const uint8_t *mask, int64_t width, double weight)
+static const rmseg_distance_kernels *kernels_for(bool whole)
 {
-    double pixels = INFINITY;
-    for (int64_t x = 0; x < width; x++) {
-        pixels = mask[x] ? 0 : pixels + 1;
-        squared[x] = pixels;
+#define ROW_I32(level) &rmseg_distance_i32_##level,
+#define ROW_F64(level) &rmseg_distance_f64_##level,
+    static const rmseg_distance_kernels *const i32[] = {RMSEG_EACH_LEVEL(ROW_I32)};
+    static const rmseg_distance_kernels *const f64[] = {RMSEG_EACH_LEVEL(ROW_F64)};
+    int level = rmseg_level_chosen();
+    if (level < 0) level = rmseg_level_best();
+    return whole ? i32[level] : f64[level];
+}
+
+/* Axes of one voxel are left out, which moves no voxel: the last axis that is there becomes W. */
+static void measure(transform *t, const rmseg_grid *grid)
+{
+    double spacing[3] = {1, 1, 1}, farthest = 0;
+    bool isotropic = true;
+    int axis = 3;
+    for (int a = 0; a < 3; a++) t->size[a] = 1;
+    for (int a = 2; a >= 0; a--)
+        if (grid->size[a] > 1) {
+            t->size[--axis] = grid->size[a];
+            spacing[axis] = grid->spacing[a];
+        }
+    for (int a = axis; a < 3; a++) {
+        isotropic &= spacing[a] == spacing[2];
+        farthest += (double)(t->size[a] - 1) * (double)(t->size[a] - 1);
+        if (t->size[a] > t->longest) t->longest = t->size[a];
     }
-    for (int64_t x = width - 1; x >= 0; x--) {
-        pixels = squared[x] < pixels + 1 ? squared[x] : pixels + 1;
-        squared[x] = weight * pixels * pixels;
+    for (int a = 0; a < 3; a++) t->weight[a] = isotropic ? 1 : spacing[a] * spacing[a];
+    t->factor = isotropic ? spacing[2] * spacing[2] : 1;
+    t->whole = isotropic && farthest < RMSEG_NO_SITE;
+    t->finish = (rmseg_distance_finish){.factor = t->factor,
+                                        .exact_floats = t->whole && t->factor == 1 && farthest < RMSEG_EXACT_FLOATS};
+}
+
+static size_t element(const transform *t) { return t->whole ? sizeof(int32_t) : sizeof(double); }
+
+/* Costs of one axis from `block` on; returns what is behind them. */
+static char *cost_fill(const void **cost, char *block, int64_t n, double weight, bool whole)
+{
+    for (int64_t k = 1 - n; k < n; k++) {
+        if (whole)
+            ((int32_t *)block)[n - 1 + k] = (int32_t)(k * k);
+        else
+            ((double *)block)[n - 1 + k] = weight * (double)k * (double)k;
     }
+    size_t bytes = whole ? sizeof(int32_t) : sizeof(double);
+    *cost = block + (size_t)(n - 1) * bytes;
+    return block + (size_t)(2 * n) * bytes;
 }
 
-static void scan_rows(void *context, int64_t chunk, int thread)
+/* One block holds it all: the table of scratches, the tiles and places of each thread, the costs of each axis. */
+static rmseg_status prepare(transform *t)
 {
-    (void)thread;
-    const rows_job *job = context;
-    int64_t end = rmseg_chunk_end(job->rows, job->rows_per_chunk, chunk);
-    for (int64_t row = chunk * job->rows_per_chunk; row < end; row++)
-        scan_row(job->squared + row * job->width, job->mask + row * job->width, job->width, job->weight);
-}
-
-static void pass_along_rows(double *squared, const uint8_t *mask, const rmseg_grid *grid, double weight)
-{
-    int64_t width = grid->size[2];
-    rows_job job = {squared, mask, grid->size[0] * grid->size[1], width, 1 + ROW_CHUNK_VOXELS / width, weight};
-    rmseg_parallel_for(rmseg_chunk_count(job.rows, job.rows_per_chunk), scan_rows, &job);
-}
-
-/* ---- along H or D: lower envelopes ------------------------------------------------------------------------------ */
-
-/* Scratch of one thread for lines of n voxels. */
-typedef struct envelope {
-    double *in, *out; /* [TILE][n]: the lines of a tile, each contiguous */
-    int64_t *site;    /* [n] parabola q of the envelope stands at site[q] ... */
-    int64_t *from;    /* [n] ... and is the lowest from voxel from[q] on */
-} envelope;
-
-static inline double parabola(const double *g, int64_t u, int64_t x, double weight)
-{
-    double d = (double)(x - u);
-    return weight * d * d + g[u];
-}
-
-/* First voxel at which the parabola of u lies below that of s, s < u; n where there is none. */
-static inline int64_t takes_over(const double *g, int64_t s, int64_t u, double weight, int64_t n)
-{
-    double rise = g[u] - g[s] + weight * ((double)u * (double)u - (double)s * (double)s);
-    double x = 1 + floor(rise / (2 * weight * (double)(u - s)));
-    return x < (double)n ? (int64_t)x : n;
-}
-
-static void lower_envelope(double *out, const double *g, int64_t n, double weight, envelope *e)
-{
-    int64_t last = -1;
-    for (int64_t u = 0; u < n; u++) {
-        if (isinf(g[u])) continue;
-        while (last >= 0 && parabola(g, e->site[last], e->from[last], weight) > parabola(g, u, e->from[last], weight))
-            last--;
-        int64_t from = last < 0 ? 0 : takes_over(g, e->site[last], u, weight, n);
-        if (from == n) continue;
-        last++;
-        e->site[last] = u;
-        e->from[last] = from;
-    }
-    for (int64_t x = n - 1; x >= 0; x--) {
-        while (last >= 0 && e->from[last] > x) last--;
-        out[x] = last < 0 ? INFINITY : parabola(g, e->site[last], x, weight);
-    }
-}
-
-/* Lines along one axis of [outer][n][inner]; a chunk is a tile of up to TILE neighbouring lines of one outer slice. */
-typedef struct lines_job {
-    double *squared;
-    int64_t n, inner, tiles; /* tiles in one outer slice */
-    double weight;
-    envelope *scratch; /* one per thread */
-} lines_job;
-
-static void transform_tile(void *context, int64_t chunk, int thread)
-{
-    const lines_job *job = context;
-    envelope *e = &job->scratch[thread];
-    int64_t n = job->n, inner = job->inner, first = chunk % job->tiles * TILE;
-    int64_t lines = inner - first < TILE ? inner - first : TILE;
-    double *tile = job->squared + chunk / job->tiles * n * inner + first;
-
-    for (int64_t i = 0; i < n; i++)
-        for (int64_t line = 0; line < lines; line++) e->in[line * n + i] = tile[i * inner + line];
-    for (int64_t line = 0; line < lines; line++) lower_envelope(e->out + line * n, e->in + line * n, n, job->weight, e);
-    for (int64_t i = 0; i < n; i++)
-        for (int64_t line = 0; line < lines; line++) tile[i * inner + line] = e->out[line * n + i];
-}
-
-static void pass_along_axis(double *squared, const rmseg_grid *grid, int axis, double weight, envelope *scratch)
-{
-    int64_t outer = axis == 0 ? 1 : grid->size[0];
-    int64_t inner = axis == 0 ? grid->size[1] * grid->size[2] : grid->size[2];
-    lines_job job = {squared, grid->size[axis], inner, rmseg_chunk_count(inner, TILE), weight, scratch};
-    if (job.n > 1) rmseg_parallel_for(outer * job.tiles, transform_tile, &job);
-}
-
-/* Scratch of all threads in one block, the table of pointers into it first; one rmseg_free gives it back. */
-static envelope *scratch_create(int64_t n)
-{
-    int64_t threads = rmseg_threads(), bytes = 0, per_thread = 0;
-    if (!rmseg_mul(&per_thread, n, 2 * TILE * sizeof(double) + 2 * sizeof(int64_t)) ||
-        !rmseg_mul(&bytes, threads, per_thread + (int64_t)sizeof(envelope))) {
+    int64_t n = t->longest, threads = rmseg_threads(), each = 0, bytes = 0;
+    int64_t tile = n * RMSEG_LINES_BYTES, places = (n + 1) * (int64_t)sizeof(int64_t);
+    if (!rmseg_mul(&each, n, RMSEG_LINES_BYTES + 4 * sizeof(int64_t)) || !rmseg_mul(&bytes, threads + 1, each + 128)) {
         rmseg_fail_memory();
-        return NULL;
+        return RMSEG_ERROR_MEMORY;
     }
-    envelope *scratch = rmseg_alloc(bytes, 1);
-    if (!scratch) return NULL;
-    double *block = (double *)(scratch + threads);
-    for (int64_t thread = 0; thread < threads; thread++) {
-        int64_t *sites = (int64_t *)(block + 2 * TILE * n);
-        scratch[thread] = (envelope){block, block + TILE * n, sites, sites + n};
-        block = (double *)(sites + 2 * n);
-    }
-    return scratch;
-}
-
-/* ---- the whole -------------------------------------------------------------------------------------------------- */
-
-typedef struct scale_job {
-    double *squared;
-    int64_t voxels;
-    double factor;
-} scale_job;
-
-static void scale_chunk(void *context, int64_t chunk, int thread)
-{
-    (void)thread;
-    const scale_job *job = context;
-    int64_t end = rmseg_chunk_end(job->voxels, ROW_CHUNK_VOXELS, chunk);
-    for (int64_t i = chunk * ROW_CHUNK_VOXELS; i < end; i++) job->squared[i] *= job->factor;
-}
-
-rmseg_status rmseg_distance_squared(double *squared, const uint8_t *mask, const rmseg_grid *grid)
-{
-    int64_t voxels = 0;
-    RMSEG_TRY(rmseg_grid_check(&voxels, grid));
-    const double *spacing = grid->spacing;
-    bool isotropic = spacing[1] == spacing[2] && (grid->size[0] == 1 || spacing[0] == spacing[1]);
-    double weight[3];
-    for (int axis = 0; axis < 3; axis++) weight[axis] = isotropic ? 1 : spacing[axis] * spacing[axis];
-
-    envelope *scratch = scratch_create(grid->size[0] > grid->size[1] ? grid->size[0] : grid->size[1]);
-    if (!scratch) return RMSEG_ERROR_MEMORY;
-    pass_along_rows(squared, mask, grid, weight[2]);
-    pass_along_axis(squared, grid, 1, weight[1], scratch);
-    pass_along_axis(squared, grid, 0, weight[0], scratch);
-    rmseg_free(scratch);
-
-    scale_job scale = {squared, voxels, spacing[2] * spacing[2]};
-    if (isotropic && scale.factor != 1)
-        rmseg_parallel_for(rmseg_chunk_count(voxels, ROW_CHUNK_VOXELS), scale_chunk, &scale);
+    char *block = t->memory = rmseg_alloc(bytes + 6 * n * (int64_t)sizeof(double), 1);
+    if (!block) return RMSEG_ERROR_MEMORY;
+    t->scratch = (rmseg_lines_scratch *)block;
+    block += threads * (int64_t)sizeof *t->scratch;
+    for (int64_t i = 0; i < threads; i++, block += tile + 2 * places)
+        t->scratch[i] = (rmseg_lines_scratch){block, (int64_t *)(block + tile), (int64_t *)(block + tile + places)};
+    for (int a = 0; a < 3; a++) block = cost_fill(&t->cost[a], block, t->size[a], t->weight[a], t->whole);
     return RMSEG_OK;
 }
 
-/* ---- other forms of it ------------------------------------------------------------------------------------------ */
+/* ---- passes ------------------------------------------------------------------------------------------------------ */
+
+static void along_rows(const transform *t, int64_t first, int64_t end)
+{
+    int64_t width = t->size[2];
+    for (int64_t row = first; row < end; row++)
+        t->kernels->row(t->data, row * width, t->mask + row * width, width, t->set, t->cost[2]);
+}
+
+/* Bundle `index` of the lines along H or D: neighbours of one slice along H, of the whole along D. */
+static void along_lines(const transform *t, int axis, int64_t slice, int64_t index, int thread)
+{
+    int64_t plane = t->size[1] * t->size[2], inner = axis == 0 ? plane : t->size[2];
+    int64_t first = index * t->kernels->lines, count = inner - first;
+    bool last = axis == 0 || t->size[0] == 1;
+    if (last && t->needed && !t->needed[index]) return;
+    rmseg_lines lines = {t->data,
+                         slice * plane + first,
+                         count < t->kernels->lines ? count : t->kernels->lines,
+                         t->size[axis],
+                         inner,
+                         t->cost[axis],
+                         last ? t->finish : (rmseg_distance_finish){RMSEG_KEEP, 1, false, NULL}};
+    t->kernels->lines_pass(&lines, &t->scratch[thread]);
+}
+
+static void rows_chunk(void *context, int64_t chunk, int thread)
+{
+    (void)thread;
+    const transform *t = context;
+    along_rows(t, chunk * t->rows_per_chunk, rmseg_chunk_end(t->size[0] * t->size[1], t->rows_per_chunk, chunk));
+}
+
+static int64_t bundles(const transform *t, int axis)
+{
+    return rmseg_chunk_count(axis == 0 ? t->size[1] * t->size[2] : t->size[2], t->kernels->lines);
+}
+
+static void lines_chunk(void *context, int64_t chunk, int thread)
+{
+    const transform *t = context;
+    int64_t in_slice = bundles(t, t->axis);
+    along_lines(t, t->axis, chunk / in_slice, chunk % in_slice, thread);
+}
+
+/* Both passes of a slice, while it is in the cache. */
+static void slice_chunk(void *context, int64_t slice, int thread)
+{
+    const transform *t = context;
+    along_rows(t, slice * t->size[1], (slice + 1) * t->size[1]);
+    for (int64_t i = 0; i < bundles(t, 1); i++) along_lines(t, 1, slice, i, thread);
+}
+
+static void run(transform *t)
+{
+    int64_t slices = t->size[0];
+    t->rows_per_chunk = 1 + ROW_CHUNK_VOXELS / t->size[2];
+    if (slices >= FEWEST_SLICES) {
+        rmseg_parallel_for(slices, slice_chunk, t);
+    } else {
+        rmseg_parallel_for(rmseg_chunk_count(slices * t->size[1], t->rows_per_chunk), rows_chunk, t);
+        t->axis = 1;
+        rmseg_parallel_for(slices * bundles(t, 1), lines_chunk, t);
+    }
+    t->axis = 0;
+    if (slices > 1) rmseg_parallel_for(bundles(t, 0), lines_chunk, t);
+}
+
+/* ---- the forms --------------------------------------------------------------------------------------------------- */
+
+/* Begins a transform; its data, finish.kind and finish.to are the caller's to choose. */
+static rmseg_status begin(transform *t, const uint8_t *mask, const rmseg_grid *grid)
+{
+    *t = (transform){.mask = mask, .set = true, .longest = 1};
+    RMSEG_TRY(rmseg_grid_check(&t->voxels, grid));
+    measure(t, grid);
+    t->kernels = kernels_for(t->whole);
+    return prepare(t);
+}
+
+static void end(transform *t) { rmseg_free(t->memory); }
+
+rmseg_status rmseg_distance_squared(double *squared, const uint8_t *mask, const rmseg_grid *grid)
+{
+    transform t;
+    RMSEG_TRY(begin(&t, mask, grid));
+    t.data = t.whole ? rmseg_alloc(t.voxels, element(&t)) : squared;
+    t.finish.kind = RMSEG_AS_DOUBLE;
+    t.finish.to = squared;
+    if (t.data) run(&t);
+    if (t.whole) rmseg_free(t.data);
+    end(&t);
+    return t.data ? RMSEG_OK : RMSEG_ERROR_MEMORY;
+}
+
+/* The distances to the nearest voxel that is set, or that is not; `work` holds the squares where T is double. */
+static void roots(transform *t, float *to, double *work, bool set)
+{
+    t->set = set;
+    t->data = t->whole ? (void *)to : work;
+    t->finish.kind = RMSEG_AS_ROOT;
+    t->finish.to = to;
+    run(t);
+}
 
 rmseg_status rmseg_distance(float *distance, const uint8_t *mask, const rmseg_grid *grid)
 {
-    int64_t voxels = 0;
-    RMSEG_TRY(rmseg_grid_check(&voxels, grid));
-    double *squared = rmseg_alloc(voxels, sizeof *squared);
-    rmseg_status status = squared ? rmseg_distance_squared(squared, mask, grid) : RMSEG_ERROR_MEMORY;
-    for (int64_t v = 0; status == RMSEG_OK && v < voxels; v++) distance[v] = (float)sqrt(squared[v]);
-    rmseg_free(squared);
-    return status;
+    transform t;
+    RMSEG_TRY(begin(&t, mask, grid));
+    double *work = rmseg_alloc(t.whole ? 0 : t.voxels, sizeof *work);
+    if (work) roots(&t, distance, work, true);
+    rmseg_free(work);
+    end(&t);
+    return work ? RMSEG_OK : RMSEG_ERROR_MEMORY;
+}
+
+typedef struct sides {
+    float *distance;
+    const float *inner;
+    const uint8_t *mask;
+    int64_t voxels;
+} sides;
+
+static void join_sides(void *context, int64_t chunk, int thread)
+{
+    (void)thread;
+    const sides *s = context;
+    int64_t end = rmseg_chunk_end(s->voxels, ROW_CHUNK_VOXELS, chunk);
+    for (int64_t v = chunk * ROW_CHUNK_VOXELS; v < end; v++)
+        s->distance[v] = s->mask[v] ? -s->inner[v] : s->distance[v];
 }
 
 rmseg_status rmseg_distance_signed(float *distance, const uint8_t *mask, const rmseg_grid *grid)
 {
-    int64_t voxels = 0;
-    RMSEG_TRY(rmseg_grid_check(&voxels, grid));
-    uint8_t *outside = rmseg_alloc(voxels, 1);
-    float *inner = rmseg_alloc(voxels, sizeof *inner);
-    rmseg_status status = outside && inner ? RMSEG_OK : RMSEG_ERROR_MEMORY;
-    for (int64_t v = 0; status == RMSEG_OK && v < voxels; v++) outside[v] = !mask[v];
-    if (status == RMSEG_OK) status = rmseg_distance(inner, outside, grid);
-    if (status == RMSEG_OK) status = rmseg_distance(distance, mask, grid);
-    for (int64_t v = 0; status == RMSEG_OK && v < voxels; v++)
-        if (mask[v]) distance[v] = -inner[v];
-    rmseg_free(outside);
+    transform t;
+    RMSEG_TRY(begin(&t, mask, grid));
+    float *inner = rmseg_alloc(t.voxels, sizeof *inner);
+    double *work = rmseg_alloc(t.whole ? 0 : t.voxels, sizeof *work);
+    bool ready = inner && work;
+    if (ready) {
+        sides s = {distance, inner, mask, t.voxels};
+        roots(&t, distance, work, true);
+        roots(&t, inner, work, false);
+        rmseg_parallel_for(rmseg_chunk_count(t.voxels, ROW_CHUNK_VOXELS), join_sides, &s);
+    }
     rmseg_free(inner);
-    return status;
+    rmseg_free(work);
+    end(&t);
+    return ready ? RMSEG_OK : RMSEG_ERROR_MEMORY;
+}
+
+/* Marks the bundles of the last pass in which a query lies: the others need not be done. */
+static rmseg_status mark_needed(uint8_t *needed, const transform *t, const int64_t *query, int64_t count)
+{
+    int64_t inner = t->size[0] > 1 ? t->size[1] * t->size[2] : t->size[2];
+    for (int64_t i = 0; i < count; i++) {
+        if (query[i] < 0 || query[i] >= t->voxels)
+            return rmseg_fail(RMSEG_ERROR_ARGUMENT, "query %lld is voxel %lld: the grid has voxels 0 to %lld",
+                              (long long)i, (long long)query[i], (long long)(t->voxels - 1));
+        needed[query[i] % inner / t->kernels->lines] = 1;
+    }
+    return RMSEG_OK;
+}
+
+static void pick(double *squared, const transform *t, const int64_t *query, int64_t count)
+{
+    const int32_t *whole = t->data;
+    const double *real = t->data;
+    for (int64_t i = 0; i < count; i++) {
+        if (!t->whole)
+            squared[i] = real[query[i]] * t->factor;
+        else
+            squared[i] = whole[query[i]] < RMSEG_NO_SITE ? whole[query[i]] * t->factor : INFINITY;
+    }
 }
 
 rmseg_status rmseg_distance_at(double *squared, const uint8_t *sites, const int64_t *query, int64_t count,
                                const rmseg_grid *grid)
 {
-    int64_t voxels = 0;
-    RMSEG_TRY(rmseg_grid_check(&voxels, grid));
-    for (int64_t i = 0; i < count; i++)
-        if (query[i] < 0 || query[i] >= voxels)
-            return rmseg_fail(RMSEG_ERROR_ARGUMENT, "query %lld is voxel %lld: the grid has voxels 0 to %lld",
-                              (long long)i, (long long)query[i], (long long)(voxels - 1));
-    double *all = rmseg_alloc(voxels, sizeof *all);
-    rmseg_status status = all ? rmseg_distance_squared(all, sites, grid) : RMSEG_ERROR_MEMORY;
-    for (int64_t i = 0; status == RMSEG_OK && i < count; i++) squared[i] = all[query[i]];
-    rmseg_free(all);
+    transform t;
+    RMSEG_TRY(begin(&t, sites, grid));
+    uint8_t *needed = rmseg_alloc(bundles(&t, t.size[0] > 1 ? 0 : 1), 1);
+    t.data = rmseg_alloc(t.voxels, element(&t));
+    rmseg_status status = needed && t.data ? mark_needed(needed, &t, query, count) : RMSEG_ERROR_MEMORY;
+    if (status == RMSEG_OK) {
+        t.needed = needed;
+        run(&t);
+        pick(squared, &t, query, count);
+    }
+    rmseg_free(needed);
+    rmseg_free(t.data);
+    end(&t);
     return status;
 }
