@@ -7,6 +7,7 @@
 #include "rmseg/backend.h"
 #include "rmseg/core.h"
 #include "rmseg/data.h"
+#include "rmseg/field.h"
 #include "rmseg/frame.h"
 #include "rmseg/image.h"
 #include "rmseg/loss.h"

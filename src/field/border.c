@@ -13,22 +13,42 @@ typedef struct border_job {
     bool edge_is_border;
 } border_job;
 
-/* Sets border[x] where row[x] is unset; when `wide`, where one of the two beside it is unset too. */
-static void mark_unset(uint8_t *border, const uint8_t *row, int64_t width, bool wide, bool edge_is_border)
+static inline uint8_t lower(uint8_t a, uint8_t b) { return a < b ? a : b; }
+
+/* Lowers least[x] to row[x] and, when `wide`, to those beside it. */
+static void lower_to(uint8_t *restrict least, const uint8_t *row, int64_t width, bool wide, bool edge_is_border)
 {
-    for (int64_t x = 0; x < width; x++) border[x] |= !row[x];
-    if (!wide) return;
-    for (int64_t x = 1; x < width; x++) border[x] |= !row[x - 1];
-    for (int64_t x = 0; x < width - 1; x++) border[x] |= !row[x + 1];
-    border[0] |= edge_is_border;
-    border[width - 1] |= edge_is_border;
+    if (!wide) {
+        for (int64_t x = 0; x < width; x++) least[x] = lower(least[x], row[x]);
+        return;
+    }
+    for (int64_t x = 1; x < width - 1; x++) least[x] = lower(lower(least[x], row[x]), lower(row[x - 1], row[x + 1]));
+    for (int64_t x = 0; x<width; x += width> 1 ? width - 1 : 1) {
+        least[x] = lower(least[x], row[x]);
+        if (x > 0) least[x] = lower(least[x], row[x - 1]);
+        if (x < width - 1) least[x] = lower(least[x], row[x + 1]);
+        if (edge_is_border) least[x] = 0;
+    }
 }
 
+static bool any_set(const uint8_t *row, int64_t width)
+{
+    uint8_t any = 0;
+    for (int64_t x = 0; x < width; x++) any |= row[x];
+    return any;
+}
+
+/* A voxel is set inside when the least of it and its neighbours is not 0. */
 static void trace_row(const border_job *job, int64_t d, int64_t h)
 {
     int64_t width = job->width, slice = job->height * width, here = d * slice + h * width;
+    const uint8_t *row = job->mask + here;
     uint8_t *border = job->border + here;
-    memset(border, 0, (size_t)width);
+    if (!any_set(row, width)) {
+        memset(border, 0, (size_t)width);
+        return;
+    }
+    memcpy(border, row, (size_t)width);
     int deep = job->axes == 3;
     for (int dd = -deep; dd <= deep; dd++) {
         for (int dh = -1; dh <= 1; dh++) {
@@ -36,13 +56,12 @@ static void trace_row(const border_job *job, int64_t d, int64_t h)
             if (steps > job->connectivity) continue;
             bool inside = d + dd >= 0 && d + dd < job->depth && h + dh >= 0 && h + dh < job->height;
             if (inside)
-                mark_unset(border, job->mask + here + dd * slice + dh * width, width, steps < job->connectivity,
-                           job->edge_is_border);
+                lower_to(border, row + dd * slice + dh * width, width, steps < job->connectivity, job->edge_is_border);
             else if (job->edge_is_border)
-                memset(border, 1, (size_t)width);
+                memset(border, 0, (size_t)width);
         }
     }
-    for (int64_t x = 0; x < width; x++) border[x] &= job->mask[here + x] != 0;
+    for (int64_t x = 0; x < width; x++) border[x] = row[x] && !border[x];
 }
 
 static void trace_rows(void *context, int64_t chunk, int thread)

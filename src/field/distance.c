@@ -1,221 +1,43 @@
-/*
- * distance.c - exact Euclidean distance transform, one axis after the other (Felzenszwalb & Huttenlocher 2012, eq. 2).
- *
- *     along W:           g(x)  = w (x - u)^2, u the nearest site of the row
- *     along H, then D:   g'(x) = min over u of  g(u) + w (x - u)^2
- *
- * Where all spacings are equal the passes run with w = 1 and the spacing is multiplied in at the end: every number is
- * then whole, in int32 where the largest fits, else in a double, which holds it exactly. A row without a site is
- * infinitely far, so that no phantom site can enter. The loops themselves are in distance_kernels.inc.
- */
-#include <math.h>
+/* distance.c - the distances of a whole mask: squared, plain, signed. */
+#include "field/distance_transform.h"
+#include "rmseg/field.h"
 
-#include "field/distance_kernels.h"
-#include "field/grid.h"
-
-enum { ROW_CHUNK_VOXELS = 1 << 15, FEWEST_SLICES = 16 };
-
-/* A transform under way: the grid without its axes of one voxel, and what its passes share. */
-typedef struct transform {
-    int64_t size[3], voxels, longest;
-    double weight[3], factor; /* of the costs; of the result */
-    bool whole;               /* T is int32 */
-    const rmseg_distance_kernels *kernels;
-    const uint8_t *mask;
-    bool set; /* sites are the voxels that are set, or those that are not */
-    void *data;
-    void *memory; /* costs and scratch of all threads */
-    const void *cost[3];
-    rmseg_lines_scratch *scratch;
-    rmseg_distance_finish finish;
-    const uint8_t *needed; /* of the last pass, by bundle; NULL: all */
-    int64_t rows_per_chunk;
-    int axis; /* of the pass */
-} transform;
-
-static const rmseg_distance_kernels *kernels_for(bool whole)
-{
-#define ROW_I32(level) &rmseg_distance_i32_##level,
-#define ROW_F64(level) &rmseg_distance_f64_##level,
-    static const rmseg_distance_kernels *const i32[] = {RMSEG_EACH_LEVEL(ROW_I32)};
-    static const rmseg_distance_kernels *const f64[] = {RMSEG_EACH_LEVEL(ROW_F64)};
-    int level = rmseg_level_chosen();
-    if (level < 0) level = rmseg_level_best();
-    return whole ? i32[level] : f64[level];
-}
-
-/* Axes of one voxel are left out, which moves no voxel: the last axis that is there becomes W. */
-static void measure(transform *t, const rmseg_grid *grid)
-{
-    double spacing[3] = {1, 1, 1}, farthest = 0;
-    bool isotropic = true;
-    int axis = 3;
-    for (int a = 0; a < 3; a++) t->size[a] = 1;
-    for (int a = 2; a >= 0; a--)
-        if (grid->size[a] > 1) {
-            t->size[--axis] = grid->size[a];
-            spacing[axis] = grid->spacing[a];
-        }
-    for (int a = axis; a < 3; a++) {
-        isotropic &= spacing[a] == spacing[2];
-        farthest += (double)(t->size[a] - 1) * (double)(t->size[a] - 1);
-        if (t->size[a] > t->longest) t->longest = t->size[a];
-    }
-    for (int a = 0; a < 3; a++) t->weight[a] = isotropic ? 1 : spacing[a] * spacing[a];
-    t->factor = isotropic ? spacing[2] * spacing[2] : 1;
-    t->whole = isotropic && farthest < RMSEG_NO_SITE;
-    t->finish = (rmseg_distance_finish){.factor = t->factor,
-                                        .exact_floats = t->whole && t->factor == 1 && farthest < RMSEG_EXACT_FLOATS};
-}
-
-static size_t element(const transform *t) { return t->whole ? sizeof(int32_t) : sizeof(double); }
-
-/* Costs of one axis from `block` on; returns what is behind them. */
-static char *cost_fill(const void **cost, char *block, int64_t n, double weight, bool whole)
-{
-    for (int64_t k = 1 - n; k < n; k++) {
-        if (whole)
-            ((int32_t *)block)[n - 1 + k] = (int32_t)(k * k);
-        else
-            ((double *)block)[n - 1 + k] = weight * (double)k * (double)k;
-    }
-    size_t bytes = whole ? sizeof(int32_t) : sizeof(double);
-    *cost = block + (size_t)(n - 1) * bytes;
-    return block + (size_t)(2 * n) * bytes;
-}
-
-/* One block holds it all: the table of scratches, the tiles and places of each thread, the costs of each axis. */
-static rmseg_status prepare(transform *t)
-{
-    int64_t n = t->longest, threads = rmseg_threads(), each = 0, bytes = 0;
-    int64_t tile = n * RMSEG_LINES_BYTES, places = (n + 1) * (int64_t)sizeof(int64_t);
-    if (!rmseg_mul(&each, n, RMSEG_LINES_BYTES + 4 * sizeof(int64_t)) || !rmseg_mul(&bytes, threads + 1, each + 128)) {
-        rmseg_fail_memory();
-        return RMSEG_ERROR_MEMORY;
-    }
-    char *block = t->memory = rmseg_alloc(bytes + 6 * n * (int64_t)sizeof(double), 1);
-    if (!block) return RMSEG_ERROR_MEMORY;
-    t->scratch = (rmseg_lines_scratch *)block;
-    block += threads * (int64_t)sizeof *t->scratch;
-    for (int64_t i = 0; i < threads; i++, block += tile + 2 * places)
-        t->scratch[i] = (rmseg_lines_scratch){block, (int64_t *)(block + tile), (int64_t *)(block + tile + places)};
-    for (int a = 0; a < 3; a++) block = cost_fill(&t->cost[a], block, t->size[a], t->weight[a], t->whole);
-    return RMSEG_OK;
-}
-
-/* ---- passes ------------------------------------------------------------------------------------------------------ */
-
-static void along_rows(const transform *t, int64_t first, int64_t end)
-{
-    int64_t width = t->size[2];
-    for (int64_t row = first; row < end; row++)
-        t->kernels->row(t->data, row * width, t->mask + row * width, width, t->set, t->cost[2]);
-}
-
-/* Bundle `index` of the lines along H or D: neighbours of one slice along H, of the whole along D. */
-static void along_lines(const transform *t, int axis, int64_t slice, int64_t index, int thread)
-{
-    int64_t plane = t->size[1] * t->size[2], inner = axis == 0 ? plane : t->size[2];
-    int64_t first = index * t->kernels->lines, count = inner - first;
-    bool last = axis == 0 || t->size[0] == 1;
-    if (last && t->needed && !t->needed[index]) return;
-    rmseg_lines lines = {t->data,
-                         slice * plane + first,
-                         count < t->kernels->lines ? count : t->kernels->lines,
-                         t->size[axis],
-                         inner,
-                         t->cost[axis],
-                         last ? t->finish : (rmseg_distance_finish){RMSEG_KEEP, 1, false, NULL}};
-    t->kernels->lines_pass(&lines, &t->scratch[thread]);
-}
-
-static void rows_chunk(void *context, int64_t chunk, int thread)
-{
-    (void)thread;
-    const transform *t = context;
-    along_rows(t, chunk * t->rows_per_chunk, rmseg_chunk_end(t->size[0] * t->size[1], t->rows_per_chunk, chunk));
-}
-
-static int64_t bundles(const transform *t, int axis)
-{
-    return rmseg_chunk_count(axis == 0 ? t->size[1] * t->size[2] : t->size[2], t->kernels->lines);
-}
-
-static void lines_chunk(void *context, int64_t chunk, int thread)
-{
-    const transform *t = context;
-    int64_t in_slice = bundles(t, t->axis);
-    along_lines(t, t->axis, chunk / in_slice, chunk % in_slice, thread);
-}
-
-/* Both passes of a slice, while it is in the cache. */
-static void slice_chunk(void *context, int64_t slice, int thread)
-{
-    const transform *t = context;
-    along_rows(t, slice * t->size[1], (slice + 1) * t->size[1]);
-    for (int64_t i = 0; i < bundles(t, 1); i++) along_lines(t, 1, slice, i, thread);
-}
-
-static void run(transform *t)
-{
-    int64_t slices = t->size[0];
-    t->rows_per_chunk = 1 + ROW_CHUNK_VOXELS / t->size[2];
-    if (slices >= FEWEST_SLICES) {
-        rmseg_parallel_for(slices, slice_chunk, t);
-    } else {
-        rmseg_parallel_for(rmseg_chunk_count(slices * t->size[1], t->rows_per_chunk), rows_chunk, t);
-        t->axis = 1;
-        rmseg_parallel_for(slices * bundles(t, 1), lines_chunk, t);
-    }
-    t->axis = 0;
-    if (slices > 1) rmseg_parallel_for(bundles(t, 0), lines_chunk, t);
-}
-
-/* ---- the forms --------------------------------------------------------------------------------------------------- */
-
-/* Begins a transform; its data, finish.kind and finish.to are the caller's to choose. */
-static rmseg_status begin(transform *t, const uint8_t *mask, const rmseg_grid *grid)
-{
-    *t = (transform){.mask = mask, .set = true, .longest = 1};
-    RMSEG_TRY(rmseg_grid_check(&t->voxels, grid));
-    measure(t, grid);
-    t->kernels = kernels_for(t->whole);
-    return prepare(t);
-}
-
-static void end(transform *t) { rmseg_free(t->memory); }
+enum { CHUNK_VOXELS = 1 << 15 };
 
 rmseg_status rmseg_distance_squared(double *squared, const uint8_t *mask, const rmseg_grid *grid)
 {
-    transform t;
-    RMSEG_TRY(begin(&t, mask, grid));
-    t.data = t.whole ? rmseg_alloc(t.voxels, element(&t)) : squared;
-    t.finish.kind = RMSEG_AS_DOUBLE;
-    t.finish.to = squared;
-    if (t.data) run(&t);
-    if (t.whole) rmseg_free(t.data);
-    end(&t);
-    return t.data ? RMSEG_OK : RMSEG_ERROR_MEMORY;
+    rmseg_transform t;
+    RMSEG_TRY(rmseg_transform_begin(&t, mask, grid));
+    int32_t *whole = rmseg_alloc(t.whole ? t.voxels : 0, sizeof *whole);
+    if (whole) {
+        t.data = t.whole ? (void *)whole : squared;
+        t.finish.kind = RMSEG_AS_DOUBLE;
+        t.finish.to = squared;
+        rmseg_transform_run(&t);
+    }
+    rmseg_free(whole);
+    rmseg_transform_end(&t);
+    return whole ? RMSEG_OK : RMSEG_ERROR_MEMORY;
 }
 
 /* The distances to the nearest voxel that is set, or that is not; `work` holds the squares where T is double. */
-static void roots(transform *t, float *to, double *work, bool set)
+static void roots(rmseg_transform *t, float *to, double *work, bool set)
 {
     t->set = set;
     t->data = t->whole ? (void *)to : work;
     t->finish.kind = RMSEG_AS_ROOT;
     t->finish.to = to;
-    run(t);
+    rmseg_transform_run(t);
 }
 
 rmseg_status rmseg_distance(float *distance, const uint8_t *mask, const rmseg_grid *grid)
 {
-    transform t;
-    RMSEG_TRY(begin(&t, mask, grid));
+    rmseg_transform t;
+    RMSEG_TRY(rmseg_transform_begin(&t, mask, grid));
     double *work = rmseg_alloc(t.whole ? 0 : t.voxels, sizeof *work);
     if (work) roots(&t, distance, work, true);
     rmseg_free(work);
-    end(&t);
+    rmseg_transform_end(&t);
     return work ? RMSEG_OK : RMSEG_ERROR_MEMORY;
 }
 
@@ -230,15 +52,14 @@ static void join_sides(void *context, int64_t chunk, int thread)
 {
     (void)thread;
     const sides *s = context;
-    int64_t end = rmseg_chunk_end(s->voxels, ROW_CHUNK_VOXELS, chunk);
-    for (int64_t v = chunk * ROW_CHUNK_VOXELS; v < end; v++)
-        s->distance[v] = s->mask[v] ? -s->inner[v] : s->distance[v];
+    int64_t end = rmseg_chunk_end(s->voxels, CHUNK_VOXELS, chunk);
+    for (int64_t v = chunk * CHUNK_VOXELS; v < end; v++) s->distance[v] = s->mask[v] ? -s->inner[v] : s->distance[v];
 }
 
 rmseg_status rmseg_distance_signed(float *distance, const uint8_t *mask, const rmseg_grid *grid)
 {
-    transform t;
-    RMSEG_TRY(begin(&t, mask, grid));
+    rmseg_transform t;
+    RMSEG_TRY(rmseg_transform_begin(&t, mask, grid));
     float *inner = rmseg_alloc(t.voxels, sizeof *inner);
     double *work = rmseg_alloc(t.whole ? 0 : t.voxels, sizeof *work);
     bool ready = inner && work;
@@ -246,54 +67,31 @@ rmseg_status rmseg_distance_signed(float *distance, const uint8_t *mask, const r
         sides s = {distance, inner, mask, t.voxels};
         roots(&t, distance, work, true);
         roots(&t, inner, work, false);
-        rmseg_parallel_for(rmseg_chunk_count(t.voxels, ROW_CHUNK_VOXELS), join_sides, &s);
+        rmseg_parallel_for(rmseg_chunk_count(t.voxels, CHUNK_VOXELS), join_sides, &s);
     }
     rmseg_free(inner);
     rmseg_free(work);
-    end(&t);
+    rmseg_transform_end(&t);
     return ready ? RMSEG_OK : RMSEG_ERROR_MEMORY;
 }
 
-/* Marks the bundles of the last pass in which a query lies: the others need not be done. */
-static rmseg_status mark_needed(uint8_t *needed, const transform *t, const int64_t *query, int64_t count)
+/* ---- public ------------------------------------------------------------------------------------------------------ */
+
+static rmseg_grid grid_of(const int64_t size[3], const double spacing[3])
 {
-    int64_t inner = t->size[0] > 1 ? t->size[1] * t->size[2] : t->size[2];
-    for (int64_t i = 0; i < count; i++) {
-        if (query[i] < 0 || query[i] >= t->voxels)
-            return rmseg_fail(RMSEG_ERROR_ARGUMENT, "query %lld is voxel %lld: the grid has voxels 0 to %lld",
-                              (long long)i, (long long)query[i], (long long)(t->voxels - 1));
-        needed[query[i] % inner / t->kernels->lines] = 1;
-    }
-    return RMSEG_OK;
+    return (rmseg_grid){{size[0], size[1], size[2]}, {spacing[0], spacing[1], spacing[2]}};
 }
 
-static void pick(double *squared, const transform *t, const int64_t *query, int64_t count)
+rmseg_status rmseg_distance_transform(float *distance, const uint8_t *mask, const int64_t size[3],
+                                      const double spacing[3], bool inside_is_negative)
 {
-    const int32_t *whole = t->data;
-    const double *real = t->data;
-    for (int64_t i = 0; i < count; i++) {
-        if (!t->whole)
-            squared[i] = real[query[i]] * t->factor;
-        else
-            squared[i] = whole[query[i]] < RMSEG_NO_SITE ? whole[query[i]] * t->factor : INFINITY;
-    }
+    rmseg_grid grid = grid_of(size, spacing);
+    return inside_is_negative ? rmseg_distance_signed(distance, mask, &grid) : rmseg_distance(distance, mask, &grid);
 }
 
-rmseg_status rmseg_distance_at(double *squared, const uint8_t *sites, const int64_t *query, int64_t count,
-                               const rmseg_grid *grid)
+rmseg_status rmseg_distance_transform_squared(double *squared, const uint8_t *mask, const int64_t size[3],
+                                              const double spacing[3])
 {
-    transform t;
-    RMSEG_TRY(begin(&t, sites, grid));
-    uint8_t *needed = rmseg_alloc(bundles(&t, t.size[0] > 1 ? 0 : 1), 1);
-    t.data = rmseg_alloc(t.voxels, element(&t));
-    rmseg_status status = needed && t.data ? mark_needed(needed, &t, query, count) : RMSEG_ERROR_MEMORY;
-    if (status == RMSEG_OK) {
-        t.needed = needed;
-        run(&t);
-        pick(squared, &t, query, count);
-    }
-    rmseg_free(needed);
-    rmseg_free(t.data);
-    end(&t);
-    return status;
+    rmseg_grid grid = grid_of(size, spacing);
+    return rmseg_distance_squared(squared, mask, &grid);
 }

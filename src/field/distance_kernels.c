@@ -44,5 +44,7 @@ static float root_of(double squared) { return (float)sqrt(squared); }
 #define NAME(x) x##_f64
 #include "field/distance_kernels.inc"
 
-const rmseg_distance_kernels JOIN(rmseg_distance_i32_, RMSEG_LEVEL) = {RMSEG_LINES_I32, row_i32, lines_pass_i32};
-const rmseg_distance_kernels JOIN(rmseg_distance_f64_, RMSEG_LEVEL) = {RMSEG_LINES_F64, row_f64, lines_pass_f64};
+const rmseg_distance_kernels JOIN(rmseg_distance_i32_, RMSEG_LEVEL) = {RMSEG_LINES_I32, row_i32, lines_pass_i32,
+                                                                       near_i32};
+const rmseg_distance_kernels JOIN(rmseg_distance_f64_, RMSEG_LEVEL) = {RMSEG_LINES_F64, row_f64, lines_pass_f64,
+                                                                       near_f64};

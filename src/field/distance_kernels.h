@@ -38,12 +38,28 @@ typedef struct rmseg_lines_scratch {
     int64_t *first, *last; /* n + 1 each */
 } rmseg_lines_scratch;
 
+/* A step from one row to another: by d slices and h rows, which is `shift` voxels. */
+typedef struct rmseg_row_step {
+    int64_t d, h, shift;
+    double cost_d, cost_h, cost; /* along D, along H, their sum */
+} rmseg_row_step;
+
+typedef struct rmseg_near {
+    const void *data; /* [D][H][W], after the pass along W */
+    const int64_t *size;
+    const rmseg_row_step *step; /* by growing cost, the first of cost 0 */
+    int64_t steps;
+    double factor; /* of the result */
+} rmseg_near;
+
 typedef struct rmseg_distance_kernels {
     int64_t lines; /* most lines of a call */
     /* squared[x] = cost of the way to the nearest site of the same row; a site is where (mask[x] != 0) == set. */
     void (*row)(void *squared, int64_t first, const uint8_t *mask, int64_t width, bool set, const void *cost);
     /* data'[x] = min over u of data[u] + cost[x - u], along each line. */
     void (*lines_pass)(const rmseg_lines *lines, const rmseg_lines_scratch *scratch);
+    /* The squared distance at each query whose nearest site is no farther than the last step, -1 at the others. */
+    void (*near)(double *squared, const rmseg_near *near, const int64_t *query, int64_t count);
 } rmseg_distance_kernels;
 
 #define RMSEG_DISTANCE_KERNELS(level)                                                                                  \

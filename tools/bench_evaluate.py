@@ -2,7 +2,7 @@
 """Time `rmseg evaluate` beside MedPy on the same label images, and compare what they say.
 
     rmseg phantoms --out phantoms --size 512 --count 32
-    tools/bench_metrics.py --rmseg build/src/cli/rmseg --labels phantoms/labels --shift 5
+    tools/bench_evaluate.py --rmseg build/src/cli/rmseg --labels phantoms/labels --shift 5
 
 The predictions are the labels moved by --shift pixels along both axes. rmseg's time is that of the whole command, reading and
 starting included; MedPy's is that of its calls alone. Needs MedPy, NumPy, Pillow.
