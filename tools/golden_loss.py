@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 
 import torch
-from monai.losses import DiceCELoss, DiceLoss
+from monai.losses import DiceCELoss, DiceLoss, FocalLoss, TverskyLoss
 
 torch.set_default_dtype(torch.float64)
 IGNORE = 255
@@ -79,42 +79,92 @@ def ratio(above, over):
     return above / over if over > 0 else above * 0
 
 
-def ce(v, weights=None):
+def reduced(v, reduction, mean):
+    """What a sum over the batch is divided by."""
+    return dict(mean=mean, sum=torch.tensor(1.0), batchmean=torch.tensor(float(v.batch.n)))[reduction]
+
+
+def ce(v, weights=None, reduction="mean"):
     w = (numbers(weights) if weights else torch.ones(v.batch.k)).view(1, -1, 1, 1, 1)
     if v.binary:
         if v.head == "none":
             loss = torch.nn.functional.binary_cross_entropy(v.logits, v.y, reduction="none")
         else:
             loss = torch.nn.functional.binary_cross_entropy_with_logits(v.logits, v.y, reduction="none")
-        return ratio((w * loss * v.m).sum(), (w * v.m).expand_as(loss).sum())
+        return ratio((w * loss * v.m).sum(), reduced(v, reduction, (w * v.m).expand_as(loss).sum()))
     log_p = v.logits.log() if v.head == "none" else v.logits.log_softmax(1)
     over = (w * v.y * v.m).sum() if weights else v.m.sum()
-    return ratio(-(w * v.y * log_p * v.m).sum(), over)
+    return ratio(-(w * v.y * log_p * v.m).sum(), reduced(v, reduction, over))
+
+
+def overlap_mean(v, loss, weights, reduction, channels):
+    """loss (C) or (N, C) -> mean over all, sum, or sum over channels divided by the samples that are there."""
+    loss = loss * (numbers(weights) if weights else 1)
+    over = dict(mean=loss.numel(), sum=1, batchmean=1 if loss.ndim == 1 else loss.shape[0])[reduction]
+    return loss.sum() / over
+
+
+def overlap_sums(v, chosen, pooled, squared, soft):
+    dims = (0, 2, 3, 4) if pooled else (2, 3, 4)
+    p, y = v.p[:, chosen], (v.y * v.m)[:, chosen]
+    big_p, big_y = ((t**2 if squared else t).sum(dims) for t in (p, y))
+    both = (big_p + big_y - (p - y).abs().sum(dims)) / 2 if soft and not squared else (p * y).sum(dims)
+    return both, big_p, big_y
+
+
+def settle(smooth, smooth_nr, smooth_dr, include_background, channels):
+    if smooth is not None:
+        smooth_nr = smooth_dr = smooth
+    if include_background is not None:
+        channels = "all" if include_background == "true" else "fg"
+    return smooth_nr, smooth_dr, channels
 
 
 def dice(v, variant="ua-mt", channels=None, include_background=None, batch=None, squared_pred=None, jaccard="false", smooth=None,
-         smooth_nr=1e-5, smooth_dr=1e-5, weights=None):
-    if smooth is not None:
-        smooth_nr = smooth_dr = smooth
+         smooth_nr=1e-5, smooth_dr=1e-5, weights=None, reduction="mean", soft_label="false"):
+    smooth_nr, smooth_dr, channels = settle(smooth, smooth_nr, smooth_dr, include_background, channels)
     default = dict([("ua-mt", ("fg", "true", "true")), ("monai", ("all", "false", "false")), ("nnunet", ("fg", "auto", "false"))])
-    if include_background is not None:
-        channels = "all" if include_background == "true" else "fg"
     channels = channels or default[variant][0]
     batch = batch or default[variant][1]
     squared = (squared_pred or default[variant][2]) == "true"
     pooled = batch == "true" or (batch == "auto" and v.batch.spatial == 2)
-    chosen = v.channels(channels)
-    dims = (0, 2, 3, 4) if pooled else (2, 3, 4)
-    p, y = v.p[:, chosen], (v.y * v.m)[:, chosen]
-    both = (p * y).sum(dims)
-    sums = (p**2 + y**2 if squared else p + y).sum(dims)
-    over = (2 * (sums - both) if jaccard == "true" else sums) + smooth_dr
+    both, p, y = overlap_sums(v, v.channels(channels), pooled, squared, soft_label == "true")
+    over = (2 * (p + y - both) if jaccard == "true" else p + y) + smooth_dr
     score = (2 * both + smooth_nr) / (over.clip(1e-8) if variant == "nnunet" else over)
-    loss = -score if variant == "nnunet" else 1 - score
-    return (loss * (numbers(weights) if weights else 1)).mean()
+    return overlap_mean(v, -score if variant == "nnunet" else 1 - score, weights, reduction, channels)
 
 
-def rm(v, *orders, center="paper", scale=1, reduction="mean", frame="patch", channels="fg", units="fraction"):
+def tversky(v, alpha=0.5, beta=0.5, channels="fg", include_background=None, batch="false", smooth=None, smooth_nr=1e-5, smooth_dr=1e-5,
+            weights=None, reduction="mean", soft_label="false"):
+    smooth_nr, smooth_dr, channels = settle(smooth, smooth_nr, smooth_dr, include_background, channels)
+    pooled = batch == "true" or (batch == "auto" and v.batch.spatial == 2)
+    both, p, y = overlap_sums(v, v.channels(channels), pooled, False, soft_label == "true")
+    score = (both + smooth_nr) / (both + alpha * (p - both) + beta * (y - both) + smooth_dr)
+    return overlap_mean(v, 1 - score, weights, reduction, channels)
+
+
+def jaccard(v, **options):
+    return tversky(v, alpha=1.0, beta=1.0, **options)
+
+
+def focal(v, gamma=2.0, alpha=None, channels="all", weights=None, reduction="mean"):
+    chosen = v.channels(channels)
+    w = (numbers(weights) if weights else torch.ones(len(chosen))).view(1, -1, 1, 1, 1)
+    if v.head == "softmax":
+        log_p, log_q = v.logits.log_softmax(1), None
+    elif v.head == "sigmoid":
+        log_p, log_q = torch.nn.functional.logsigmoid(v.logits), torch.nn.functional.logsigmoid(-v.logits)
+    else:
+        log_p, log_q = v.logits.log(), (1 - v.logits).log()
+    p, y = log_p.exp(), v.y * v.m
+    loss = -y * (1 - p) ** gamma * log_p * (1 if alpha is None else alpha)
+    if v.binary:
+        loss = loss - (1 - y) * p**gamma * log_q * (1 if alpha is None else 1 - alpha)
+    over = v.m.sum() * (len(chosen) if v.binary else 1)
+    return ratio((w * (loss * v.m)[:, chosen]).sum(), reduced(v, reduction, over))
+
+
+def rm(v, *orders, center="paper", scale=1, reduction="mean", frame="patch", channels="fg", units="fraction", weights=None):
     b, chosen = v.batch, v.channels(channels)
     orders = [0] * (3 - len(orders)) + list(orders)
     total, axes = 0, range(3 - b.spatial, 3)
@@ -122,7 +172,7 @@ def rm(v, *orders, center="paper", scale=1, reduction="mean", frame="patch", cha
         f = v.frames[s] if v.frames else dict(offset=[0] * 3, extent=b.size, spacing=[1, 1, 1])
         extent = f["extent"] if frame == "volume" else b.size
         start = [1 + o for o in f["offset"]] if frame == "volume" else [1, 1, 1]
-        for c in chosen:
+        for j, c in enumerate(chosen):
             w = torch.ones(b.size)
             for axis in range(3):
                 shape = [1, 1, 1]
@@ -136,7 +186,7 @@ def rm(v, *orders, center="paper", scale=1, reduction="mean", frame="patch", cha
                 else:
                     step = 1 / n
                 w = w * (scale * step * (i - middle)) ** (2 * orders[axis])
-            total = total + (w * (v.p[s, c] - v.y[s, c] * v.m[s, 0]) ** 2).sum()
+            total = total + (float(numbers(weights)[j]) if weights else 1) * (w * (v.p[s, c] - v.y[s, c] * v.m[s, 0]) ** 2).sum()
     return ratio(total, dict(mean=len(chosen) * v.m.sum(), sum=1, batchmean=b.n)[reduction])
 
 
@@ -144,7 +194,7 @@ def mse(v, **options):
     return rm(v, **options)
 
 
-TERMS = dict(ce=ce, dice=dice, rm=rm, mse=mse)
+TERMS = dict(ce=ce, dice=dice, jaccard=jaccard, tversky=tversky, focal=focal, rm=rm, mse=mse)
 
 
 class Term:
@@ -186,6 +236,32 @@ def monai_agrees(batch, head):
         assert abs(theirs - ce(view, "+".join(str(float(w)) for w in weight))) < 1e-12
 
 
+def monai_overlap_agrees(batch, head):
+    """DiceLoss and TverskyLoss with soft labels and sums, FocalLoss."""
+    act = dict(softmax=head == "softmax", sigmoid=head == "sigmoid")
+    for truth in ("index", "map"):
+        view = View(batch, head, truth, False, batch.logits, None)
+        for soft in (False, True):
+            for reduction in ("mean", "sum"):
+                theirs = DiceLoss(soft_label=soft, reduction=reduction, **act)(batch.logits, view.y)
+                ours = dice(view, "monai", soft_label=str(soft).lower(), reduction=reduction)
+                assert abs(theirs - ours) < 1e-12, (head, truth, soft, reduction, theirs, ours)
+                for pooled in (False, True):
+                    theirs = TverskyLoss(alpha=0.3, beta=0.9, batch=pooled, soft_label=soft, reduction=reduction, **act)
+                    ours = tversky(view, 0.3, 0.9, channels="all", batch=str(pooled).lower(), soft_label=str(soft).lower(),
+                                   reduction=reduction)
+                    assert abs(theirs(batch.logits, view.y) - ours) < 1e-12
+        # FocalLoss computes in float, and divides a softmax's mean by the channels too.
+        for gamma in (0.5, 2.0):
+            theirs = FocalLoss(gamma=gamma, use_softmax=head == "softmax")(batch.logits, view.y)
+            ours = focal(view, gamma) / (batch.k if head == "softmax" else 1)
+            if truth == "index":
+                assert abs(theirs - ours) < 1e-6, (head, gamma, theirs, ours)
+    if head == "sigmoid":
+        view = View(batch, head, "index", False, batch.logits, None)
+        assert abs(FocalLoss(alpha=0.25)(batch.logits, view.y) - focal(view, alpha=0.25)) < 1e-6
+
+
 def nnunet_agrees(batch):
     """The arithmetic of nnU-Net's MemoryEfficientSoftDiceLoss(batch_dice, do_bg=False, smooth=1e-5), softmax."""
     view = View(batch, "softmax", "index", True, batch.logits, None)
@@ -222,6 +298,25 @@ def dice_cases():
         yield [Term(1.0, "dice", variant=variant, jaccard="true", squared_pred="true", batch="false")]
 
 
+def region_cases(batch):
+    """Every option of jaccard, tversky, focal, and what dice, ce and rm share with them; three terms at a time."""
+    k, orders = batch.k, ((2, 0), (1, 1)) if batch.spatial == 2 else ((2, 0, 0), (1, 0, 1))
+    weights = "+".join(str(0.5 * (c + 1)) for c in range(k))
+    rows = [dict(), dict(channels="all", weights=weights), dict(include_background="true", batch="true"), dict(batch="auto", smooth=1.0),
+            dict(reduction="sum", smooth_nr=0, smooth_dr=0.25), dict(reduction="batchmean", soft_label="true"),
+            dict(soft_label="true", batch="true", channels="all")]
+    for row in rows:
+        if "soft_label" in row and batch.name == "dot2":
+            continue  # one voxel: sum min(p, y) is then a small difference, which float cannot hold to 2e-5
+        yield [Term(1.0, "jaccard", **row), Term(0.5, "tversky", alpha=0.3, beta=0.7, **row), Term(2.0, "dice", variant="monai", **row)]
+    yield [Term(1.0, "tversky", alpha=0, beta=1.5), Term(1.0, "tversky")]
+    for row in (dict(), dict(gamma=0), dict(gamma=0.5, weights=weights), dict(gamma=1, channels="fg", reduction="sum"),
+                dict(gamma=3.5, reduction="batchmean")):
+        yield [Term(1.0, "focal", **row)]
+    yield [Term(0.5, "focal"), Term(1.0, "ce", reduction="sum"), Term(1.0, "ce", weights=weights, reduction="batchmean")]
+    yield [Term(1.0, "rm", *orders[0], channels="all", weights=weights), Term(2.0, "rm", *orders[1]), Term(0.5, "focal", gamma=1)]
+
+
 def cases(batch):
     """(head, truth, ignore, frames, terms) of one batch."""
     k, orders = batch.k, ((2, 0), (0, 2), (2, 1)) if batch.spatial == 2 else ((2, 0, 0), (0, 0, 2), (1, 2, 1))
@@ -236,6 +331,11 @@ def cases(batch):
     yield "none", "map", True, False, [Term(1.0, "dice"), Term(1.0, "rm", *orders[2])]
     yield "none", "map", False, False, [Term(1.0, "ce"), Term(1.0, "mse", channels="all")]
     yield "none", "index", True, False, [Term(1.0, "ce")]
+    for truth, terms in zip(("index", "map") * 20, region_cases(batch)):
+        for head in heads:
+            yield head, truth, batch.k != 2, False, terms
+    yield "sigmoid", "index", True, False, [Term(1.0, "focal", alpha=0.25), Term(2.0, "focal", gamma=0.5, alpha=0.75)]
+    yield "none", "map", True, False, [Term(1.0, "focal", gamma=1.5), Term(1.0, "jaccard", soft_label="true")]
     if batch.name in ("flat3", "solid2"):
         for terms in rm_cases(orders):
             yield "softmax", "index", True, True, terms
@@ -284,7 +384,9 @@ def main():
         print("# Written by tools/golden_loss.py: PyTorch", torch.__version__.split("+")[0], "autograd in float64", file=out)
         for batch in BATCHES:
             monai_agrees(batch, "sigmoid")
+            monai_overlap_agrees(batch, "sigmoid")
             if batch.k > 1:
+                monai_overlap_agrees(batch, "softmax")
                 monai_agrees(batch, "softmax")
                 nnunet_agrees(batch)
             print("batch", batch.name, batch.n, batch.k, *batch.size, batch.spatial, file=out)

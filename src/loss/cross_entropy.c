@@ -10,9 +10,13 @@
  * No valid voxel: 0, gradient 0. A perfect prediction: 0. p = 1/K everywhere: log K. It is unbounded: one voxel that is
  * wrong at a logit of 80 counts 80.
  */
+#include <string.h>
+
 #include "loss/evaluator.h"
 
-#define CE_OPTIONS(X) X(str, weights, "", 0, 0, "", "", "a weight for each channel, joined by '+'; none: equal", "1+2")
+#define CE_OPTIONS(X)                                                                                                  \
+    X(str, weights, "", 0, 0, "", "", "a weight for each channel, joined by '+'; none: equal", "1+2")                  \
+    X(pick, reduction, "mean", 0, 0, "mean|sum|batchmean", "", "by the weights' sum, by 1, by samples", "sum")
 RMSEG_OPTIONS_DECLARE(ce_options, CE_OPTIONS)
 RMSEG_OPTIONS_DEFINE(ce_options, CE_OPTIONS)
 
@@ -32,6 +36,8 @@ static rmseg_status compile(rmseg_evaluator *e, rmseg_loss_part *part)
 static double divisor(const rmseg_evaluator *e, const rmseg_loss_part *part, bool binary)
 {
     const rmseg_batch *b = &e->sweep.batch;
+    const char *reduction = ce_options_values(part->term->options)->reduction;
+    if (strcmp(reduction, "mean")) return !strcmp(reduction, "sum") ? 1 : (double)b->n;
     if (!part->weights) return e->valid * (binary ? (double)b->k : 1);
     double sum = 0;
     for (int64_t n = 0; n < b->n; n++)

@@ -42,6 +42,7 @@ static rmseg_status create_parts(rmseg_evaluator *e)
     for (int64_t i = 0; i < o->terms; i++) {
         const rmseg_loss_term *term = o->term + i;
         e->part[i].term = term;
+        e->part[i].field = -1;
         rmseg_status status = term->row->compile(e, e->part + i);
         if (status != RMSEG_OK)
             return status == RMSEG_ERROR_MEMORY ? status : rmseg_fail_in(status, "objective, term %s", term->name);
@@ -71,7 +72,8 @@ static rmseg_status build(rmseg_evaluator *e)
     e->coefficient = rmseg_alloc(e->objective->coefficients.count, sizeof *e->coefficient);
     e->plan = rmseg_alloc(terms, sizeof *e->plan);
     s->field = rmseg_alloc(terms, sizeof *s->field);
-    if (!e->part || !e->values || !e->coefficient || !e->plan || !s->field) return RMSEG_ERROR_MEMORY;
+    s->focal = rmseg_alloc(terms, sizeof *s->focal);
+    if (!e->part || !e->values || !e->coefficient || !e->plan || !s->field || !s->focal) return RMSEG_ERROR_MEMORY;
     RMSEG_TRY(create_parts(e));
     int64_t sums;
     if (!rmseg_mul3(&sums, s->batch.n, s->batch.k, s->width)) return rmseg_fail_memory();
@@ -112,6 +114,8 @@ void rmseg_evaluator_destroy(rmseg_evaluator *e)
     for (int64_t i = 0; e->part && i < e->objective->terms; i++) {
         rmseg_free(e->part[i].channels);
         rmseg_free(e->part[i].weights);
+        rmseg_free(e->part[i].index);
+        rmseg_free(e->part[i].scratch);
     }
     rmseg_fields_destroy(e);
     rmseg_shares_destroy(e);
@@ -121,6 +125,7 @@ void rmseg_evaluator_destroy(rmseg_evaluator *e)
     rmseg_free(e->sweep.slope);
     rmseg_free(e->sweep.nll_slope);
     rmseg_free(e->part);
+    rmseg_free(e->predicted);
     rmseg_free(e->values);
     rmseg_free(e->coefficient);
     rmseg_free(e);
@@ -202,7 +207,10 @@ static void clear_coefficients(rmseg_evaluator *e)
     memset(s->slope, 0, (size_t)(s->batch.n * s->batch.k) * sizeof *s->slope);
     memset(s->nll_slope, 0, (size_t)s->batch.k * sizeof *s->nll_slope);
     for (int64_t f = 0; f < s->fields; f++)
-        for (int64_t t = 0; t < s->field[f].parts; t++) s->field[f].part[t].coefficient = 0;
+        memset(s->field[f].coefficient, 0,
+               (size_t)(s->batch.n * s->batch.k * s->field[f].parts) * sizeof *s->field[f].coefficient);
+    for (int64_t f = 0; f < s->focals; f++)
+        memset(s->focal[f].slope, 0, (size_t)s->batch.k * 2 * sizeof *s->focal[f].slope);
     e->valid = 0;
     for (int64_t n = 0; n < s->batch.n; n++) e->valid += s->valid[n];
 }
@@ -265,9 +273,15 @@ double *rmseg_evaluator_shares(rmseg_evaluator *e, int64_t *count)
     return e->shares.weight;
 }
 
+/* Whether a part is one weight of r^2 from tables: rm or mse. */
+static bool squares(const rmseg_evaluator *e, const rmseg_loss_part *part)
+{
+    return part->field >= 0 && e->sweep.field[part->field].squared && !e->sweep.field[part->field].map;
+}
+
 double rmseg_evaluator_mean_weight(const rmseg_evaluator *e, int64_t index)
 {
-    bool weighed = index >= 0 && index < e->objective->terms && e->part[index].weighed && e->valid > 0;
+    bool weighed = index >= 0 && index < e->objective->terms && squares(e, e->part + index) && e->valid > 0;
     return weighed ? rmseg_field_mean(e, e->part + index) : NAN;
 }
 

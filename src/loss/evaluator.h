@@ -21,10 +21,10 @@ typedef struct rmseg_field_rule {
     bool volume, mm;
 } rmseg_field_rule;
 
-/* The rule of sweep.field[i], and the exponents q of its tables along each axis. */
+/* The rule of sweep.field[i], and the exponents of its tables along each axis. */
 typedef struct rmseg_field_plan {
     rmseg_field_rule rule;
-    int64_t *order[3];
+    int64_t *exponent[3];
 } rmseg_field_plan;
 
 struct rmseg_loss_part {
@@ -33,8 +33,12 @@ struct rmseg_loss_part {
     bool *channels; /* (K) the channels it looks at; NULL: the row does not choose */
     int64_t channel_count;
     double *weights; /* (K) of classes; NULL: equal */
-    bool weighed;    /* rm: it is part `index` of weight field `field` */
-    int64_t field, index;
+    int64_t field;   /* the weight field it has parts of, -1: none */
+    int64_t *index;  /* (indices) which parts, in the order they were asked for */
+    int64_t indices;
+    int64_t focal;   /* which of sweep.focal */
+    double *scratch; /* of the row's prepare step; freed with the part */
+    double prepared; /* the value that prepare found, where the row works so */
 };
 
 /* What stands behind the objective's share()s. */
@@ -56,6 +60,7 @@ struct rmseg_evaluator {
     rmseg_shares shares;
     rmseg_sweep sweep;
     rmseg_field_plan *plan; /* one for each of sweep.field */
+    void *predicted;        /* (N, K, D, H, W) as the logits: what kernels->predict gave, where a row asked for it */
     double *located;        /* (N, K, 4) where a field has its own centres, else NULL */
     double valid;           /* voxels in the sums of this evaluation, all samples together */
     size_t scratch_bytes;
@@ -86,10 +91,53 @@ static inline rmseg_slope *rmseg_slope_at(const rmseg_evaluator *e, int64_t n, i
     return e->sweep.slope + n * e->sweep.batch.k + c;
 }
 
-/* A separable weight with these orders along D, H, W, in the field of this rule and the part's channels (made if new):
- * sets part->field and part->index. */
-rmseg_status rmseg_field_add(rmseg_evaluator *evaluator, rmseg_loss_part *part, const rmseg_field_rule *rule,
-                             const int64_t order[3]);
+/* A weight prod_k c_k^exponent_k along D, H, W, of r^2 (`squared`) or of p and y, in the field of this rule and the part's
+ * channels (made if new); it becomes the part's next index. All weights of a part have one rule. */
+rmseg_status rmseg_field_add(rmseg_evaluator *evaluator, rmseg_loss_part *part, bool squared,
+                             const rmseg_field_rule *rule, const int64_t exponent[3]);
+
+/* A field of its own for the part, whose weight is a map that the row's prepare step fills. */
+rmseg_status rmseg_field_add_map(rmseg_evaluator *evaluator, rmseg_loss_part *part, bool squared);
+
+/* A focal term's sums: part->focal. */
+rmseg_status rmseg_focal_add(rmseg_evaluator *evaluator, rmseg_loss_part *part, double gamma);
+
+/* Sums of the part's i-th weight: of w r^2; of w p; of w y. And the coefficient of its gradient. */
+static inline double rmseg_part_square(const rmseg_evaluator *e, const rmseg_loss_part *part, int64_t i, int64_t n,
+                                       int64_t c)
+{
+    return rmseg_sums_at(e, n, c)[e->sweep.field[part->field].first + part->index[i]];
+}
+static inline double rmseg_part_p(const rmseg_evaluator *e, const rmseg_loss_part *part, int64_t i, int64_t n,
+                                  int64_t c)
+{
+    return rmseg_sums_at(e, n, c)[e->sweep.field[part->field].first + 2 * part->index[i]];
+}
+static inline double rmseg_part_y(const rmseg_evaluator *e, const rmseg_loss_part *part, int64_t i, int64_t n,
+                                  int64_t c)
+{
+    return rmseg_sums_at(e, n, c)[e->sweep.field[part->field].first + 2 * part->index[i] + 1];
+}
+static inline double *rmseg_part_coefficient(const rmseg_evaluator *e, const rmseg_loss_part *part, int64_t i,
+                                             int64_t n, int64_t c)
+{
+    return rmseg_field_coefficients(e->sweep.field + part->field, e->sweep.batch.k, n, c) + part->index[i];
+}
+
+/* What a sample and channel's value counts: its class weight, over channels and samples (mean), 1 (sum), samples
+ * (batchmean). */
+double rmseg_part_count(const rmseg_evaluator *evaluator, const rmseg_loss_part *part, const char *reduction,
+                        int64_t c);
+
+/* Truth of one voxel, -1 where it is ignored. */
+double rmseg_truth_at(const rmseg_evaluator *evaluator, int64_t n, int64_t c, int64_t v);
+
+/* Where index i of the patch lies along an axis: c = step (origin + i - middle), origin 1 in a patch. */
+typedef struct rmseg_ruler {
+    double step, origin, middle;
+} rmseg_ruler;
+rmseg_ruler rmseg_ruler_of(const rmseg_evaluator *evaluator, const rmseg_field_rule *rule, int64_t n, int64_t c,
+                           int axis);
 
 /* Once all terms are compiled: allocates the tables. In every evaluation: fills them from the batch's frames and truth.
  */

@@ -6,10 +6,8 @@
 #include "loss/objective.h"
 
 static const rmseg_loss_row *const rows[] = {
-    &rmseg_loss_ce,
-    &rmseg_loss_dice,
-    &rmseg_loss_mse,
-    &rmseg_loss_rm,
+    &rmseg_loss_ce,    &rmseg_loss_dice, &rmseg_loss_jaccard, &rmseg_loss_tversky,
+    &rmseg_loss_focal, &rmseg_loss_mse,  &rmseg_loss_rm,
 };
 
 const rmseg_loss_row *rmseg_loss_row_at(int64_t index)

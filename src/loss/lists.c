@@ -1,5 +1,5 @@
 /*
- * lists.c - the lists a term's options hold: channels ("fg", "all", "1+2") and class weights ("1+0.5+2").
+ * lists.c - the lists a term's options hold: channels ("fg", "all", "1+2") and class weights ("1+0.5+2"); and what they make a value count.
  */
 #include <string.h>
 
@@ -72,4 +72,11 @@ rmseg_status rmseg_part_channels(rmseg_evaluator *e, rmseg_loss_part *part, cons
     for (int64_t c = k, from = part->channel_count; c-- > 0;)
         part->weights[c] = part->channels[c] ? part->weights[--from] : 0;
     return RMSEG_OK;
+}
+
+double rmseg_part_count(const rmseg_evaluator *e, const rmseg_loss_part *part, const char *reduction, int64_t c)
+{
+    double weight = part->weights ? part->weights[c] : 1, samples = (double)e->sweep.batch.n;
+    if (!strcmp(reduction, "sum")) return weight;
+    return weight / (!strcmp(reduction, "mean") ? (double)part->channel_count * samples : samples);
 }

@@ -54,7 +54,8 @@ const rmseg_loss_row *rmseg_loss_row_at(int64_t index);
 const rmseg_loss_row *rmseg_loss_row_find(const char *name, size_t length);
 
 /* One file each. */
-extern const rmseg_loss_row rmseg_loss_ce, rmseg_loss_dice, rmseg_loss_mse, rmseg_loss_rm;
+extern const rmseg_loss_row rmseg_loss_ce, rmseg_loss_dice, rmseg_loss_jaccard, rmseg_loss_tversky, rmseg_loss_focal,
+    rmseg_loss_mse, rmseg_loss_rm;
 
 /* A row's `arguments`, written from its option rows: one line each, "name=default  choices  help". */
 #define RMSEG_LOSS_ARGUMENT(type, field, fallback, minimum, maximum, choices, unit, help, example)                     \

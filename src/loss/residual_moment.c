@@ -24,6 +24,7 @@
     X(pick, frame, "patch", 0, 0, "patch|volume", "", "coordinates in the patch or in the image it was cut from",      \
       "volume")                                                                                                        \
     X(str, channels, "fg", 0, 0, "", "", "fg, all, or channels such as 1+2", "1+2")                                    \
+    X(str, weights, "", 0, 0, "", "", "a weight for each of the channels, joined by '+'; none: 1", "1+2")              \
     X(pick, units, "fraction", 0, 0, "fraction|mm", "", "of each axis' own extent, or of the longest extent in mm",    \
       "mm")
 RMSEG_OPTIONS_DECLARE(rm_options, RM_OPTIONS)
@@ -31,6 +32,7 @@ RMSEG_OPTIONS_DEFINE(rm_options, RM_OPTIONS)
 
 static rmseg_status settle(rmseg_loss_term *term)
 {
+    RMSEG_TRY(rmseg_weights_parse(NULL, 0, rmseg_options_get(term->options, "weights")));
     return rmseg_channels_parse(NULL, NULL, 0, 0, rmseg_options_get(term->options, "channels"));
 }
 
@@ -53,26 +55,28 @@ static rmseg_status compile(rmseg_evaluator *e, rmseg_loss_part *part)
         return rmseg_fail(RMSEG_ERROR_ARGUMENT,
                           "%s has %lld orders but the batch is %dD: give one for each axis, as in %s", term->name,
                           (long long)term->orders, spatial, spatial == 2 ? "rm(2,0)" : "rm(2,0,0)");
-    for (int axis = 0; axis < term->orders; axis++) order[3 - spatial + axis] = term->order[axis];
-    RMSEG_TRY(rmseg_part_channels(e, part, o->channels, ""));
+    for (int axis = 0; axis < term->orders; axis++) order[3 - spatial + axis] = 2 * term->order[axis];
+    RMSEG_TRY(rmseg_part_channels(e, part, o->channels, o->weights));
     rmseg_field_rule rule = rule_of(o);
-    return rmseg_field_add(e, part, &rule, order);
+    return rmseg_field_add(e, part, true, &rule, order);
 }
 
 static double finish(rmseg_evaluator *e, const rmseg_loss_part *part)
 {
     const rm_options *o = rm_options_values(part->term->options);
     const rmseg_batch *b = &e->sweep.batch;
-    rmseg_weight_field *field = e->sweep.field + part->field;
     double over = 1, sum = 0;
     if (!strcmp(o->reduction, "mean")) over = (double)part->channel_count * e->valid;
     if (!strcmp(o->reduction, "batchmean")) over = (double)b->n;
     if (!(over > 0)) return 0;
     for (int64_t n = 0; n < b->n; n++)
-        for (int64_t c = 0; c < b->k; c++)
-            if (part->channels[c]) sum += rmseg_sums_at(e, n, c)[RMSEG_SUMS + field->first + part->index];
-    field->part[part->index].coefficient += 2 * part->weight / over;
-    return sum / over;
+        for (int64_t c = 0; c < b->k; c++) {
+            if (!part->channels[c]) continue;
+            double count = (part->weights ? part->weights[c] : 1) / over;
+            sum += count * rmseg_part_square(e, part, 0, n, c);
+            *rmseg_part_coefficient(e, part, 0, n, c) += 2 * part->weight * count;
+        }
+    return sum;
 }
 
 const rmseg_loss_row rmseg_loss_rm = {

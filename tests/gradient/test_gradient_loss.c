@@ -143,6 +143,8 @@ static void check_choice(const char *term, const char *key, const char *value, u
     problem p = make_problem(seed);
     bool rm = !strcmp(term, "rm");
     for (int64_t head = 0; head < (p.batch.k > 1 ? 3 : 2); head++) {
+        bool exclusive = head == 2 || (head == 1 && p.batch.k > 1);
+        if (!strcmp(term, "focal") && !strcmp(key, "alpha") && exclusive) continue;
         int used = snprintf(expression, sizeof expression, "%s: %s(%s%s", head_of(&p, head), term,
                             rm ? orders_of(&p, 2, 1, 1, orders) : "", rm ? "; " : "");
         if (!strcmp(key, "weights"))
@@ -150,7 +152,7 @@ static void check_choice(const char *term, const char *key, const char *value, u
                      p.batch.k == 3   ? "2+0.5+1"
                      : p.batch.k == 2 ? "2+0.5"
                                       : "3",
-                     !strcmp(term, "dice") ? ", channels=all" : "");
+                     strcmp(term, "ce") ? ", channels=all" : "");
         else
             snprintf(expression + used, sizeof expression - (size_t)used, "%s=%s)", key, value);
         check_expression(expression, seed);
@@ -169,6 +171,9 @@ static int64_t check_arguments(const rmseg_loss_info *info, uint32_t seed)
             continue;
         if (!strcmp(key, "channels")) strcpy(choices, "fg|all|0");
         if (!strncmp(key, "smooth", 6)) strcpy(choices, "0.1|1");
+        if (!strcmp(key, "alpha")) strcpy(choices, strcmp(info->name, "focal") ? "0|0.3|1.5" : "0.25");
+        if (!strcmp(key, "beta")) strcpy(choices, "0|0.7|2");
+        if (!strcmp(key, "gamma")) strcpy(choices, "0|0.5|1|3");
         if (!strchr(choices, '|') && strcmp(key, "weights")) continue;
         for (char *save, *choice = strtok_r(choices, "|", &save); choice;
              choice = strtok_r(NULL, "|", &save), checked++)
@@ -216,6 +221,29 @@ static void add_dice(rmseg_text *text, rmseg_random *r)
                     PICK(r, "true", "false"), rmseg_random_uniform(r), 0.1 + rmseg_random_uniform(r));
 }
 
+static void add_overlap(rmseg_text *text, rmseg_random *r)
+{
+    if (rmseg_random_below(r, 2))
+        rmseg_text_addf(text, "tversky(alpha=%g, beta=%g, ", rmseg_random_uniform(r), 2 * rmseg_random_uniform(r));
+    else
+        rmseg_text_add(text, "jaccard(");
+    rmseg_text_addf(text, "channels=%s, batch=%s, soft_label=%s, reduction=%s)", PICK(r, "fg", "all", "0"),
+                    PICK(r, "true", "false", "auto"), PICK(r, "true", "false"), PICK(r, "mean", "sum", "batchmean"));
+}
+
+#define KINDS 7
+
+static void add_term(rmseg_text *text, problem *p, rmseg_random *r, int64_t kind)
+{
+    if (kind == 0) rmseg_text_addf(text, "ce(reduction=%s)", PICK(r, "mean", "sum", "batchmean"));
+    if (kind == 1) add_dice(text, r);
+    if (kind == 2) rmseg_text_addf(text, "mse(channels=%s)", PICK(r, "fg", "all"));
+    if (kind == 3 || kind == 4) add_rm(text, p, r);
+    if (kind == 5) add_overlap(text, r);
+    if (kind == 6)
+        rmseg_text_addf(text, "focal(gamma=%g, channels=%s)", 3 * rmseg_random_uniform(r), PICK(r, "fg", "all"));
+}
+
 static void add_terms(rmseg_text *text, problem *p, rmseg_random *r, int depth)
 {
     int64_t terms = 1 + rmseg_random_below(r, 4);
@@ -225,12 +253,9 @@ static void add_terms(rmseg_text *text, problem *p, rmseg_random *r, int depth)
                         : rmseg_random_below(r, 2) ? " + "
                                                    : " - ",
                         2 * rmseg_random_uniform(r));
-        int64_t kind = rmseg_random_below(r, depth < 2 ? 6 : 5);
-        if (kind == 0) rmseg_text_add(text, "ce");
-        if (kind == 1) add_dice(text, r);
-        if (kind == 2) rmseg_text_addf(text, "mse(channels=%s)", PICK(r, "fg", "all"));
-        if (kind == 3 || kind == 4) add_rm(text, p, r);
-        if (kind != 5) continue;
+        int64_t kind = rmseg_random_below(r, depth < 2 ? KINDS + 1 : KINDS);
+        add_term(text, p, r, kind);
+        if (kind < KINDS) continue;
         rmseg_text_add(text, "(");
         add_terms(text, p, r, depth + 1);
         rmseg_text_add(text, ")");

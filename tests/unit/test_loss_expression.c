@@ -21,43 +21,49 @@ static void check_text(const char *expression, const char *expected)
 static void test_canonical_text(void **state)
 {
     (void)state;
-    check_text("ce", "softmax: 1*ce");
-    check_text("  sigmoid :ce*2", "sigmoid: 2*ce");
-    check_text("none: -ce", "none: -1*ce");
-    check_text(
-        "ce - 1e-2*mse(reduction=sum)",
-        "softmax: 1*ce - 0.01*mse(center=paper, scale=1, reduction=sum, frame=patch, channels=fg, units=fraction)");
+    check_text("ce", "softmax: 1*ce(reduction=mean)");
+    check_text("  sigmoid :ce*2", "sigmoid: 2*ce(reduction=mean)");
+    check_text("none: -ce", "none: -1*ce(reduction=mean)");
+    check_text("ce - 1e-2*mse(reduction=sum)", "softmax: 1*ce(reduction=mean) - 0.01*mse(center=paper, scale=1, "
+                                               "reduction=sum, frame=patch, channels=fg, units=fraction)");
     check_text("softmax: rm( 2 , 0 )", "softmax: 1*rm(2,0; " RM_DEFAULTS);
     check_text("rm(2,0,3;center=exact)",
                "softmax: 1*rm(2,0,3; center=exact, scale=1, reduction=mean, frame=patch, channels=fg, units=fraction)");
     check_text("dice", "softmax: 1*dice(variant=ua-mt, channels=fg, batch=true, squared_pred=true, jaccard=false, "
-                       "smooth_nr=1e-05, smooth_dr=1e-05)");
-    check_text("dice(variant=monai)", "softmax: 1*dice(variant=monai, channels=all, batch=false, squared_pred=false, "
-                                      "jaccard=false, smooth_nr=1e-05, smooth_dr=1e-05)");
-    check_text("dice(variant=nnunet, batch=false)",
-               "softmax: 1*dice(variant=nnunet, channels=fg, batch=false, "
-               "squared_pred=false, jaccard=false, smooth_nr=1e-05, smooth_dr=1e-05)");
+                       "smooth_nr=1e-05, smooth_dr=1e-05, reduction=mean, soft_label=false)");
+    check_text("dice(variant=monai)",
+               "softmax: 1*dice(variant=monai, channels=all, batch=false, squared_pred=false, "
+               "jaccard=false, smooth_nr=1e-05, smooth_dr=1e-05, reduction=mean, soft_label=false)");
+    check_text(
+        "dice(variant=nnunet, batch=false)",
+        "softmax: 1*dice(variant=nnunet, channels=fg, batch=false, "
+        "squared_pred=false, jaccard=false, smooth_nr=1e-05, smooth_dr=1e-05, reduction=mean, soft_label=false)");
     check_text("dice(smooth=1, smooth-nr=0, include_background=true)",
                "softmax: 1*dice(variant=ua-mt, channels=all, include_background=true, batch=true, squared_pred=true, "
-               "jaccard=false, smooth=1, smooth_nr=0, smooth_dr=1)");
-    check_text("ce(weights=1+0.5)", "softmax: 1*ce(weights=1+0.5)");
+               "jaccard=false, smooth=1, smooth_nr=0, smooth_dr=1, reduction=mean, soft_label=false)");
+    check_text("ce(weights=1+0.5)", "softmax: 1*ce(weights=1+0.5, reduction=mean)");
 }
+
+/* A ce as canonical texts write it. */
+#define CE "ce(reduction=mean)"
 
 static void test_text_of_schedules(void **state)
 {
     (void)state;
     check_text("a*ce + (1-a)*ce, a = ramp(1 -> 0.01 by 2%)",
-               "softmax: a*ce + (1 - a)*ce, a = ramp(1 -> 0.01 from 0 by 0.02)");
-    check_text("cosine(1->-2 from 10%by .9)*2*ce", "softmax: cosine(1 -> -2 from 0.1 by 0.9)*2*ce");
+               "softmax: a*" CE " + (1 - a)*" CE ", a = ramp(1 -> 0.01 from 0 by 0.02)");
+    check_text("cosine(1->-2 from 10%by .9)*2*ce", "softmax: cosine(1 -> -2 from 0.1 by 0.9)*2*" CE);
     check_text("exponential(1 -> 1e-3)*(ce - 2*ce)",
-               "softmax: exponential(1 -> 0.001 from 0 by 1)*ce + exponential(1 -> 0.001 from 0 by 1)*-2*ce");
-    check_text("step(1, 10% at 25%, 0 at 0.5)*ce", "softmax: step(1, 0.1 at 0.25, 0 at 0.5)*ce");
-    check_text("ce + share(10%)*(ce - 3*ce)", "softmax: 1*ce + share1*ce + share1*-3*ce, share1 = share(0.1)");
+               "softmax: exponential(1 -> 0.001 from 0 by 1)*" CE " + exponential(1 -> 0.001 from 0 by 1)*-2*" CE);
+    check_text("step(1, 10% at 25%, 0 at 0.5)*ce", "softmax: step(1, 0.1 at 0.25, 0 at 0.5)*" CE);
+    check_text("ce + share(10%)*(ce - 3*ce)",
+               "softmax: 1*" CE " + share1*" CE " + share1*-3*" CE ", share1 = share(0.1)");
     check_text("ce + share1*ce + share(2)*ce, share1 = 2*share(0.5)",
-               "softmax: 1*ce + share1*ce + share2*ce, share1 = 2*share(0.5), share2 = share(2)");
+               "softmax: 1*" CE " + share1*" CE " + share2*" CE ", share1 = 2*share(0.5), share2 = share(2)");
     check_text("-(-(a*b))*ce - b*(a*ce) - -(a+b)*ce, a = 1 - ramp(0->1), b = 2*(a - (a - 1))*3",
-               "softmax: a*b*ce + -(b*a)*ce + (a + b)*ce, a = 1 - ramp(0 -> 1 from 0 by 1), b = 2*(a - (a - 1))*3");
-    check_text("2*a*ce + a*a*ce, a = 0.5", "softmax: 2*a*ce + a*a*ce, a = 0.5");
+               "softmax: a*b*" CE " + -(b*a)*" CE " + (a + b)*" CE
+               ", a = 1 - ramp(0 -> 1 from 0 by 1), b = 2*(a - (a - 1))*3");
+    check_text("2*a*ce + a*a*ce, a = 0.5", "softmax: 2*a*" CE " + a*a*" CE ", a = 0.5");
 }
 
 static void test_groups_and_numbers(void **state)
@@ -108,7 +114,8 @@ static void test_refusals(void **state)
         {"", "column 1: the expression ends where a term, a number or '(' was expected"},
         {"softmax:", "column 9: the expression ends"},
         {"softmax: ce + dise", "column 15: there is no term 'dise'; did you mean 'dice'?"},
-        {"softmax: ce + boundary", "column 15: there is no term 'boundary'; there are ce, dice, mse, rm"},
+        {"softmax: ce + boundary",
+         "column 15: there is no term 'boundary'; there are ce, dice, jaccard, tversky, focal, mse, rm"},
         {"softmx: ce", "column 1: there is no head 'softmx'"},
         {"softmx: ce", "softmax"},
         {"ce + ", "column 6: the expression ends"},
@@ -157,7 +164,7 @@ static void test_refusals(void **state)
         {"rm(2,0; reduction=summ)", "column 9: option reduction: got \"summ\", expected one of mean|sum|batchmean"},
         {"rm(2,0; scale=3)", "expected one of 1|2"},
         {"rm(2,0; reducton=sum)", "column 9: rm has no option 'reducton'; did you mean 'reduction'?"},
-        {"rm(2,0; x=1)", "rm has no option 'x'; there are center, scale, reduction, frame, channels, units"},
+        {"rm(2,0; x=1)", "rm has no option 'x'; there are center, scale, reduction, frame, channels, weights, units"},
         {"rm(2,0; scale=1, scale=2)", "column 18: option scale is given twice"},
         {"rm(2,0; channels=1+)", "channels=1+: expected fg, all, or channels such as 1+2"},
         {"dice(2)", "column 6: found '2' where an option (name=value) was expected"},

@@ -10,9 +10,10 @@
 
 #define MOST_TERMS 8
 
-/* Double repeats the reference's arithmetic in another order: 1e-12 of the largest number. Float carries the 6e-8 of
+/* Double repeats the reference's arithmetic in another order: 1e-11 of the largest number, most of it where a soft overlap
+ * is a small difference of sums. Float carries the 6e-8 of
  * its logits and probabilities through some ten operations and, in small Dice denominators, a division: 2e-5. */
-#define TOLERANCE64 1e-12
+#define TOLERANCE64 1e-11
 #define TOLERANCE32 2e-5
 
 typedef struct golden {

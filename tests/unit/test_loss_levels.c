@@ -83,7 +83,7 @@ static void run(const rmseg_objective *o, const char *backend, rmseg_batch batch
 
 static void compare(inputs *in, const char *expression, const rmseg_objective *o, bool map)
 {
-    double found[8], expected[8], largest = 0;
+    double found[16], expected[16], largest = 0;
     rmseg_batch batch = in->batch;
     batch.index = map ? NULL : in->index;
     batch.wide = true;
@@ -130,7 +130,8 @@ static void check_shape(const int64_t shape[4], int64_t k, double spread)
         if (in.batch.spatial == 3) memcpy(orders, (const char *[]){"2,0,0", "0,0,2", "2,1,2"}, sizeof orders);
         snprintf(
             expression, sizeof expression,
-            "%s: ce + dice + dice(variant=monai) + rm(%s) + rm(%s) + rm(%s) + rm(%s; center=centroid, channels=all)",
+            "%s: ce + dice + dice(variant=monai) + rm(%s) + rm(%s) + rm(%s) + rm(%s; center=centroid, channels=all)"
+            " + dice(variant=monai, soft_label=true) + 0.5*focal(gamma=1.5)",
             heads[h], orders[0], orders[1], orders[2], orders[1]);
         assert_ok(rmseg_objective_parse(&o, expression));
         compare(&in, expression, o, false);

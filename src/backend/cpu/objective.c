@@ -33,6 +33,7 @@ typedef struct piece {
 /* A thread's rows of PIECE floats, K of them where it says so. */
 typedef struct rows {
     float *y, *p, *q, *g; /* (K): truth, probability, 1 - p, d/dp; 0 where invalid, but g */
+    float *l, *m, *h;     /* (K): -log p, -log(1 - p), what terms of log p add; for focal terms alone */
     float *weight, *dot;  /* one row each */
     int32_t *valid;       /* one row: all bits or none */
     float *nll;           /* (K) of LANES: sums of the piece */
@@ -62,7 +63,7 @@ static piece piece_at(const rmseg_sweep *s, const cut *c, int64_t n, int64_t ind
 }
 
 /* Floats of one thread's rows, a whole number of cache lines. */
-static int64_t row_floats(const rmseg_sweep *s) { return s->batch.k * (4 * PIECE + 16) + 3 * PIECE; }
+static int64_t row_floats(const rmseg_sweep *s) { return s->batch.k * ((s->focals ? 7 : 4) * PIECE + 16) + 3 * PIECE; }
 
 static int64_t partial_doubles(const rmseg_sweep *s)
 {
@@ -79,14 +80,14 @@ static rows rows_of(const rmseg_sweep *s, int thread)
 {
     int64_t k = s->batch.k * PIECE;
     float *at = (float *)((double *)s->scratch + partial_doubles(s)) + thread * row_floats(s);
-    return (rows){.y = at,
-                  .p = at + k,
-                  .q = at + 2 * k,
-                  .g = at + 3 * k,
-                  .weight = at + 4 * k,
-                  .dot = at + 4 * k + PIECE,
-                  .valid = (int32_t *)(at + 4 * k + 2 * PIECE),
-                  .nll = at + 4 * k + 3 * PIECE};
+    rows r = {.y = at, .p = at + k, .q = at + 2 * k, .g = at + 3 * k};
+    at += 4 * k;
+    if (s->focals) {
+        r.l = at, r.m = at + k, r.h = at + 2 * k;
+        at += 3 * k;
+    }
+    r.weight = at, r.dot = at + PIECE, r.valid = (int32_t *)(at + 2 * PIECE), r.nll = at + 3 * PIECE;
+    return r;
 }
 
 /* ---- vectors ------------------------------------------------------------------------------------------------- */
@@ -190,8 +191,15 @@ INLINE void softmax_pair(const float *z, int64_t voxels, const piece *x, const r
         vec high = vec_keep(over, valid), low = vec_keep(e * over, valid);
         store(r->p + i, vec_pick(minus, high, low));
         store(r->p + PIECE + i, vec_pick(minus, low, high));
-        if (!nll) continue;
+        if (!nll && !r->l) continue;
         vec rest = vec_log1p(e);
+        if (r->l) {
+            store(r->q + i, load(r->p + PIECE + i));
+            store(r->q + PIECE + i, load(r->p + i));
+            store(r->l + i, vec_keep(rest + vec_keep(d, ~minus), valid));
+            store(r->l + PIECE + i, vec_keep(rest - vec_keep(d, minus), valid));
+        }
+        if (!nll) continue;
         add_to(r->nll, load(r->y + i) * vec_keep(rest + vec_keep(d, ~minus), valid));
         add_to(r->nll + LANES, load(r->y + PIECE + i) * vec_keep(rest - vec_keep(d, minus), valid));
     }
@@ -214,11 +222,16 @@ INLINE void softmax_any(const float *z, int64_t k, int64_t voxels, const piece *
             tops += is_top;
         }
         rest += __builtin_convertvector(-tops, vec);
-        vec over = vec_keep(1.0f / (rest + 1.0f), valid), log_rest = nll ? vec_log1p(rest) : vec_of(0);
+        vec over = vec_keep(1.0f / (rest + 1.0f), valid), log_rest = nll || r->l ? vec_log1p(rest) : vec_of(0);
         for (int64_t c = 0; c < k; c++) {
             float *p = r->p + c * PIECE + i;
-            store(p, vec_keep(load(p) * over, valid));
-            vec loss = top - load_some(z + c * voxels + i, left) + log_rest;
+            vec e = load(p), from = load_some(z + c * voxels + i, left) - top;
+            store(p, vec_keep(e * over, valid));
+            vec loss = log_rest - from;
+            if (r->l) {
+                store(r->q + c * PIECE + i, vec_pick(from == 0.0f, rest, rest + 1.0f - e) * over);
+                store(r->l + c * PIECE + i, vec_keep(loss, valid));
+            }
             if (nll) add_to(r->nll + c * LANES, load(r->y + c * PIECE + i) * vec_keep(loss, valid));
         }
     }
@@ -235,6 +248,11 @@ INLINE void sigmoid(const float *z, int64_t k, int64_t voxels, const piece *x, c
             vec high = vec_keep(over, valid), low = vec_keep(e * over, valid);
             store(r->p + c * PIECE + i, vec_pick(minus, low, high));
             store(r->q + c * PIECE + i, vec_pick(minus, high, low));
+            if (r->l) {
+                vec rest = vec_log1p(e);
+                store(r->l + c * PIECE + i, vec_keep(rest - vec_keep(a, minus), valid));
+                store(r->m + c * PIECE + i, vec_keep(rest + vec_keep(a, ~minus), valid));
+            }
             if (nll) add_to(r->nll + c * LANES, vec_keep(vec_log1p(e) + vec_keep(a, ~minus) - y * a, valid));
         }
 }
@@ -250,6 +268,10 @@ INLINE void given(const float *z, int64_t k, int64_t voxels, const piece *x, con
             vec y = load(r->y + c * PIECE + i);
             store(r->p + c * PIECE + i, p);
             store(r->q + c * PIECE + i, q);
+            if (r->l) {
+                store(r->l + c * PIECE + i, vec_keep(-vec_log_sum(floored(p), vec_of(0)), valid));
+                store(r->m + c * PIECE + i, vec_keep(-vec_log_sum(floored(q), vec_of(0)), valid));
+            }
             if (!nll) continue;
             vec loss = y * -vec_log_sum(floored(p), vec_of(0));
             if (k == 1) loss -= (1.0f - y) * vec_log_sum(floored(q), vec_of(0));
@@ -292,6 +314,13 @@ static void add_sums(const piece *x, const float *p, const float *y, double *sum
     sums[RMSEG_SUM_YY] += total(yy);
 }
 
+static double absolute_sum(const piece *x, const float *p, const float *y)
+{
+    vec sum = vec_of(0);
+    EACH_STRIP(i, x) sum += vec_abs(load(p + i) - load(y + i));
+    return total(sum);
+}
+
 /* The tables of the field that weigh sample n and channel c. */
 static int64_t table_set(const rmseg_weight_field *f, int64_t k, int64_t n, int64_t c)
 {
@@ -310,23 +339,87 @@ static double row_weight(const rmseg_weight_field *f, int64_t set, const rmseg_w
            f->table[1][(set * f->tables[1] + part->table[1]) * f->stride[1] + x->at[1]];
 }
 
-/* One sum along the row for each table of axis W serves all parts that use it. */
+/* Sums of w r^2, or of w p and w y, along the piece. A table reaches beyond the piece's end, a map does not. */
+INLINE void weighed_sums(bool squared, const piece *x, const float *weight, int64_t readable, const float *p,
+                         const float *y, double sums[2])
+{
+    vec first = vec_of(0), second = vec_of(0);
+    EACH_STRIP(i, x)
+    {
+        vec w = load_some(weight + i, readable - i), a = load(p + i), b = load(y + i);
+        if (squared) {
+            first += w * ((a - b) * (a - b));
+        } else {
+            first += w * a;
+            second += w * b;
+        }
+    }
+    sums[0] = total(first);
+    sums[1] = total(second);
+}
+
+/* One pass along the row for each table of axis W serves all parts that use it. */
 static void add_moments(const rmseg_weight_field *f, int64_t set, const piece *x, const float *p, const float *y,
                         double *sums)
 {
     for (int64_t t = 0; t < f->tables[2]; t++) {
-        const float *table = row_table(f, set, t, x);
-        vec sum = vec_of(0);
-        EACH_STRIP(i, x)
-        {
-            vec r = load(p + i) - load(y + i);
-            sum += load(table + i) * (r * r);
+        double along[2];
+        weighed_sums(f->squared, x, row_table(f, set, t, x), x->length + LANES, p, y, along);
+        for (int64_t j = 0; j < f->parts; j++) {
+            if (f->part[j].table[2] != t) continue;
+            double weight = row_weight(f, set, f->part + j, x);
+            sums[f->first + (f->squared ? j : 2 * j)] += weight * along[0];
+            if (!f->squared) sums[f->first + 2 * j + 1] += weight * along[1];
         }
-        double moment = total(sum);
-        for (int64_t j = 0; j < f->parts; j++)
-            if (f->part[j].table[2] == t)
-                sums[RMSEG_SUMS + f->first + j] += row_weight(f, set, f->part + j, x) * moment;
     }
+}
+
+static const float *row_map(const rmseg_weight_field *f, int64_t k, const cut *c, const piece *x, int64_t channel)
+{
+    return (const float *)f->map + (x->n * k + channel) * c->voxels + x->start;
+}
+
+static void add_field(const rmseg_sweep *s, const rmseg_weight_field *f, const cut *c, const piece *x, const rows *r,
+                      int64_t channel, double *sums)
+{
+    int64_t k = s->batch.k;
+    const float *p = r->p + channel * PIECE, *y = r->y + channel * PIECE;
+    if (!f->map) {
+        add_moments(f, table_set(f, k, x->n, channel), x, p, y, sums);
+        return;
+    }
+    double along[2];
+    weighed_sums(f->squared, x, row_map(f, k, c, x, channel), x->length, p, y, along);
+    sums[f->first] += along[0];
+    if (!f->squared) sums[f->first + 1] += along[1];
+}
+
+/* q^gamma of q from 0 to 1; 0^0 = 1. */
+INLINE vec powered(vec q, float gamma)
+{
+    vec floor = vec_of(1.2e-38f);
+    if (gamma == 0) return vec_of(1);
+    return vec_keep(vec_exp_negative(gamma * vec_log_sum(vec_larger(q, floor), vec_of(0))), q > 0.0f);
+}
+
+static void add_focal(const rmseg_focal *f, bool binary, const piece *x, const rows *r, int64_t c, double *sums)
+{
+    const float *p = r->p + c * PIECE, *q = r->q + c * PIECE, *y = r->y + c * PIECE;
+    float gamma = (float)f->gamma;
+    vec yes = vec_of(0), no = vec_of(0);
+    EACH_STRIP(i, x)
+    {
+        vec truth = load(y + i);
+        yes += truth * powered(load(q + i), gamma) * load(r->l + c * PIECE + i);
+        if (binary) no += (1.0f - truth) * powered(load(p + i), gamma) * load(r->m + c * PIECE + i);
+    }
+    sums[f->first] += total(yes);
+    sums[f->first + 1] += total(no);
+}
+
+static bool is_binary(const rmseg_sweep *s)
+{
+    return s->head == RMSEG_HEAD_SIGMOID || (s->head == RMSEG_HEAD_NONE && s->batch.k == 1);
 }
 
 static void gather_piece(const rmseg_sweep *s, const cut *c, const piece *x, const rows *r, double *partial)
@@ -343,10 +436,10 @@ static void gather_piece(const rmseg_sweep *s, const cut *c, const piece *x, con
     for (int64_t j = 0; j < k; j++) {
         double *sums = partial + j * s->width;
         add_sums(x, r->p + j * PIECE, r->y + j * PIECE, sums);
+        if (s->absolute) sums[RMSEG_SUM_ABS] += absolute_sum(x, r->p + j * PIECE, r->y + j * PIECE);
         for (int64_t f = 0; f < s->fields; f++)
-            if (s->field[f].channels[j])
-                add_moments(s->field + f, table_set(s->field + f, k, x->n, j), x, r->p + j * PIECE, r->y + j * PIECE,
-                            sums);
+            if (s->field[f].channels[j]) add_field(s, s->field + f, c, x, r, j, sums);
+        for (int64_t f = 0; f < s->focals; f++) add_focal(s->focal + f, is_binary(s), x, r, j, sums);
     }
 }
 
@@ -384,42 +477,107 @@ static void gather(rmseg_sweep *s)
 /* ---- scatter ------------------------------------------------------------------------------------------------- */
 
 /* The weight field along the piece: sum over tables of axis W of T2 times what the other axes give. */
-static void weigh_row(const rmseg_weight_field *f, int64_t set, const piece *x, float *weight)
+static void weigh_row(const rmseg_weight_field *f, int64_t set, const double *coefficient, const piece *x,
+                      float *weight)
 {
     for (int64_t t = 0; t < f->tables[2]; t++) {
         const float *table = row_table(f, set, t, x);
         double factor = 0;
         for (int64_t j = 0; j < f->parts; j++)
-            if (f->part[j].table[2] == t) factor += f->part[j].coefficient * row_weight(f, set, f->part + j, x);
+            if (f->part[j].table[2] == t) factor += coefficient[j] * row_weight(f, set, f->part + j, x);
         vec by = vec_of((float)factor);
         EACH_STRIP(i, x) store(weight + i, t ? load(weight + i) + by * load(table + i) : by * load(table + i));
     }
 }
 
-/* g = A y + B p + C + w r, for all channels. */
-static void slopes(const rmseg_sweep *s, const piece *x, const rows *r)
+static void weigh_row_by_map(const float *map, double coefficient, const piece *x, float *weight)
+{
+    EACH_STRIP(i, x) store(weight + i, (float)coefficient * load_some(map + i, x->length - i));
+}
+
+/* Adds a field's share of d/dp to all its channels. Channels of equal coefficients share the row of weights. */
+static void add_slopes(const rmseg_sweep *s, const rmseg_weight_field *f, const cut *c, const piece *x, const rows *r)
 {
     int64_t k = s->batch.k;
-    for (int64_t c = 0; c < k; c++) {
-        rmseg_slope slope = s->slope[x->n * k + c];
-        vec by_y = vec_of((float)slope.y), by_p = vec_of((float)slope.p), one = vec_of((float)slope.one);
-        const float *p = r->p + c * PIECE, *y = r->y + c * PIECE;
-        EACH_STRIP(i, x) store(r->g + c * PIECE + i, by_y * load(y + i) + (by_p * load(p + i) + one));
+    const double *before = NULL;
+    for (int64_t j = 0; j < k; j++) {
+        if (!f->channels[j]) continue;
+        const double *coefficient = rmseg_field_coefficients(f, k, x->n, j);
+        const float *p = r->p + j * PIECE, *y = r->y + j * PIECE;
+        if (f->map)
+            weigh_row_by_map(row_map(f, k, c, x, j), *coefficient, x, r->weight);
+        else if (!before || f->own_centres || memcmp(before, coefficient, (size_t)f->parts * sizeof *before))
+            weigh_row(f, table_set(f, k, x->n, j), coefficient, x, r->weight);
+        before = coefficient;
+        if (f->squared)
+            EACH_STRIP(i, x) add_to(r->g + j * PIECE + i, load(r->weight + i) * (load(p + i) - load(y + i)));
+        else
+            EACH_STRIP(i, x) add_to(r->g + j * PIECE + i, load(r->weight + i));
     }
-    for (int64_t f = 0; f < s->fields; f++) {
-        const rmseg_weight_field *field = s->field + f;
-        bool ready = false;
-        for (int64_t c = 0; c < k; c++) {
-            if (!field->channels[c]) continue;
-            if (!ready || field->own_centres) weigh_row(field, table_set(field, k, x->n, c), x, r->weight);
-            ready = true;
-            const float *p = r->p + c * PIECE, *y = r->y + c * PIECE;
-            EACH_STRIP(i, x) add_to(r->g + c * PIECE + i, load(r->weight + i) * (load(p + i) - load(y + i)));
+}
+
+/* g = A y + B p + C + S sign(r) and the fields, for all channels. */
+static void slopes(const rmseg_sweep *s, const cut *c, const piece *x, const rows *r)
+{
+    for (int64_t j = 0; j < s->batch.k; j++) {
+        rmseg_slope slope = s->slope[x->n * s->batch.k + j];
+        vec by_y = vec_of((float)slope.y), by_p = vec_of((float)slope.p), one = vec_of((float)slope.one);
+        vec up = vec_of((float)slope.sign);
+        const float *p = r->p + j * PIECE, *y = r->y + j * PIECE;
+        EACH_STRIP(i, x) store(r->g + j * PIECE + i, by_y * load(y + i) + (by_p * load(p + i) + one));
+        if (s->absolute) EACH_STRIP(i, x)
+            {
+                vec a = load(p + i), b = load(y + i);
+                add_to(r->g + j * PIECE + i, vec_keep(up, a > b) - vec_keep(up, a < b));
+            }
+    }
+    for (int64_t f = 0; f < s->fields; f++) add_slopes(s, s->field + f, c, x, r);
+}
+
+/* p d/dp of (1 - p)^gamma (-log p), which is finite everywhere; q = 1 - p, loss = -log p. */
+INLINE vec focal_pull(vec p, vec q, vec loss, float gamma)
+{
+    vec far = powered(q, gamma);
+    if (gamma == 0) return -far;
+    /* q^(gamma - 1) loss = far (loss / q), and loss / q is between 1 and loss + 1. */
+    vec ratio = vec_keep(loss / vec_larger(q, vec_of(1.2e-38f)), q > 0.0f);
+    return -far * (gamma * p * ratio + 1.0f);
+}
+
+/* h of the focal terms for all channels. */
+static void focal_slopes(const rmseg_sweep *s, const piece *x, const rows *r)
+{
+    bool binary = is_binary(s), given = s->head == RMSEG_HEAD_NONE, sigmoid = s->head == RMSEG_HEAD_SIGMOID;
+    for (int64_t c = 0; c < s->batch.k; c++) {
+        const float *p = r->p + c * PIECE, *q = r->q + c * PIECE, *y = r->y + c * PIECE;
+        EACH_STRIP(i, x)
+        {
+            vec a = load(p + i), b = load(q + i), truth = load(y + i), h = vec_of(0);
+            vec to_y = sigmoid ? b : vec_of(1), to_n = a;
+            if (given) to_y = 1.0f / floored(a), to_n = 1.0f / floored(b);
+            for (int64_t f = 0; f < s->focals; f++) {
+                const rmseg_focal *focal = s->focal + f;
+                float gamma = (float)focal->gamma, yes = (float)focal->slope[2 * c],
+                      no = (float)focal->slope[2 * c + 1];
+                h += yes * truth * focal_pull(a, b, load(r->l + c * PIECE + i), gamma) * to_y;
+                if (binary) h -= no * (1.0f - truth) * focal_pull(b, a, load(r->m + c * PIECE + i), gamma) * to_n;
+            }
+            store(r->h + c * PIECE + i, vec_keep(h, *(ivec *)(r->valid + i)));
         }
     }
 }
 
-/* dot = sum_c p g, less the cross-entropy's sum_c nll_slope y, so that dlogits = p (g - dot) - nll_slope y. */
+/* Adds them to what the other terms wrote. */
+static void add_focal_slopes(const piece *x, const rows *r, int64_t c, float *out)
+{
+    EACH_STRIP(i, x)
+    {
+        int64_t left = x->length - i;
+        store_some(out + i, load_some(out + i, left) + load(r->h + c * PIECE + i), left);
+    }
+}
+
+/* dot = sum_c p g + h, h = - nll_slope y and what focal terms add, so that dlogits = p (g - dot) + h. */
 static void softmax_dot(const rmseg_sweep *s, const piece *x, const rows *r)
 {
     EACH_STRIP(i, x)
@@ -428,6 +586,7 @@ static void softmax_dot(const rmseg_sweep *s, const piece *x, const rows *r)
         for (int64_t c = 0; c < s->batch.k; c++)
             dot += load(r->p + c * PIECE + i) * load(r->g + c * PIECE + i) -
                    (float)s->nll_slope[c] * load(r->y + c * PIECE + i);
+        for (int64_t c = 0; s->focals && c < s->batch.k; c++) dot += load(r->h + c * PIECE + i);
         store(r->dot + i, dot);
     }
 }
@@ -466,7 +625,8 @@ static void scatter_piece(const rmseg_sweep *s, const cut *c, const piece *x, co
     double counts[2] = {0};
     read_truth(s, c, x, r, counts);
     probabilities(s, c, x, r, false);
-    slopes(s, x, r);
+    slopes(s, c, x, r);
+    if (s->focals) focal_slopes(s, x, r);
     if (s->head == RMSEG_HEAD_SOFTMAX) softmax_dot(s, x, r);
     for (int64_t j = 0; j < k; j++) {
         float *out = (float *)s->dlogits + (x->n * k + j) * c->voxels + x->start, nll = (float)s->nll_slope[j];
@@ -476,6 +636,7 @@ static void scatter_piece(const rmseg_sweep *s, const cut *c, const piece *x, co
             through_sigmoid(x, r, j, nll, out);
         else
             through_given(x, r, j, nll, k == 1, out);
+        if (s->focals) add_focal_slopes(x, r, j, out);
     }
 }
 
@@ -500,4 +661,40 @@ static void scatter(const rmseg_sweep *s)
 /* Read once per evaluation, and only for centroids: the plain loops, in our scratch, which is the larger. */
 static void locate(double *sums, const rmseg_sweep *s) { rmseg_objective_plain.locate(sums, s); }
 
-const rmseg_objective_kernels rmseg_objective_cpu = {"cpu", scratch_bytes, gather, scatter, locate};
+/* ---- the picture --------------------------------------------------------------------------------------------- */
+
+typedef struct picture {
+    const rmseg_sweep *sweep;
+    float *p; /* (N, K, D, H, W) */
+} picture;
+
+static void predict_chunk(void *context, int64_t chunk, int thread)
+{
+    const picture *out = context;
+    const rmseg_sweep *s = out->sweep;
+    cut c = cut_of(s);
+    rows r = rows_of(s, thread);
+    int64_t end = rmseg_chunk_end(c.sample_pieces, c.chunk, chunk % c.chunks);
+    for (int64_t j = chunk % c.chunks * c.chunk; j < end; j++) {
+        piece x = piece_at(s, &c, chunk / c.chunks, j);
+        double counts[2] = {0};
+        read_truth(s, &c, &x, &r, counts);
+        probabilities(s, &c, &x, &r, false);
+        for (int64_t channel = 0; channel < s->batch.k; channel++) {
+            float *to = out->p + (x.n * s->batch.k + channel) * c.voxels + x.start;
+            EACH_STRIP(i, &x)
+            {
+                vec p = vec_pick(*(ivec *)(r.valid + i), load(r.p + channel * PIECE + i), vec_of(-1));
+                store_some(to + i, p, x.length - i);
+            }
+        }
+    }
+}
+
+static void predict(void *p, const rmseg_sweep *s)
+{
+    cut c = cut_of(s);
+    rmseg_parallel_for(s->batch.n * c.chunks, predict_chunk, &(picture){s, p});
+}
+
+const rmseg_objective_kernels rmseg_objective_cpu = {"cpu", scratch_bytes, gather, scatter, locate, predict};
