@@ -1,24 +1,63 @@
 /* distance.c - the distances of a whole mask: squared, plain, signed. */
+#include <math.h>
+#include <string.h>
+
 #include "field/distance_transform.h"
 #include "rmseg/field.h"
 
-enum { CHUNK_VOXELS = 1 << 15 };
+enum { CHUNK_VOXELS = 1 << 15, BLOCK = 256 };
+
+/* ---- squared ----------------------------------------------------------------------------------------------------- */
+
+/* The whole numbers lie in the upper half of the array that shall hold them as doubles: no other memory is needed. */
+typedef struct widening {
+    double *squared;
+    const int32_t *whole;
+    int64_t first, end;
+    double factor;
+} widening;
+
+static void widen_chunk(void *context, int64_t chunk, int thread)
+{
+    (void)thread;
+    const widening *w = context;
+    int32_t block[BLOCK];
+    int64_t end = w->first + rmseg_chunk_end(w->end - w->first, CHUNK_VOXELS, chunk), count = 0;
+    for (int64_t v = w->first + chunk * CHUNK_VOXELS; v < end; v += count) {
+        count = end - v < BLOCK ? end - v : BLOCK;
+        memcpy(block, w->whole + v, (size_t)count * sizeof *block);
+        for (int64_t i = 0; i < count; i++)
+            w->squared[v + i] = block[i] < RMSEG_NO_SITE ? block[i] * w->factor : INFINITY;
+    }
+}
+
+/* Half of what is left at a time: so much fits before the whole numbers that are still to be read. The last chunk's
+ * worth goes block by block, each read before its place is written. */
+static void widen(double *squared, const int32_t *whole, int64_t voxels, double factor)
+{
+    widening w = {squared, whole, 0, 0, factor};
+    for (; w.first < voxels; w.first = w.end) {
+        int64_t left = voxels - w.first;
+        w.end = left <= CHUNK_VOXELS ? voxels : w.first + left / 2;
+        rmseg_parallel_for(rmseg_chunk_count(w.end - w.first, CHUNK_VOXELS), widen_chunk, &w);
+    }
+}
 
 rmseg_status rmseg_distance_squared(double *squared, const uint8_t *mask, const rmseg_grid *grid)
 {
     rmseg_transform t;
     RMSEG_TRY(rmseg_transform_begin(&t, mask, grid));
-    int32_t *whole = rmseg_alloc(t.whole ? t.voxels : 0, sizeof *whole);
-    if (whole) {
-        t.data = t.whole ? (void *)whole : squared;
-        t.finish.kind = RMSEG_AS_DOUBLE;
-        t.finish.to = squared;
-        rmseg_transform_run(&t);
-    }
-    rmseg_free(whole);
+    int32_t *whole = (int32_t *)squared + t.voxels;
+    t.data = t.whole ? (void *)whole : squared;
+    t.finish.kind = t.whole ? RMSEG_KEEP : RMSEG_AS_DOUBLE;
+    t.finish.to = squared;
+    rmseg_transform_run(&t);
+    if (t.whole) widen(squared, whole, t.voxels, t.factor);
     rmseg_transform_end(&t);
-    return whole ? RMSEG_OK : RMSEG_ERROR_MEMORY;
+    return RMSEG_OK;
 }
+
+/* ---- plain and signed -------------------------------------------------------------------------------------------- */
 
 /* The distances to the nearest voxel that is set, or that is not; `work` holds the squares where T is double. */
 static void roots(rmseg_transform *t, float *to, double *work, bool set)
