@@ -132,12 +132,13 @@ static void add_least(rmseg_text *text, const char *test, const char *pairs, int
 
 static void add_tests(rmseg_text *text, const rmseg_comparison *comparison)
 {
-    int64_t fewest_cases = INT64_MAX, fewest_seeds = INT64_MAX;
+    int64_t fewest_cases = INT64_MAX, fewest_seeds = INT64_MAX, tested = 0;
     bool approximate = false;
     for (int64_t i = 0; i < comparison->count; i++) {
         const rmseg_contrast *c = &comparison->rows[i].values;
         if (c->n && c->n < fewest_cases) fewest_cases = c->n;
         if (c->seeds > 1 && c->seeds < fewest_seeds) fewest_seeds = c->seeds;
+        tested += c->n > 0;
         approximate = approximate || (c->n && !c->wilcoxon.exact);
     }
     rmseg_text_addf(text, "interval:  %s; %lld resamples\n", rmseg_assumes_interval, (long long)comparison->resamples);
@@ -149,7 +150,7 @@ static void add_tests(rmseg_text *text, const rmseg_comparison *comparison)
         add_least(text, "sign-flip", "seeds", fewest_seeds);
     }
     rmseg_text_addf(text, "holm:      p adjusted for the %lld contrast%s of this comparison; every p is two-sided\n",
-                    (long long)comparison->count, comparison->count > 1 ? "s" : "");
+                    (long long)tested, tested == 1 ? "" : "s");
 }
 
 static void add_meaning(rmseg_text *text, const rmseg_comparison *comparison)
