@@ -4,10 +4,17 @@
  *
  * An image is dense, channel by channel: data[c][d][h][w], w fastest. A 2D image has size[0] = D = 1. Formats are
  * recognised by content, never by name:
- *   PNG   1 to 16 bits; fewer than 8 are scaled to 0..255, as the format defines it; palettes are resolved, alpha is
- * dropped JPEG  grey and colour; a damaged or truncated file is an error; EXIF orientation is not applied TIFF integers
- * of 1, 8, 16, 32 bits, floats of 32, 64; grey, RGB, palette; pages that are alike become D slices Dots per inch in
- * these three are about printing and are not taken for a spacing.
+ *   PNG    1 to 16 bits; fewer than 8 are scaled to 0..255, as the format defines it; palettes are resolved, alpha is
+ *          dropped
+ *   JPEG   grey and colour; a damaged or truncated file is an error; EXIF orientation is not applied
+ *   TIFF   integers of 1, 8, 16, 32 bits, floats of 32, 64; grey, RGB, palette; pages that are alike become D slices
+ *   NIfTI  1 and 2, either byte order, plain or gzip, one file or a pair (.hdr names it); every type of real numbers:
+ *          int8 becomes I16; uint32, int64 and uint64 F64, an error beyond 2^53; slope and intercept are applied, to
+ *          F32 from 16 bits and less, else to F64. File axes i, j, k are W, H, D.
+ * Dots per inch in the first three are about printing and are not taken for a spacing.
+ *
+ * The world is NIfTI's: millimetres, x to the right, y to anterior, z to superior (RAS+). Voxel (d, h, w) lies at
+ *     origin + direction * (spacing[0] d, spacing[1] h, spacing[2] w)
  */
 #ifndef RMSEG_IMAGE_H
 #define RMSEG_IMAGE_H
@@ -23,6 +30,14 @@ typedef enum rmseg_dtype { RMSEG_U8, RMSEG_U16, RMSEG_I16, RMSEG_I32, RMSEG_F32,
 /* Bytes of one element. */
 RMSEG_API size_t rmseg_dtype_size(rmseg_dtype dtype);
 
+/* What a NIfTI file says of its geometry, as stored: a label image made for it can then say the same. */
+typedef struct rmseg_nifti_forms {
+    int64_t version; /* of the format, 1 or 2; 0: the image is of no NIfTI file */
+    int64_t axes;    /* 1 to 3: extents of 1 may be left out */
+    int64_t units, qform_code, sform_code;
+    double pixdim[4], quatern[3], qoffset[3], srow[12];
+} rmseg_nifti_forms;
+
 typedef struct rmseg_image {
     rmseg_dtype dtype;
     int64_t channels;    /* 1 grey or label, 3 RGB; alpha is dropped when read, palettes are resolved to RGB or grey */
@@ -31,7 +46,8 @@ typedef struct rmseg_image {
     bool has_spacing;    /* the file said it */
     double origin[3];    /* world position of voxel (0,0,0), mm; 0 where unknown */
     double direction[9]; /* columns are the world directions of D, H, W; identity where unknown */
-    void *data;          /* channels * D * H * W elements, owned */
+    rmseg_nifti_forms nifti; /* written again as long as the geometry above is what they say */
+    void *data;              /* channels * D * H * W elements, owned; NULL after rmseg_image_read_header */
 } rmseg_image;
 
 /* A zeroed image with unit spacing. Errors: memory, argument (an extent < 1 or a product that overflows). */
@@ -45,11 +61,16 @@ RMSEG_API int64_t rmseg_image_voxels(const rmseg_image *image);
 /* Reads any format of rmseg_image_formats(). Errors name the file, what was found and what was expected. */
 RMSEG_API rmseg_status rmseg_image_read(rmseg_image **image, const char *path);
 
+/* Reads only as far as the header: extents, channels, type, geometry; data stays NULL, nothing is to be freed. Cheap
+ * where the format allows it. */
+RMSEG_API rmseg_status rmseg_image_read_header(rmseg_image *header, const char *path);
+
 /* Decodes a file's bytes; `name` is used in sentences. */
 RMSEG_API rmseg_status rmseg_image_decode(rmseg_image **image, const void *bytes, size_t length, const char *name);
 
 /* Writes atomically in the format that the path's extension names (.png: U8 or U16 with 1 or 3 channels and D = 1;
- * .tif: every type, 1 or 3 channels, one page per slice). The geometry is not written. */
+ * .tif: every type, 1 or 3 channels, one page per slice; both without the geometry; .nii, .nii.gz: every type, 1
+ * channel, with the geometry). The same image gives the same bytes. */
 RMSEG_API rmseg_status rmseg_image_write(const rmseg_image *image, const char *path);
 
 /* A copy in another type: values are rounded to nearest even and clamped for integers, never scaled. */

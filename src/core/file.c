@@ -98,6 +98,31 @@ rmseg_status rmseg_file_read(uint8_t **bytes, size_t *length, const char *path, 
     return status;
 }
 
+rmseg_status rmseg_file_read_start(uint8_t **bytes, size_t *length, size_t *total, const char *path, size_t most)
+{
+    struct stat info;
+    if (most && stat(path, &info) == 0 && S_ISREG(info.st_mode) && (size_t)info.st_size > most) {
+        size_t got = 0;
+        int fd = open(path, O_RDONLY | O_CLOEXEC);
+        if (fd < 0) return fail_file("open", path);
+        uint8_t *buffer = rmseg_alloc((int64_t)most + 1, 1);
+        rmseg_status status = buffer ? RMSEG_OK : RMSEG_ERROR_MEMORY;
+        if (!status && !read_full(fd, buffer, most, &got)) status = fail_file("read", path);
+        close(fd);
+        if (status) {
+            rmseg_free(buffer);
+            return status;
+        }
+        *bytes = buffer;
+        *length = got;
+        *total = (size_t)info.st_size;
+        return RMSEG_OK;
+    }
+    RMSEG_TRY(rmseg_file_read(bytes, length, path, 0));
+    *total = *length;
+    return RMSEG_OK;
+}
+
 /* ---- writing ------------------------------------------------------------------------------------------------- */
 
 struct rmseg_file_writer {

@@ -10,6 +10,9 @@
  * data. */
 rmseg_status rmseg_file_read(uint8_t **bytes, size_t *length, const char *path, size_t limit);
 
+/* Its first `most` bytes (0: all of them) and how many there are in all, for a regular file; of a pipe all are read. */
+rmseg_status rmseg_file_read_start(uint8_t **bytes, size_t *length, size_t *total, const char *path, size_t most);
+
 /* Writes a file so that either the old content or the whole new one is there, whatever happens: temporary file in the
  * same folder, write, fsync, rename, fsync of the folder. A failed write leaves no temporary file behind. */
 typedef struct rmseg_file_writer rmseg_file_writer;

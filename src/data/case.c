@@ -222,18 +222,29 @@ rmseg_status rmseg_case_read(rmseg_image **image, rmseg_image **label, const rms
 
 /* ---- which data was this? --------------------------------------------------------------------------------------- */
 
+static rmseg_status hash_file(rmseg_sha256 *hash, const char *path)
+{
+    const char *name = rmseg_path_base(path);
+    uint8_t *bytes = NULL, little[8];
+    size_t length = 0;
+    RMSEG_TRY(rmseg_file_read(&bytes, &length, path, 0));
+    for (int b = 0; b < 8; b++) little[b] = (uint8_t)((uint64_t)length >> 8 * b);
+    rmseg_sha256_add(hash, name, strlen(name) + 1);
+    rmseg_sha256_add(hash, little, sizeof little);
+    rmseg_sha256_add(hash, bytes, length);
+    rmseg_free(bytes);
+    return RMSEG_OK;
+}
+
 static rmseg_status hash_files(rmseg_sha256 *hash, const rmseg_names *files)
 {
     for (int64_t i = 0; i < files->count; i++) {
-        const char *name = rmseg_path_base(files->items[i]);
-        uint8_t *bytes = NULL, little[8];
-        size_t length = 0;
-        RMSEG_TRY(rmseg_file_read(&bytes, &length, files->items[i], 0));
-        for (int b = 0; b < 8; b++) little[b] = (uint8_t)((uint64_t)length >> 8 * b);
-        rmseg_sha256_add(hash, name, strlen(name) + 1);
-        rmseg_sha256_add(hash, little, sizeof little);
-        rmseg_sha256_add(hash, bytes, length);
-        rmseg_free(bytes);
+        char *partner = NULL;
+        RMSEG_TRY(rmseg_image_partner(&partner, files->items[i]));
+        rmseg_status status = hash_file(hash, files->items[i]);
+        if (!status && partner) status = hash_file(hash, partner);
+        rmseg_free(partner);
+        if (status) return status;
     }
     return RMSEG_OK;
 }

@@ -9,18 +9,20 @@
 #include "core/core.h"
 #include "image/image.h"
 
-/* A file in memory. */
+/* A file in memory, or its start. */
 typedef struct rmseg_image_file {
     const uint8_t *bytes;
-    size_t length;
-    const char *name;   /* for sentences */
-    const char *format; /* "PNG", for sentences */
+    size_t length, total; /* that are here, of the whole file: less than all only where its header is wanted alone */
+    const char *path;     /* NULL for bytes that are of no file */
+    const char *name;     /* for sentences */
+    const char *format;   /* "PNG", for sentences */
 } rmseg_image_file;
 
 typedef struct rmseg_format {
     rmseg_format_info info;
     const char *package; /* what to install where this build cannot read it */
     bool (*sniff)(const uint8_t *bytes, size_t length);
+    size_t header; /* bytes from the start that nearly always hold all that the header needs; 0: the whole file */
 
     /* Fills an image that is zero; `data` is left NULL when `header_only`. What it leaves there on failure its caller
      * frees. */
@@ -35,6 +37,10 @@ rmseg_status rmseg_png_encode(rmseg_file_writer *writer, const rmseg_image *imag
 rmseg_status rmseg_jpeg_decode(rmseg_image *image, const rmseg_image_file *file, bool header_only);
 rmseg_status rmseg_tiff_decode(rmseg_image *image, const rmseg_image_file *file, bool header_only);
 rmseg_status rmseg_tiff_encode(rmseg_file_writer *writer, const rmseg_image *image, const char *name);
+
+bool rmseg_nifti_sniff(const uint8_t *bytes, size_t length);
+rmseg_status rmseg_nifti_decode(rmseg_image *image, const rmseg_image_file *file, bool header_only);
+rmseg_status rmseg_nifti_encode(rmseg_file_writer *writer, const rmseg_image *image, const char *name);
 
 /* ---- for decoders ----------------------------------------------------------------------------------------------- */
 

@@ -46,12 +46,17 @@ static bool is_tiff(const uint8_t *bytes, size_t length)
 #define rmseg_tiff_encode NULL
 #endif
 
-/*    name, extensions, reads, writes        package       sniff   decode            encode */
+enum { START = 1 << 14 }; /* nearly always holds the header, whatever names and thumbnails come first */
+
+/* clang-format off */
 static const rmseg_format formats[] = {
-    {{"PNG", ".png", HAS_PNG, HAS_PNG}, "libpng-dev", is_png, rmseg_png_decode, rmseg_png_encode},
-    {{"JPEG", ".jpg .jpeg", HAS_JPEG, false}, "libjpeg-dev", is_jpeg, rmseg_jpeg_decode, NULL},
-    {{"TIFF", ".tif .tiff", HAS_TIFF, HAS_TIFF}, "libtiff-dev", is_tiff, rmseg_tiff_decode, rmseg_tiff_encode},
+    /* name, extensions, reads, writes, package, sniff, header, decode, encode */
+    {{"PNG", ".png", HAS_PNG, HAS_PNG}, "libpng-dev", is_png, START, rmseg_png_decode, rmseg_png_encode},
+    {{"JPEG", ".jpg .jpeg", HAS_JPEG, false}, "libjpeg-dev", is_jpeg, START, rmseg_jpeg_decode, NULL},
+    {{"TIFF", ".tif .tiff", HAS_TIFF, HAS_TIFF}, "libtiff-dev", is_tiff, 0, rmseg_tiff_decode, rmseg_tiff_encode},
+    {{"NIfTI", ".nii .nii.gz .hdr", true, true}, "", rmseg_nifti_sniff, START, rmseg_nifti_decode, rmseg_nifti_encode},
 };
+/* clang-format on */
 enum { FORMATS = sizeof formats / sizeof *formats };
 
 const rmseg_format_info *rmseg_image_formats(int64_t index)
@@ -76,7 +81,7 @@ static void describe_start(rmseg_text *text, const uint8_t *bytes, size_t length
     }
 }
 
-/* "PNG, JPEG or TIFF": what this build reads. */
+/* "PNG, JPEG, TIFF or NIfTI": what this build reads. */
 static void list_readable(rmseg_text *text)
 {
     int left = 0;
@@ -104,25 +109,31 @@ static rmseg_status fail_unknown(const uint8_t *bytes, size_t length, const char
     return failed ? RMSEG_ERROR_MEMORY : RMSEG_ERROR_FORMAT;
 }
 
-static rmseg_status decode(rmseg_image *image, const uint8_t *bytes, size_t length, const char *name, bool header_only)
+static const rmseg_format *find_format(const uint8_t *bytes, size_t length)
 {
-    for (int i = 0; i < FORMATS; i++) {
-        const rmseg_format *format = &formats[i];
-        if (!format->sniff(bytes, length)) continue;
-        if (!format->decode)
-            return rmseg_fail(RMSEG_ERROR_UNSUPPORTED,
-                              "%s: a %s image, which this build does not read: install %s and build again", name,
-                              format->info.name, format->package);
-        return format->decode(image, &(rmseg_image_file){bytes, length, name, format->info.name}, header_only);
-    }
-    return fail_unknown(bytes, length, name);
+    for (int i = 0; i < FORMATS; i++)
+        if (formats[i].sniff(bytes, length)) return &formats[i];
+    return NULL;
 }
 
-rmseg_status rmseg_image_decode(rmseg_image **image, const void *bytes, size_t length, const char *name)
+static rmseg_status decode(rmseg_image *image, const rmseg_image_file *file, bool header_only)
+{
+    const rmseg_format *format = find_format(file->bytes, file->length);
+    if (!format) return fail_unknown(file->bytes, file->length, file->name);
+    if (!format->decode)
+        return rmseg_fail(RMSEG_ERROR_UNSUPPORTED,
+                          "%s: a %s image, which this build does not read: install %s and build again", file->name,
+                          format->info.name, format->package);
+    rmseg_image_file named = *file;
+    named.format = format->info.name;
+    return format->decode(image, &named, header_only);
+}
+
+static rmseg_status decode_new(rmseg_image **image, const rmseg_image_file *file)
 {
     rmseg_image *made = rmseg_alloc(1, sizeof *made);
     if (!made) return RMSEG_ERROR_MEMORY;
-    rmseg_status status = decode(made, bytes, length, name, false);
+    rmseg_status status = decode(made, file, false);
     if (status == RMSEG_OK)
         *image = made;
     else
@@ -130,37 +141,55 @@ rmseg_status rmseg_image_decode(rmseg_image **image, const void *bytes, size_t l
     return status;
 }
 
+rmseg_status rmseg_image_decode(rmseg_image **image, const void *bytes, size_t length, const char *name)
+{
+    return decode_new(image, &(rmseg_image_file){.bytes = bytes, .length = length, .total = length, .name = name});
+}
+
 rmseg_status rmseg_image_read(rmseg_image **image, const char *path)
 {
     uint8_t *bytes = NULL;
-    size_t length = 0;
-    RMSEG_TRY(rmseg_file_read(&bytes, &length, path, 0));
-    rmseg_status status = rmseg_image_decode(image, bytes, length, path);
+    rmseg_image_file file = {.path = path, .name = path};
+    RMSEG_TRY(rmseg_file_read_start(&bytes, &file.length, &file.total, path, 0));
+    file.bytes = bytes;
+    rmseg_status status = decode_new(image, &file);
+    rmseg_free(bytes);
+    return status;
+}
+
+/* The header from the first `most` bytes; *again says that it takes more of the file. */
+static rmseg_status read_header(rmseg_image *header, bool *again, const char *path, size_t most)
+{
+    uint8_t *bytes = NULL;
+    rmseg_image made = {0};
+    rmseg_image_file file = {.path = path, .name = path};
+    RMSEG_TRY(rmseg_file_read_start(&bytes, &file.length, &file.total, path, most));
+    file.bytes = bytes;
+    const rmseg_format *format = find_format(bytes, file.length);
+    bool is_all = file.length == file.total, enough = is_all || (format && format->header && format->header <= most);
+    rmseg_status status = enough ? decode(&made, &file, true) : RMSEG_OK;
+    *again = !is_all && (!enough || status);
+    if (enough && !status) *header = made;
     rmseg_free(bytes);
     return status;
 }
 
 rmseg_status rmseg_image_read_header(rmseg_image *header, const char *path)
 {
-    uint8_t *bytes = NULL;
-    size_t length = 0;
-    rmseg_image made = {0};
-    RMSEG_TRY(rmseg_file_read(&bytes, &length, path, 0));
-    rmseg_status status = decode(&made, bytes, length, path, true);
-    if (status == RMSEG_OK) *header = made;
-    rmseg_free(bytes);
-    return status;
+    bool again = false;
+    rmseg_status status = read_header(header, &again, path, START);
+    return again ? read_header(header, &again, path, 0) : status;
 }
 
 /* ---- writing ---------------------------------------------------------------------------------------------------- */
 
-/* Is `extension` (with its dot) one of the space-separated `extensions`? */
-static bool has_extension(const char *extensions, const char *extension)
+/* Does the name end with one of the space-separated `extensions`? */
+static bool has_extension(const char *extensions, const char *name)
 {
-    size_t length = strlen(extension);
+    size_t length = strlen(name);
     for (const char *at = extensions; *at; at += *at == ' ') {
         size_t word = strcspn(at, " ");
-        if (word == length && strncasecmp(at, extension, length) == 0) return true;
+        if (length >= word && strncasecmp(name + length - word, at, word) == 0) return true;
         at += word;
     }
     return false;
@@ -168,10 +197,10 @@ static bool has_extension(const char *extensions, const char *extension)
 
 static rmseg_status find_encoder(const rmseg_format **format, const char *path)
 {
-    const char *dot = strrchr(rmseg_path_base(path), '.'), *extension = dot ? dot : "";
+    const char *name = rmseg_path_base(path), *dot = strrchr(name, '.');
     for (int i = 0; i < FORMATS; i++) {
         const rmseg_format *row = &formats[i];
-        if (!has_extension(row->info.extensions, extension)) continue;
+        if (!has_extension(row->info.extensions, name)) continue;
         *format = row;
         if (row->encode) return RMSEG_OK;
         if (!row->decode)
@@ -182,8 +211,8 @@ static rmseg_status find_encoder(const rmseg_format **format, const char *path)
                           row->info.name);
     }
     return rmseg_fail(RMSEG_ERROR_ARGUMENT,
-                      "%s: the extension \"%s\" names no image format that rmseg writes; use .png or .tif", path,
-                      extension);
+                      "%s: the extension \"%s\" names no image format that rmseg writes; use .png, .tif or .nii.gz",
+                      path, dot ? dot : "");
 }
 
 rmseg_status rmseg_image_write(const rmseg_image *image, const char *path)

@@ -86,6 +86,7 @@ void rmseg_image_copy_geometry(rmseg_image *to, const rmseg_image *from)
     memcpy(to->origin, from->origin, sizeof to->origin);
     memcpy(to->direction, from->direction, sizeof to->direction);
     to->has_spacing = from->has_spacing;
+    to->nifti = from->nifti;
 }
 
 /* ---- for decoders and encoders ---------------------------------------------------------------------------------- */
@@ -94,7 +95,7 @@ rmseg_status rmseg_image_fail_damaged(const rmseg_image_file *file, const char *
 {
     return rmseg_fail(RMSEG_ERROR_FORMAT,
                       "%s: this %s is damaged or cut short (%zu bytes): %s; copy, download or export it again",
-                      file->name, file->format, file->length, reason);
+                      file->name, file->format, file->total, reason);
 }
 
 rmseg_status rmseg_image_announce(rmseg_image *image, const rmseg_image_file *file, rmseg_dtype dtype, int64_t channels,
@@ -108,11 +109,11 @@ rmseg_status rmseg_image_announce(rmseg_image *image, const rmseg_image_file *fi
     if (counted && pixels == 0)
         return rmseg_fail(RMSEG_ERROR_FORMAT, "%s: this %s has no pixels (%s); expected at least 1 x 1", file->name,
                           file->format, extents);
-    if (encoded < 0 || (uint64_t)(encoded / expansion) > file->length)
+    if (encoded < 0 || (uint64_t)(encoded / expansion) > file->total)
         return rmseg_fail(
             RMSEG_ERROR_FORMAT,
             "%s: this %s announces %s pixels, more than its %zu bytes can hold; copy, download or export it again",
-            file->name, file->format, extents, file->length);
+            file->name, file->format, extents, file->total);
     if (!counted || pixels > RMSEG_IMAGE_MOST_PIXELS)
         return rmseg_fail(RMSEG_ERROR_UNSUPPORTED,
                           "%s: this %s has %s pixels; at most %" PRId64 " are read: cut or shrink it", file->name,

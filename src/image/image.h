@@ -6,13 +6,14 @@
 
 #include "rmseg/image.h"
 
-/* Reads only as far as the header: extents, channels, type; data stays NULL. Cheap where the format allows it. */
-rmseg_status rmseg_image_read_header(rmseg_image *header, const char *path);
-
 /* Element (c, d, h, w) as a double, whatever the type. For small work; kernels convert first. */
 double rmseg_image_value(const rmseg_image *image, int64_t c, int64_t d, int64_t h, int64_t w);
 
-/* Takes over `from`'s geometry (spacing, origin, direction); extents must agree. */
+/* Takes over `from`'s geometry: spacing, origin, direction, and what its file said of them. */
 void rmseg_image_copy_geometry(rmseg_image *to, const rmseg_image *from);
+
+/* The second file of an image that lies in two, owned: of NAME.hdr the NAME.img or NAME.img.gz that is there. *partner
+ * is NULL for every other path. */
+rmseg_status rmseg_image_partner(char **partner, const char *path);
 
 #endif

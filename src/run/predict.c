@@ -176,15 +176,17 @@ static bool is_same_file(const char *a, const char *b)
     return a && b && !stat(a, &of_a) && !stat(b, &of_b) && of_a.st_dev == of_b.st_dev && of_a.st_ino == of_b.st_ino;
 }
 
-/* A PNG holds one slice. */
-static const char *label_extension(const prediction *p)
-{
-    return rmseg_net_get_spec(p->models[0].net)->spatial == 3 ? ".tif" : ".png";
-}
-
 static const char *input_path(const prediction *p, int64_t i)
 {
     return p->cases.paths ? p->cases.paths[i] : p->cases.dataset->cases[i].images.items[0];
+}
+
+/* A NIfTI keeps the geometry of one; else a PNG, which holds one slice. A file that cannot be read is told of later. */
+static const char *label_extension(const prediction *p, int64_t i)
+{
+    rmseg_image header = {0};
+    if (rmseg_image_read_header(&header, input_path(p, i)) == RMSEG_OK && header.nifti.version) return ".nii.gz";
+    return rmseg_net_get_spec(p->models[0].net)->spatial == 3 ? ".tif" : ".png";
 }
 
 static rmseg_status check_output(const prediction *p, int64_t i, const char *extension)
@@ -205,7 +207,7 @@ static rmseg_status check_output(const prediction *p, int64_t i, const char *ext
 static rmseg_status check_outputs(const prediction *p)
 {
     for (int64_t i = 0; i < p->cases.count; i++) {
-        RMSEG_TRY(check_output(p, i, label_extension(p)));
+        RMSEG_TRY(check_output(p, i, label_extension(p, i)));
         if (p->o->probabilities) RMSEG_TRY(check_output(p, i, ".npy"));
     }
     return rmseg_folder_create(p->o->out);
@@ -269,7 +271,7 @@ static rmseg_status write_case(const prediction *p, int64_t i, const rmseg_image
     rmseg_cleaning cleaning = {.largest = p->o->largest_component, .min_size = p->o->min_size};
     rmseg_image *label = NULL;
     RMSEG_TRY(rmseg_label_make(&label, mean, &p->models[0], &cleaning));
-    char *label_path = output_path(p, i, label_extension(p)), *npy_path = output_path(p, i, ".npy");
+    char *label_path = output_path(p, i, label_extension(p, i)), *npy_path = output_path(p, i, ".npy");
     rmseg_status status = label_path && npy_path ? RMSEG_OK : RMSEG_ERROR_MEMORY;
     if (!status && p->o->probabilities) status = rmseg_npy_write(mean, npy_path);
     if (!status) status = rmseg_image_write(label, label_path);
