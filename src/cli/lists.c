@@ -42,9 +42,13 @@ rmseg_status cli_metrics(const rmseg_options *options, const char *const *operan
         line("unit", metric->unit);
         line("source", metric->source);
     }
-    printf("\nconventions, for --convention:\n");
-    for (int64_t i = 0; rmseg_convention_list(i); i++)
-        printf("    %-10s %s\n", rmseg_convention_list(i)->name, rmseg_convention_list(i)->source);
+    printf("\nconventions, for --convention, and the metrics of surfaces that each has:\n");
+    for (int64_t i = 0; rmseg_convention_list(i); i++) {
+        const rmseg_convention_info *convention = rmseg_convention_list(i);
+        printf("%s\n", convention->name);
+        line("metrics", convention->metrics);
+        line("source", convention->source);
+    }
     return RMSEG_OK;
 }
 

@@ -44,6 +44,17 @@ typedef enum rmseg_border_edge {
 rmseg_status rmseg_border(uint8_t *border, const uint8_t *mask, const rmseg_grid *grid, int connectivity,
                           rmseg_border_edge edge);
 
+/* The corners where 2 x 2 (2D, D = 1) or 2 x 2 x 2 voxels meet, (D-1)(H-1)(W-1) of them: code has a bit for each set
+ * voxel, 8 4 / 2 1 in 2D and 128 64 / 32 16, 8 4 / 2 1 in 3D, axis by axis the lower voxel first. 0 is outside, 15 or 255
+ * inside, all else surface. Errors: argument also where H or W is 1. */
+rmseg_status rmseg_corner_codes(uint8_t *code, const uint8_t *mask, const rmseg_grid *grid);
+
+/* How much surface stands for each code, by axes (2 or 3; 2 uses spacing[1] and [2]): an area, in 2D a length. Elements
+ * are those of marching cubes and squares, as google-deepmind/surface-distance has them; a vertex has its share of the
+ * voxel faces that meet there, as DisTorch has them: half a voxel along each axis. 0 for codes outside and inside. */
+void rmseg_element_sizes(double size[256], int axes, const double spacing[3]);
+void rmseg_vertex_sizes(double size[256], int axes, const double spacing[3]);
+
 /* Connected components, neighbours as above: component[v] = 0 outside, 1..*count in order of their first voxel. At most
  * 2^31 - 2 voxels, otherwise unsupported. */
 rmseg_status rmseg_components(int32_t *component, int64_t *count, const uint8_t *mask, const rmseg_grid *grid,

@@ -4,7 +4,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "metric/rows.h"
+#include "metric/conventions.h"
 #include "metric/settings.h"
 #include "metric/statistics.h"
 

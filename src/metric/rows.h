@@ -1,43 +1,41 @@
 /*
- * metric/rows.h - the two tables of this room: metrics, and the conventions under which public tools compute them.
- *
- * A new metric is one function of a measurement and one row. A new convention is one row, and a function only where it
- * combines the surface distances in a way that no other does.
+ * metric/rows.h - the table of metrics. A new metric is one function of a measurement and one row.
  */
 #ifndef METRIC_ROWS_H
 #define METRIC_ROWS_H
 
-#include "metric/metric.h"
-#include "metric/overlap.h"
-#include "metric/surface.h"
+#include "metric/components.h"
+#include "metric/conventions.h"
 
-typedef struct rmseg_convention {
-    rmseg_convention_info info;
-    rmseg_border_edge edge;                                      /* is a set voxel at the image's edge border? */
-    double (*hausdorff)(const rmseg_surface *surface, double q); /* how the q-th percentile joins the two directions */
-    double (*assd)(const rmseg_surface *surface);                /* how the mean joins them */
-    rmseg_empty empty;                                           /* what the tool itself does with an empty mask */
-} rmseg_convention;
+/* What a metric needs beside the counts; each is found once for all metrics asked for. */
+enum { RMSEG_NEEDS_DISTANCES = 1, RMSEG_NEEDS_RIMS = 2, RMSEG_NEEDS_COMPONENTS = 4 };
 
-/* Fails for an unknown name and names the nearest. */
-rmseg_status rmseg_convention_find(const rmseg_convention **convention, const char *name);
-
-/* All that is known of a pair of masks. `surface` is filled where a metric asked for it and both masks are set
- * somewhere. */
+/* All that is known of a pair of masks. */
 typedef struct rmseg_measurement {
     const rmseg_convention *convention;
-    double percentile;
+    const rmseg_metric_settings *settings;
+    const rmseg_pair *pair;
     rmseg_overlap overlap;
-    rmseg_surface surface;
+    rmseg_distances distances; /* where has_distances: both surfaces have at least one site */
+    bool has_distances;
+    rmseg_overlap rims; /* of the two rims; its box is not filled */
+    rmseg_component_counts components;
 } rmseg_measurement;
 
 typedef struct rmseg_metric_row {
     rmseg_metric_info info;
-    double (*value)(
-        const rmseg_measurement *m); /* NaN where undefined; a surface metric is asked only when both masks are set */
+    int needs;
+    double (*value)(const rmseg_measurement *m); /* NaN where undefined */
 } rmseg_metric_row;
+
+/* The unit of a length: voxels where the spacing is 1, else millimetres. */
+#define RMSEG_UNIT_LENGTH "spacing"
 
 /* Fails for an unknown name and names the nearest. */
 rmseg_status rmseg_metric_row_find(const rmseg_metric_row **row, const char *name);
+
+/* That the convention has this metric under these settings. Errors: argument, with what it has. */
+rmseg_status rmseg_metric_row_check(const rmseg_metric_row *row, const rmseg_convention *convention,
+                                    const rmseg_metric_settings *settings);
 
 #endif

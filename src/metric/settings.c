@@ -4,17 +4,18 @@
 #include <math.h>
 #include <string.h>
 
-#include "metric/rows.h"
+#include "metric/conventions.h"
 
 static const char *const empty_words[] = {[RMSEG_EMPTY_NAN] = "nan",
                                           [RMSEG_EMPTY_INF] = "inf",
                                           [RMSEG_EMPTY_DIAGONAL] = "diagonal",
-                                          [RMSEG_EMPTY_ERROR] = "error"};
+                                          [RMSEG_EMPTY_ERROR] = "error",
+                                          [RMSEG_EMPTY_TOOL] = "tool"};
 
 void rmseg_metric_settings_default(rmseg_metric_settings *settings)
 {
-    *settings =
-        (rmseg_metric_settings){.convention = "medpy", .empty = RMSEG_EMPTY_NAN, .connectivity = 1, .percentile = 100};
+    *settings = (rmseg_metric_settings){
+        .convention = "medpy", .empty = RMSEG_EMPTY_NAN, .connectivity = 1, .percentile = 100, .tolerance = NAN};
 }
 
 rmseg_status rmseg_metric_settings_check(const rmseg_metric_settings *settings, int axes)
@@ -24,6 +25,13 @@ rmseg_status rmseg_metric_settings_check(const rmseg_metric_settings *settings, 
     if (!(settings->percentile >= 0 && settings->percentile <= 100))
         return rmseg_fail(RMSEG_ERROR_ARGUMENT, "percentile %g: expected 0 to 100, where 100 is the maximum",
                           settings->percentile);
+    if (settings->axes < 0 || settings->axes > 3)
+        return rmseg_fail(RMSEG_ERROR_ARGUMENT, "axes %d: expected 1, 2, 3, or 0 to take them from the masks",
+                          settings->axes);
+    if (settings->tolerance < 0 || isinf(settings->tolerance))
+        return rmseg_fail(RMSEG_ERROR_ARGUMENT, "tolerance %g: expected a length of at least 0", settings->tolerance);
+    if (!(settings->component_iou >= 0 && settings->component_iou < 1))
+        return rmseg_fail(RMSEG_ERROR_ARGUMENT, "component IoU %g: expected 0 to below 1", settings->component_iou);
     if (settings->connectivity < 1 || settings->connectivity > axes)
         return rmseg_fail(RMSEG_ERROR_ARGUMENT, "connectivity %d: expected 1 to %d for a mask of %d axes",
                           settings->connectivity, axes, axes);
@@ -32,12 +40,6 @@ rmseg_status rmseg_metric_settings_check(const rmseg_metric_settings *settings, 
 
 rmseg_status rmseg_metric_settings_empty(rmseg_metric_settings *settings, const char *text)
 {
-    if (!strcmp(text, "tool")) {
-        const rmseg_convention *convention = NULL;
-        RMSEG_TRY(rmseg_convention_find(&convention, settings->convention));
-        settings->empty = convention->empty;
-        return RMSEG_OK;
-    }
     for (int policy = RMSEG_EMPTY_NAN; policy < RMSEG_EMPTY_VALUE; policy++) {
         if (strcmp(text, empty_words[policy])) continue;
         settings->empty = (rmseg_empty)policy;

@@ -7,10 +7,10 @@
 #include "core/core.h"
 #include "metric/metric.h"
 
-/* Convention known, percentile in 0..100, connectivity in 1..axes. */
+/* Convention known, percentile in 0..100, connectivity in 1..axes, axes, tolerance and component IoU in range. */
 rmseg_status rmseg_metric_settings_check(const rmseg_metric_settings *settings, int axes);
 
-/* "nan", "inf", "diagonal", "error", or the value as a number: what rmseg_metric_settings_empty reads. `buffer` of at
+/* "nan", "inf", "diagonal", "error", "tool", or the value as a number: what rmseg_metric_settings_empty reads. `buffer` of at
  * least 32 bytes. */
 const char *rmseg_empty_text(char *buffer, const rmseg_metric_settings *settings);
 

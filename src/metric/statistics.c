@@ -41,16 +41,24 @@ static void select_rank(double *values, int64_t count, int64_t rank)
     }
 }
 
-double rmseg_percentile(double *values, int64_t count, double q)
+double rmseg_select(double *values, int64_t count, int64_t rank)
 {
-    if (count == 0) return NAN;
-    double place = q / 100 * (double)(count - 1);
-    int64_t rank = (int64_t)place;
-    double part = place - (double)rank;
     select_rank(values, count, rank);
-    double here = values[rank];
+    return values[rank];
+}
+
+double rmseg_percentile_zeros(double *values, int64_t count, int64_t zeros, double q)
+{
+    if (count + zeros == 0) return NAN;
+    double place = q / 100 * (double)(count + zeros - 1);
+    int64_t rank = (int64_t)place - zeros; /* of the place among the values; negative among the zeros */
+    double part = place - floor(place);
+    if (rank < -1 || count == 0) return 0;
+    double here = rank < 0 ? 0 : rmseg_select(values, count, rank);
     if (part == 0) return here;
     double next = values[rank + 1];
     for (int64_t i = rank + 2; i < count; i++) next = fmin(next, values[i]);
     return here + (next - here) * part;
 }
+
+double rmseg_percentile(double *values, int64_t count, double q) { return rmseg_percentile_zeros(values, count, 0, q); }

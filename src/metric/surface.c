@@ -1,138 +1,159 @@
-/* surface.c - the borders of two masks and the distances between them, from one pair of distance transforms. */
+/* surface.c - from two masks to two lists of distances, by one pair of distance transforms. */
 #include "metric/surface.h"
 
 #include <math.h>
 #include <string.h>
 
-#include "metric/statistics.h"
-
-/* What the work needs inside the box; each array has one element per voxel of it. */
-typedef struct box {
-    int64_t start[3];
-    rmseg_grid grid;
-    int64_t voxels;
-    uint8_t *mask, *prediction, *truth; /* a mask cut out; the two borders */
+typedef struct workplace {
+    rmseg_box box;
+    rmseg_grid voxels, sites; /* the box; the same, or the corners inside it, in the transform's units */
+    int64_t site_count;
+    uint8_t *mask, *ignored; /* cut out; ignored is NULL where nothing is */
+    uint8_t *site[2];        /* prediction's and truth's: 0 where there is none, else 1 or the corner's code */
     double *squared;
-} box;
+    double unit; /* of the transform's distances */
+} workplace;
 
-/* Outside the union's box both masks are background, so a border found and a distance between borders measured inside
- * it is that of the whole image. One voxel of margin, where the image has it, keeps an object of one slice an object of
- * a volume, and shows the border rules that care what is the image's edge and what only the box's. */
-static rmseg_status box_create(box *b, const rmseg_grid *grid, const rmseg_overlap *overlap)
+static bool has_corners(const rmseg_site_rule *rule)
 {
-    for (int axis = 0; axis < 3; axis++) {
-        int64_t low = overlap->low[axis], high = overlap->high[axis];
-        b->start[axis] = low > 0 ? low - 1 : 0;
-        b->grid.size[axis] = (high < grid->size[axis] ? high + 1 : high) - b->start[axis];
-        b->grid.spacing[axis] = grid->spacing[axis];
-    }
-    b->voxels =
-        b->grid.size[0] * b->grid.size[1] * b->grid.size[2]; /* within the image's own product, which was checked */
-    b->mask = rmseg_alloc(b->voxels, sizeof *b->mask);
-    b->prediction = rmseg_alloc(b->voxels, sizeof *b->prediction);
-    b->truth = rmseg_alloc(b->voxels, sizeof *b->truth);
-    b->squared = rmseg_alloc(b->voxels, sizeof *b->squared);
-    return b->mask && b->prediction && b->truth && b->squared ? RMSEG_OK : RMSEG_ERROR_MEMORY;
+    return rule->kind == RMSEG_SITES_ELEMENTS || rule->kind == RMSEG_SITES_VERTICES;
 }
 
-static void box_free(box *b)
+static rmseg_status create(workplace *b, const rmseg_pair *pair, const rmseg_overlap *overlap,
+                           const rmseg_site_rule *rule)
+{
+    bool corners = has_corners(rule);
+    int64_t m[3], voxels = 0;
+    b->box = rmseg_box_around(pair, overlap, corners ? RMSEG_EDGE_ENDS : rule->edge);
+    const int64_t *n = b->box.size;
+    for (int axis = 0; axis < 3; axis++) m[axis] = corners && axis >= 3 - pair->axes ? n[axis] - 1 : n[axis];
+    b->voxels = rmseg_box_grid(&b->unit, n, pair->grid.spacing);
+    b->sites = rmseg_box_grid(&b->unit, m, pair->grid.spacing);
+    if (!rmseg_mul3(&voxels, n[0], n[1], n[2])) return rmseg_fail_memory();
+    b->site_count = m[0] * m[1] * m[2];
+    b->mask = rmseg_alloc(voxels, sizeof *b->mask);
+    b->ignored = pair->ignored ? rmseg_alloc(voxels, sizeof *b->ignored) : NULL;
+    for (int side = 0; side < 2; side++) b->site[side] = rmseg_alloc(b->site_count, sizeof *b->site[side]);
+    b->squared = rmseg_alloc(b->site_count, sizeof *b->squared);
+    bool enough = b->mask && b->site[0] && b->site[1] && b->squared && (b->ignored || !pair->ignored);
+    return enough ? RMSEG_OK : RMSEG_ERROR_MEMORY;
+}
+
+static void destroy(workplace *b)
 {
     rmseg_free(b->mask);
-    rmseg_free(b->prediction);
-    rmseg_free(b->truth);
+    rmseg_free(b->ignored);
+    rmseg_free(b->site[0]);
+    rmseg_free(b->site[1]);
     rmseg_free(b->squared);
 }
 
-static void cut(const box *b, const uint8_t *mask, const rmseg_grid *grid)
+/* ---- sites ------------------------------------------------------------------------------------------------------- */
+
+/* The codes of the mask, but 0 inside it; `touched` is scratch for those of the ignored voxels, at which no piece of
+ * surface may lie. */
+static rmseg_status find_corners(uint8_t *site, uint8_t *touched, const workplace *b, int axes)
 {
-    const int64_t *size = b->grid.size;
-    uint8_t *to = b->mask;
-    for (int64_t d = 0; d < size[0]; d++) {
-        for (int64_t h = 0; h < size[1]; h++, to += size[2]) {
-            int64_t row = (b->start[0] + d) * grid->size[1] + b->start[1] + h;
-            memcpy(to, mask + row * grid->size[2] + b->start[2], (size_t)size[2]);
+    const uint8_t inside = axes == 3 ? 255 : 15;
+    RMSEG_TRY(rmseg_corner_codes(site, b->mask, &b->voxels));
+    for (int64_t i = 0; i < b->site_count; i++) site[i] = site[i] == inside ? 0 : site[i];
+    if (!b->ignored) return RMSEG_OK;
+    RMSEG_TRY(rmseg_corner_codes(touched, b->ignored, &b->voxels));
+    for (int64_t i = 0; i < b->site_count; i++) site[i] = touched[i] ? 0 : site[i];
+    return RMSEG_OK;
+}
+
+static rmseg_status find_sites(int side, workplace *b, const rmseg_pair *pair, const rmseg_site_rule *rule)
+{
+    rmseg_box_cut(b->mask, &b->box, side ? pair->truth : pair->prediction, pair->grid.size);
+    if (has_corners(rule)) return find_corners(b->site[side], (uint8_t *)b->squared, b, pair->axes);
+    bool one_voxel = rule->edge == RMSEG_EDGE_OF_BOX && b->site_count == 1; /* no neighbours that could be unset */
+    if (rule->kind == RMSEG_SITES_BORDER && !one_voxel)
+        return rmseg_box_border(b->site[side], b->mask, b->ignored, &b->voxels, rule->connectivity);
+    memcpy(b->site[side], b->mask, (size_t)b->site_count);
+    return RMSEG_OK;
+}
+
+/* ---- distances --------------------------------------------------------------------------------------------------- */
+
+/* Sites of one mask, those of both masks counted apart unless they have sizes. */
+static void count_sites(int64_t *count, int64_t *zeros, const workplace *b, int side, bool sized)
+{
+    const uint8_t *own = b->site[side], *other = b->site[!side];
+    int64_t all = 0, common = 0;
+    for (int64_t i = 0; i < b->site_count; i++) {
+        all += own[i] != 0;
+        common += own[i] && other[i];
+    }
+    *zeros = sized ? 0 : common;
+    *count = all - *zeros;
+}
+
+static bool empty_row(const uint8_t *row)
+{
+    uint64_t bytes;
+    memcpy(&bytes, row, sizeof bytes);
+    return !bytes;
+}
+
+/* The distances of one list, in voxel order. */
+static void read_sites(double *value, double *size, const workplace *b, int side, const double size_of[256])
+{
+    const uint8_t *own = b->site[side], *other = b->site[!side];
+    for (int64_t i = 0; i < b->site_count; i++) {
+        if (i + 8 <= b->site_count && empty_row(own + i)) {
+            i += 7;
+            continue;
         }
+        if (!own[i] || (!size && other[i])) continue;
+        *value++ = b->unit * sqrt(b->squared[i]);
+        if (size) *size++ = size_of[own[i]];
     }
 }
 
-static int64_t count_set(const uint8_t *mask, int64_t voxels)
+static rmseg_status measure_in(rmseg_distances *d, workplace *b, const rmseg_pair *pair, const rmseg_site_rule *rule)
 {
-    int64_t count = 0;
-    for (int64_t i = 0; i < voxels; i++) count += mask[i] != 0;
-    return count;
-}
-
-/* Writes the distance of every voxel of `from` to the nearest one of `to`. */
-static rmseg_status directed(double *distance, const box *b, const uint8_t *from, const uint8_t *to)
-{
-    RMSEG_TRY(rmseg_distance_squared(b->squared, to, &b->grid));
-    for (int64_t i = 0; i < b->voxels; i++) {
-        if (from[i]) *distance++ = sqrt(b->squared[i]);
+    double size_of[256];
+    bool sized = has_corners(rule);
+    if (rule->kind == RMSEG_SITES_ELEMENTS) rmseg_element_sizes(size_of, pair->axes, pair->grid.spacing);
+    if (rule->kind == RMSEG_SITES_VERTICES) rmseg_vertex_sizes(size_of, pair->axes, pair->grid.spacing);
+    for (int side = 0; side < 2; side++) count_sites(&d->count[side], &d->zeros[side], b, side, sized);
+    int64_t count = d->count[0] + d->count[1];
+    d->value = rmseg_alloc(count, sizeof *d->value);
+    d->size = sized ? rmseg_alloc(count, sizeof *d->size) : NULL;
+    if (!d->value || (sized && !d->size)) return RMSEG_ERROR_MEMORY;
+    for (int side = 0; side < 2; side++) {
+        int64_t first = side ? d->count[0] : 0;
+        if (!d->count[side]) continue;
+        RMSEG_TRY(rmseg_distance_squared(b->squared, b->site[!side], &b->sites));
+        read_sites(d->value + first, sized ? d->size + first : NULL, b, side, size_of);
     }
     return RMSEG_OK;
 }
 
-static rmseg_status measure_in(rmseg_surface *surface, box *b)
+static rmseg_status add_scratch(rmseg_distances *d)
 {
-    surface->forward = count_set(b->prediction, b->voxels);
-    surface->backward = count_set(b->truth, b->voxels);
-    int64_t count = surface->forward + surface->backward;
-    surface->distance = rmseg_alloc(count, sizeof *surface->distance);
-    surface->scratch = rmseg_alloc(count, sizeof *surface->scratch);
-    if (!surface->distance || !surface->scratch) return RMSEG_ERROR_MEMORY;
-    RMSEG_TRY(directed(surface->distance, b, b->prediction, b->truth));
-    return directed(surface->distance + surface->forward, b, b->truth, b->prediction);
+    int64_t count = d->count[0] + d->count[1];
+    d->scratch = rmseg_alloc(count, (d->size ? 2 : 1) * sizeof *d->scratch);
+    return d->scratch ? RMSEG_OK : RMSEG_ERROR_MEMORY;
 }
 
-rmseg_status rmseg_surface_measure(rmseg_surface *surface, const uint8_t *prediction, const uint8_t *truth,
-                                   const rmseg_grid *grid, const rmseg_overlap *overlap, rmseg_border_edge edge,
-                                   int connectivity)
+rmseg_status rmseg_surface_measure(rmseg_distances *distances, const rmseg_pair *pair, const rmseg_overlap *overlap,
+                                   const rmseg_site_rule *rule)
 {
-    box b = {0};
-    rmseg_surface found = {0};
-    rmseg_status status = box_create(&b, grid, overlap);
-    if (status == RMSEG_OK) {
-        cut(&b, prediction, grid);
-        status = rmseg_border(b.prediction, b.mask, &b.grid, connectivity, edge);
-    }
-    if (status == RMSEG_OK) {
-        cut(&b, truth, grid);
-        status = rmseg_border(b.truth, b.mask, &b.grid, connectivity, edge);
-    }
-    if (status == RMSEG_OK) status = measure_in(&found, &b);
-    box_free(&b);
+    workplace b = {0};
+    rmseg_distances found = {0};
+    if (has_corners(rule) && pair->axes < 2)
+        return rmseg_fail(RMSEG_ERROR_ARGUMENT, "a mask of one axis has no surface elements: they need 2 or 3 axes");
+    rmseg_status status = create(&b, pair, overlap, rule);
+    if (status == RMSEG_OK && b.ignored) rmseg_box_cut(b.ignored, &b.box, pair->ignored, pair->grid.size);
+    for (int side = 0; side < 2 && status == RMSEG_OK; side++) status = find_sites(side, &b, pair, rule);
+    if (status == RMSEG_OK) status = measure_in(&found, &b, pair, rule);
+    destroy(&b);
+    if (status == RMSEG_OK) status = add_scratch(&found);
     if (status == RMSEG_OK)
-        *surface = found;
+        *distances = found;
     else
-        rmseg_surface_free(&found);
+        rmseg_distances_free(&found);
     return status;
-}
-
-void rmseg_surface_free(rmseg_surface *surface)
-{
-    rmseg_free(surface->distance);
-    rmseg_free(surface->scratch);
-    *surface = (rmseg_surface){0};
-}
-
-double rmseg_surface_mean_forward(const rmseg_surface *surface)
-{
-    return rmseg_mean(surface->distance, surface->forward);
-}
-
-double rmseg_surface_mean_backward(const rmseg_surface *surface)
-{
-    return rmseg_mean(surface->distance + surface->forward, surface->backward);
-}
-
-double rmseg_surface_mean_pooled(const rmseg_surface *surface)
-{
-    return rmseg_mean(surface->distance, surface->forward + surface->backward);
-}
-
-double rmseg_surface_percentile_pooled(const rmseg_surface *surface, double q)
-{
-    int64_t count = surface->forward + surface->backward;
-    memcpy(surface->scratch, surface->distance, (size_t)count * sizeof *surface->scratch);
-    return rmseg_percentile(surface->scratch, count, q);
 }

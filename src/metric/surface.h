@@ -1,34 +1,29 @@
 /*
- * metric/surface.h - how far the borders of two masks lie from each other.
- *
- * d(P->T) is the list of distances from every border voxel of the prediction to the nearest border voxel of the truth,
- * d(T->P) the other way round. Every surface metric is a statistic of these two lists.
+ * metric/surface.h - the surfaces of two masks, and how far they lie from each other.
  */
 #ifndef METRIC_SURFACE_H
 #define METRIC_SURFACE_H
 
-#include "field/field.h"
-#include "metric/overlap.h"
+#include "metric/box.h"
+#include "metric/distances.h"
 
-typedef struct rmseg_surface {
-    double *distance;          /* d(P->T), then d(T->P), each in voxel order; in units of the spacing */
-    double *scratch;           /* as many: room for what reorders */
-    int64_t forward, backward; /* how many of each */
-} rmseg_surface;
+typedef enum rmseg_site_kind {
+    RMSEG_SITES_BORDER,   /* set voxels with an unset neighbour */
+    RMSEG_SITES_VOXELS,   /* all set voxels */
+    RMSEG_SITES_ELEMENTS, /* corners of voxels, with the areas of marching cubes (lengths in 2D) */
+    RMSEG_SITES_VERTICES  /* corners of voxels, with their share of the voxel faces */
+} rmseg_site_kind;
 
-/* Both masks have at least one voxel set (overlap says so). Works inside the union's bounding box. On failure nothing
- * is kept. */
-rmseg_status rmseg_surface_measure(rmseg_surface *surface, const uint8_t *prediction, const uint8_t *truth,
-                                   const rmseg_grid *grid, const rmseg_overlap *overlap, rmseg_border_edge edge,
-                                   int connectivity);
-void rmseg_surface_free(rmseg_surface *surface);
+typedef struct rmseg_site_rule {
+    rmseg_site_kind kind;
+    rmseg_edge_rule edge; /* of a border */
+    int connectivity;     /* of a border, 1..axes */
+} rmseg_site_rule;
 
-/* Mean of d(P->T), of d(T->P), of both lists joined. */
-double rmseg_surface_mean_forward(const rmseg_surface *surface);
-double rmseg_surface_mean_backward(const rmseg_surface *surface);
-double rmseg_surface_mean_pooled(const rmseg_surface *surface);
-
-/* The percentile q of both lists joined; 100 is the Hausdorff distance. */
-double rmseg_surface_percentile_pooled(const rmseg_surface *surface, double q);
+/* The distances between the sites of both masks; a list is empty where a mask has no site. Both masks have at least one
+ * voxel set (overlap says so). Works inside the union's box. Errors: memory, and argument for corners in fewer than two
+ * axes; on failure nothing is kept. */
+rmseg_status rmseg_surface_measure(rmseg_distances *distances, const rmseg_pair *pair, const rmseg_overlap *overlap,
+                                   const rmseg_site_rule *rule);
 
 #endif
