@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "run/evaluation.h"
+#include "run/gate.h"
 #include "run/run.h"
 
 /* ---- all cases --------------------------------------------------------------------------------------------------- */
@@ -14,6 +15,8 @@ typedef struct queue {
     const int64_t *cases; /* [count] indices of pairs */
     int64_t count;
     atomic_llong next, done;
+    bool several; /* at once */
+    rmseg_gate gate;
 } queue;
 
 static void judge(rmseg_evaluation *e, int64_t i)
@@ -33,7 +36,10 @@ static void work(void *context, int64_t worker, int thread)
     (void)thread;
     queue *q = context;
     for (int64_t i; (i = atomic_fetch_add(&q->next, 1)) < q->count && !rmseg_cancelled();) {
+        int64_t bytes = q->several ? rmseg_evaluation_bytes(q->e, q->cases[i]) : 0;
+        rmseg_gate_enter(&q->gate, bytes);
         judge(q->e, q->cases[i]);
+        rmseg_gate_leave(&q->gate, bytes);
         rmseg_progress("evaluate", atomic_fetch_add(&q->done, 1) + 1, q->count, "");
     }
 }
@@ -43,10 +49,13 @@ static rmseg_status judge_cases(rmseg_evaluation *e, const int64_t *cases, int64
     queue q = {.e = e, .cases = cases, .count = count};
     int64_t jobs = e->o->jobs ? e->o->jobs : rmseg_threads();
     if (jobs > count) jobs = count;
-    if (jobs > 1)
+    q.several = jobs > 1;
+    rmseg_gate_init(&q.gate, 0);
+    if (q.several)
         rmseg_parallel_for(jobs, work, &q);
     else
         work(&q, 0, 0); /* the threads are then free for the inside of a case */
+    rmseg_gate_destroy(&q.gate);
     return rmseg_cancelled() ? rmseg_fail(RMSEG_ERROR_CANCELLED, "interrupted; nothing was written") : RMSEG_OK;
 }
 

@@ -79,6 +79,9 @@ rmseg_status rmseg_evaluation_settle(rmseg_evaluation *evaluation);
 /* Name of pair `index`. */
 const char *rmseg_evaluation_case(const rmseg_evaluation *evaluation, int64_t index);
 
+/* What judging pair `index` takes at most, as the prediction's header says; 0 where it cannot be read. */
+int64_t rmseg_evaluation_bytes(const rmseg_evaluation *evaluation, int64_t index);
+
 /* Measures pair `index` into *outcome, which is zero, and which the caller frees with the evaluation, on failure too.
  */
 rmseg_status rmseg_evaluation_judge(rmseg_outcome *outcome, const rmseg_evaluation *evaluation, int64_t index);

@@ -6,6 +6,9 @@
 #include "run/geometry.h"
 #include "run/label.h"
 
+/* Two labels of 4 bytes, two masks, a file of 8 bytes while it is read, and what the metrics take: measured. */
+enum { BYTES_A_VOXEL = 40 };
+
 /* ---- reading ----------------------------------------------------------------------------------------------------- */
 
 /* What one case is measured from. */
@@ -143,6 +146,15 @@ static rmseg_status measure(trial *t)
     if (!t->masks || !t->out->values || !t->out->notes) return RMSEG_ERROR_MEMORY;
     for (int64_t r = 0; r < regions->count; r++) RMSEG_TRY(measure_region(t, r, &regions->items[r]));
     return RMSEG_OK;
+}
+
+int64_t rmseg_evaluation_bytes(const rmseg_evaluation *e, int64_t i)
+{
+    rmseg_image header = {0};
+    int64_t grid = e->grid[0] * e->grid[1] * e->grid[2], bytes = 0;
+    if (rmseg_image_read_header(&header, e->pairs.predictions.paths[e->pairs.prediction[i]])) return 0;
+    int64_t voxels = rmseg_image_voxels(&header);
+    return rmseg_mul(&bytes, voxels > grid ? voxels : grid, BYTES_A_VOXEL) ? bytes : INT64_MAX;
 }
 
 rmseg_status rmseg_evaluation_judge(rmseg_outcome *out, const rmseg_evaluation *e, int64_t i)

@@ -149,7 +149,17 @@ bool rmseg_regions_equal(const rmseg_regions *a, const rmseg_regions *b)
     return true;
 }
 
-void rmseg_region_mask(uint8_t *mask, const int32_t *label, int64_t count, const rmseg_region *region)
+void rmseg_region_mask(uint8_t *restrict mask, const int32_t *restrict label, int64_t count, const rmseg_region *region)
 {
-    for (int64_t i = 0; i < count; i++) mask[i] = rmseg_region_has(region, label[i]);
+    if (region->count == 1) {
+        int32_t only = region->labels[0];
+        for (int64_t i = 0; i < count; i++) mask[i] = label[i] == only;
+        return;
+    }
+    int32_t last = -1; /* labels come in long runs */
+    bool in = false;
+    for (int64_t i = 0; i < count; i++) {
+        if (label[i] != last) in = rmseg_region_has(region, last = label[i]);
+        mask[i] = in;
+    }
 }

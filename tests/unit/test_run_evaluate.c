@@ -2,9 +2,11 @@
 #include "unit.h"
 
 #include <math.h>
+#include <stdatomic.h>
 
 #include "image/image.h"
 #include "rmseg/run.h"
+#include "run/gate.h"
 #include "run/geometry.h"
 
 #define PRED  RMSEG_TEST_TMP "/pred"
@@ -324,6 +326,38 @@ static void jobs_and_threads_change_nothing(void **state)
     assert_ok(rmseg_threads_set(0));
 }
 
+typedef struct crowd {
+    rmseg_gate gate;
+    atomic_llong inside, most;
+} crowd;
+
+static void pass(void *context, int64_t visitor, int thread)
+{
+    (void)thread;
+    crowd *c = context;
+    int64_t bytes = visitor % 8 == 7 ? 1000 : 30; /* some are larger than the limit, and go through alone */
+    rmseg_gate_enter(&c->gate, bytes);
+    long long now = atomic_fetch_add(&c->inside, bytes) + bytes, most = atomic_load(&c->most);
+    while (now > most && now != 1000 && !atomic_compare_exchange_weak(&c->most, &most, now)) continue;
+    if (now > 1000) atomic_store(&c->most, now);
+    for (volatile int i = 0; i < 10000; i++) continue;
+    atomic_fetch_sub(&c->inside, bytes);
+    rmseg_gate_leave(&c->gate, bytes);
+}
+
+static void no_more_than_the_limit_is_inside(void **state)
+{
+    (void)state;
+    crowd c = {.most = 0};
+    rmseg_gate_init(&c.gate, 100);
+    assert_ok(rmseg_threads_set(8));
+    rmseg_parallel_for(64, pass, &c);
+    assert_ok(rmseg_threads_set(0));
+    assert_int_equal(c.gate.inside, 0);
+    assert_in_range(atomic_load(&c.most), 30, 100);
+    rmseg_gate_destroy(&c.gate);
+}
+
 /* ---- geometry ---------------------------------------------------------------------------------------------------- */
 
 static rmseg_image *scanned(double spacing, double origin)
@@ -557,6 +591,7 @@ int main(void)
         cmocka_unit_test_setup(volumes_come_in_ml, fresh),
         cmocka_unit_test_setup(false_positives_count_from_a_distance_on, fresh),
         cmocka_unit_test_setup(jobs_and_threads_change_nothing, fresh),
+        cmocka_unit_test(no_more_than_the_limit_is_inside),
         cmocka_unit_test_setup(geometry_must_agree_where_both_say_it, fresh),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
