@@ -14,7 +14,7 @@ import numpy as np
 from medpy.metric import binary
 
 SHAPE = (23, 19, 11)  # i, j, k
-SPACING = (0.7, 0.9, 2.5)
+SPACING = tuple(float(np.float32(s)) for s in (0.7, 0.9, 2.5))  # as the files can say it
 METRICS = {"dice": (binary.dc, False), "jaccard": (binary.jc, False), "hd": (binary.hd, True), "hd95": (binary.hd95, True),
            "asd": (binary.asd, True), "assd": (binary.assd, True)}
 

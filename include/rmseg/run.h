@@ -26,10 +26,14 @@ RMSEG_API rmseg_status rmseg_predict_options_create(rmseg_options **options);
 RMSEG_API rmseg_status rmseg_predict(const rmseg_options *options, const char *const *inputs, int64_t count);
 
 /* Measures predictions against truth; *results is owned by the caller. With csv / json options the files are written
- * too. Cases without a partner are listed. When some cases fail, *results holds the others and the status is that of
- * the first failure. */
+ * too. Cases without a partner are listed. When some cases fail or have no partner, *results holds the others and the
+ * status is that of the first failure. */
 RMSEG_API rmseg_status rmseg_evaluate_options_create(rmseg_options **options);
 RMSEG_API rmseg_status rmseg_evaluate(rmseg_results **results, const rmseg_options *options);
+
+/* What rmseg_evaluate measures besides the metrics of rmseg_metric_list: volumes in ml, false positives far away. NULL
+ * past the last. */
+RMSEG_API const rmseg_metric_info *rmseg_evaluate_metric_list(int64_t index);
 
 #ifdef __cplusplus
 }

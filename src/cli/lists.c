@@ -32,16 +32,20 @@ rmseg_status cli_losses(const rmseg_options *options, const char *const *operand
     return RMSEG_OK;
 }
 
+static void metric(const rmseg_metric_info *metric)
+{
+    printf("%s\n", metric->name);
+    line("formula", metric->formula);
+    line("unit", metric->unit);
+    line("source", metric->source);
+}
+
 rmseg_status cli_metrics(const rmseg_options *options, const char *const *operands, int64_t count)
 {
     (void)options, (void)operands, (void)count;
-    for (int64_t i = 0; rmseg_metric_list(i); i++) {
-        const rmseg_metric_info *metric = rmseg_metric_list(i);
-        printf("%s\n", metric->name);
-        line("formula", metric->formula);
-        line("unit", metric->unit);
-        line("source", metric->source);
-    }
+    for (int64_t i = 0; rmseg_metric_list(i); i++) metric(rmseg_metric_list(i));
+    printf("\nof `rmseg evaluate` besides:\n");
+    for (int64_t i = 0; rmseg_evaluate_metric_list(i); i++) metric(rmseg_evaluate_metric_list(i));
     printf("\nconventions, for --convention, and the metrics of surfaces that each has:\n");
     for (int64_t i = 0; rmseg_convention_list(i); i++) {
         const rmseg_convention_info *convention = rmseg_convention_list(i);

@@ -10,6 +10,11 @@ RMSEG_OPTIONS_DEFINE(evaluate_options, EVALUATE_OPTIONS)
 
 rmseg_status rmseg_evaluate_options_create(rmseg_options **options) { return evaluate_options_create(options); }
 
+const rmseg_metric_info *rmseg_evaluate_metric_list(int64_t index)
+{
+    return index >= 0 && index < RMSEG_QUANTITIES ? rmseg_quantity_info((rmseg_quantity)index) : NULL;
+}
+
 static bool has_name(const rmseg_names *names, const char *name)
 {
     bool has = false;

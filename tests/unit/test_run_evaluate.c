@@ -5,6 +5,7 @@
 #include <stdatomic.h>
 
 #include "image/image.h"
+#include "metric/results.h"
 #include "rmseg/run.h"
 #include "run/gate.h"
 #include "run/geometry.h"
@@ -39,6 +40,15 @@ static void write_square(const char *path, int64_t size, int64_t first, int64_t 
         for (int64_t x = first; x <= last; x++) ((uint8_t *)image->data)[y * size + x] = (uint8_t)value;
     assert_ok(rmseg_image_write(image, path));
     rmseg_image_destroy(image);
+}
+
+static void read_text(rmseg_text *text, const char *path)
+{
+    uint8_t *bytes = NULL;
+    size_t length = 0;
+    assert_ok(rmseg_file_read(&bytes, &length, path, 0));
+    rmseg_text_addn(text, (const char *)bytes, length);
+    rmseg_free(bytes);
 }
 
 /* Every file in a folder and below; empty folders stay. */
@@ -252,6 +262,34 @@ static void volumes_come_in_ml(void **state)
     rmseg_results_destroy(results);
 }
 
+/* Every figure of tests/golden/evaluate/medpy.txt (tools/golden_evaluate.py), and a count of what was compared. */
+static void volumes_are_measured_as_by_medpy(void **state)
+{
+    (void)state;
+    rmseg_results *results = NULL;
+    rmseg_text lines = {0};
+    int compared = 0;
+    assert_ok(run(&results, "pred", RMSEG_GOLDEN "/evaluate/pred", "truth", RMSEG_GOLDEN "/evaluate/truth", "spacing",
+                  "image", "metrics",
+                  "dice,jaccard,hd,hd95,asd,assd,volume_pred_ml,volume_truth_ml,volume_difference_ml", NULL));
+    read_text(&lines, RMSEG_GOLDEN "/evaluate/medpy.txt");
+    for (char *line = strtok(lines.data, "\n"); line; line = strtok(NULL, "\n")) {
+        char id[32], region[32], metric[64];
+        double expected = 0;
+        if (sscanf(line, "%31s %31s %63s %lf", id, region, metric, &expected) != 4 || *id == '#') continue;
+        for (int64_t i = 0; i < results->count; i++) {
+            const rmseg_record *r = &results->records[i];
+            const rmseg_column *c = &results->columns[r->column];
+            if (strcmp(r->case_id, id) || strcmp(c->class_name, region) || strcmp(c->metric, metric)) continue;
+            assert_near(r->value, expected, 1e-9 * fabs(expected) + 1e-12);
+            compared++;
+        }
+    }
+    assert_int_equal(compared, 3 * 2 * 3 + 5 * 6);
+    rmseg_text_destroy(&lines);
+    rmseg_results_destroy(results);
+}
+
 /* Truth: pixels 4..12 of both axes; predicted besides: (30,30), 18 sqrt(2) from it, and (4,15), 3 from it. */
 static void false_positives_count_from_a_distance_on(void **state)
 {
@@ -284,15 +322,6 @@ static void false_positives_count_from_a_distance_on(void **state)
 }
 
 /* ---- several at once --------------------------------------------------------------------------------------------- */
-
-static void read_text(rmseg_text *text, const char *path)
-{
-    uint8_t *bytes = NULL;
-    size_t length = 0;
-    assert_ok(rmseg_file_read(&bytes, &length, path, 0));
-    rmseg_text_addn(text, (const char *)bytes, length);
-    rmseg_free(bytes);
-}
 
 static void jobs_and_threads_change_nothing(void **state)
 {
@@ -589,6 +618,7 @@ int main(void)
         cmocka_unit_test_setup(a_label_of_one_case_is_judged_in_all, fresh),
         cmocka_unit_test_setup(a_label_that_is_nowhere_is_told_of, fresh),
         cmocka_unit_test_setup(volumes_come_in_ml, fresh),
+        cmocka_unit_test_setup(volumes_are_measured_as_by_medpy, fresh),
         cmocka_unit_test_setup(false_positives_count_from_a_distance_on, fresh),
         cmocka_unit_test_setup(jobs_and_threads_change_nothing, fresh),
         cmocka_unit_test(no_more_than_the_limit_is_inside),
