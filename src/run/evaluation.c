@@ -44,10 +44,26 @@ static rmseg_status parse_metrics(rmseg_evaluation *e, const char *list)
     return status;
 }
 
+/* The metrics of whole masks that say how many components met stand last: they are not measured for a component. */
+static rmseg_status add_component_metrics(rmseg_evaluation *e)
+{
+    static const char *const names[] = {"component_precision", "component_recall", "component_f1"};
+    rmseg_names kept = {0};
+    rmseg_status status = RMSEG_OK;
+    for (int64_t m = 0; m < e->metrics.count && !status; m++)
+        if (strncmp(e->metrics.items[m], "component_", 10)) status = rmseg_names_add(&kept, e->metrics.items[m]);
+    e->part_metrics = kept.count;
+    for (int i = 0; i < 3 && !status; i++) status = rmseg_names_add(&kept, names[i]);
+    rmseg_names_destroy(&e->metrics);
+    e->metrics = kept;
+    return status;
+}
+
 /* The columns of the results. Volumes come beside the default metrics; where no case has any they are left out again. */
 static rmseg_status settle_columns(rmseg_evaluation *e)
 {
     RMSEG_TRY(parse_metrics(e, e->o->metrics));
+    if (e->o->components) RMSEG_TRY(add_component_metrics(e));
     e->default_metrics = !rmseg_options_given(e->options, "metrics");
     for (int q = 0; q < RMSEG_FP_BEYOND; q++) e->quantities[q] |= e->default_metrics;
     e->quantities[RMSEG_FP_BEYOND] = !isnan(e->o->fp_beyond);
@@ -123,6 +139,10 @@ rmseg_status rmseg_evaluation_settle(rmseg_evaluation *e)
     e->settings.convention = o->convention;
     e->settings.percentile = o->percentile;
     e->settings.connectivity = (int)o->connectivity;
+    e->settings.tolerance = o->tolerance;
+    e->settings.directed = o->directed;
+    e->settings.has_ignore = rmseg_options_given(e->options, "ignore");
+    e->settings.ignore = (int32_t)o->ignore;
     e->prediction_255 = e->truth_255 = true;
     RMSEG_TRY(rmseg_metric_settings_empty(&e->settings, o->empty));
     RMSEG_TRY(settle_columns(e));

@@ -29,6 +29,10 @@
     X(flag, largest_component, "no", 0, 0, "", "", "keep only the largest component of each predicted region", "")     \
     X(str, empty, "nan", 0, 0, "", "", "undefined distances: nan, inf, diagonal, error, tool or a number", "diagonal") \
     X(f64, fp_beyond, "", 0, 1e30, "", "", "also the volume predicted farther than this from the truth", "10")         \
+    X(f64, tolerance, "", 0, 1e30, "", "", "of nsd and boundary_iou: a distance that counts as none", "1")             \
+    X(flag, directed, "no", 0, 0, "", "", "hd and hd95 from prediction to truth only", "")                             \
+    X(flag, components, "no", 0, 0, "", "", "also match components, and measure each; see docs/metrics.md", "")        \
+    X(i64, ignore, "", 0, 65535, "", "", "label of the truth whose voxels are not judged and make no border", "255")   \
     X(f64, percentile, "100", 0, 100, "", "percent", "of the metric hd", "95")                                         \
     X(i64, connectivity, "1", 1, 3, "", "", "of the border: 1 shares faces, 2 edges too, 3 corners too", "2")          \
     X(pick, geometry, "check", 0, 0, "check|ignore", "", "spacing, origin, direction of both: must agree, or any",     \
@@ -51,7 +55,9 @@ typedef struct rmseg_outcome {
     rmseg_found prediction_kind, truth_kind; /* what values, as they are in the files */
     rmseg_mask_pair scale;                   /* without masks: size and spacing it was measured with */
     double *values;                          /* [regions][columns] */
-    const char **notes;                      /* [regions][columns], static texts */
+    rmseg_component_records *parts;          /* [regions], with --components */
+    int64_t region_count;
+    const char **notes; /* [regions][columns], static texts */
 } rmseg_outcome;
 
 typedef struct rmseg_evaluation {
@@ -60,7 +66,8 @@ typedef struct rmseg_evaluation {
     rmseg_pairs pairs;
     rmseg_regions regions; /* judged in every case; none: each label that the files hold */
     bool default_metrics;
-    rmseg_names metrics; /* of a pair of masks */
+    rmseg_names metrics;  /* of a pair of masks */
+    int64_t part_metrics; /* the first of them, which with --components are measured for each component, too */
     bool quantities[RMSEG_QUANTITIES];
     rmseg_names columns; /* names of the metrics, then of the quantities that are asked for */
     rmseg_metric_settings settings;

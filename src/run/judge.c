@@ -16,7 +16,8 @@ typedef struct trial {
     const rmseg_evaluation *e;
     const char *name;                /* of the prediction, for sentences */
     rmseg_image *prediction, *truth; /* I32, on the grid of the evaluation */
-    uint8_t *masks;                  /* [2][voxels] */
+    uint8_t *masks;                  /* [2][voxels] of prediction and truth; NULL where labels are enough */
+    int32_t *cleaned;                /* [voxels] the prediction of one region, after cleaning; NULL without */
     bool *seen;                      /* [2][RMSEG_MOST_LABELS] of prediction and truth */
     rmseg_outcome *out;
 } trial;
@@ -53,6 +54,15 @@ static rmseg_status read_label(rmseg_image **label, rmseg_found *kind, bool *see
     return regrid(label, t->e);
 }
 
+/* Without regions of the options every label is judged, but not the one to ignore. */
+static rmseg_status find_regions(trial *t)
+{
+    const rmseg_metric_settings *settings = &t->e->settings;
+    for (int64_t v = 0; v < RMSEG_MOST_LABELS; v++) t->seen[v] |= t->seen[RMSEG_MOST_LABELS + v];
+    if (settings->has_ignore) t->seen[settings->ignore] = false;
+    return t->e->regions.count ? RMSEG_OK : rmseg_found_regions(&t->out->found, t->seen);
+}
+
 static rmseg_status read_pair(trial *t, int64_t i)
 {
     const rmseg_evaluation *e = t->e;
@@ -63,8 +73,7 @@ static rmseg_status read_pair(trial *t, int64_t i)
     RMSEG_TRY(
         read_label(&t->truth, &t->out->truth_kind, seen_truth, t, &e->pairs.truths, e->pairs.truth[i], e->truth_255));
     RMSEG_TRY(rmseg_geometry_agree(t->prediction, t->truth, t->name, !strcmp(e->o->geometry, "ignore")));
-    for (int64_t v = 0; v < RMSEG_MOST_LABELS; v++) seen[v] |= seen_truth[v];
-    return e->regions.count ? RMSEG_OK : rmseg_found_regions(&t->out->found, seen);
+    return find_regions(t);
 }
 
 /* ---- spacing ----------------------------------------------------------------------------------------------------- */
@@ -103,49 +112,92 @@ static rmseg_status find_scale(const trial *t)
 
 /* ---- measuring --------------------------------------------------------------------------------------------------- */
 
-static rmseg_status measure_masks(double *values, const char **notes, const rmseg_evaluation *e,
-                                  const rmseg_mask_pair *pair)
+/* One region of two label images; the masks are there where quantities are asked for. */
+typedef struct view {
+    rmseg_label_map prediction, truth;
+    const int32_t *labels;
+    int64_t label_count;
+    rmseg_mask_pair pair;
+} view;
+
+static rmseg_status measure_view(double *values, const char **notes, const rmseg_evaluation *e, const view *v)
 {
     int64_t at = e->metrics.count;
     if (at) {
         const char *const *names = (const char *const *)e->metrics.items, *note = "";
-        RMSEG_TRY(rmseg_metric_measure(values, &note, pair->prediction, pair->truth, pair->size, pair->spacing, names,
-                                       at, &e->settings));
+        RMSEG_TRY(rmseg_metric_measure_labels(values, &note, v->prediction, v->truth, v->pair.size, v->pair.spacing,
+                                              v->labels, v->label_count, names, at, &e->settings));
         for (int64_t m = 0; m < at; m++) notes[m] = note;
     }
     for (int q = 0; q < RMSEG_QUANTITIES; q++) {
         if (!e->quantities[q]) continue;
-        RMSEG_TRY(rmseg_quantity_measure(&values[at], &notes[at], q, pair, e->o->fp_beyond));
+        RMSEG_TRY(rmseg_quantity_measure(&values[at], &notes[at], q, &v->pair, e->o->fp_beyond));
         at++;
     }
     return RMSEG_OK;
 }
 
-static rmseg_status measure_region(trial *t, int64_t r, const rmseg_region *region)
+/* The masks of a region, the prediction's cleaned; what is to be ignored is in neither. */
+static rmseg_status make_masks(trial *t, const rmseg_region *region)
 {
     const rmseg_cleaning cleaning = {.largest = t->e->o->largest_component};
-    int64_t voxels = rmseg_image_voxels(t->truth), columns = t->e->columns.count;
-    rmseg_mask_pair pair = t->out->scale;
-    uint8_t *prediction = t->masks, *truth = t->masks + voxels;
-    rmseg_region_mask(prediction, t->prediction->data, voxels, region);
-    rmseg_region_mask(truth, t->truth->data, voxels, region);
-    RMSEG_TRY(rmseg_clean(prediction, pair.size, &cleaning));
-    pair.prediction = prediction;
-    pair.truth = truth;
-    rmseg_status status = measure_masks(t->out->values + r * columns, t->out->notes + r * columns, t->e, &pair);
-    return status ? rmseg_fail_in(status, "region %s", region->name) : RMSEG_OK;
+    const rmseg_metric_settings *settings = &t->e->settings;
+    const int32_t *truth = t->truth->data;
+    int64_t voxels = rmseg_image_voxels(t->truth);
+    uint8_t *prediction_mask = t->masks, *truth_mask = t->masks + voxels;
+    rmseg_region_mask(prediction_mask, t->prediction->data, voxels, region);
+    rmseg_region_mask(truth_mask, truth, voxels, region);
+    RMSEG_TRY(rmseg_clean(prediction_mask, t->out->scale.size, &cleaning));
+    for (int64_t i = 0; i < voxels && t->cleaned; i++) t->cleaned[i] = prediction_mask[i] ? region->labels[0] : -1;
+    for (int64_t i = 0; i < voxels && settings->has_ignore; i++)
+        if (truth[i] == settings->ignore) prediction_mask[i] = truth_mask[i] = 0;
+    return RMSEG_OK;
+}
+
+static rmseg_status measure_region(trial *t, int64_t r, const rmseg_region *region)
+{
+    const rmseg_evaluation *e = t->e;
+    rmseg_outcome *out = t->out;
+    int64_t at = r * e->columns.count;
+    view v = {.truth = {t->truth->data, RMSEG_LABEL_I32}, .labels = region->labels, .label_count = region->count};
+    v.prediction = (rmseg_label_map){t->cleaned ? t->cleaned : t->prediction->data, RMSEG_LABEL_I32};
+    v.pair = out->scale;
+    v.pair.prediction = t->masks;
+    v.pair.truth = t->masks + rmseg_image_voxels(t->truth);
+    if (t->masks) RMSEG_TRY(make_masks(t, region));
+    RMSEG_TRY(measure_view(out->values + at, out->notes + at, e, &v));
+    if (!e->o->components) return RMSEG_OK;
+    return rmseg_metric_measure_components(&out->parts[r], v.prediction, v.truth, v.pair.size, v.pair.spacing, v.labels,
+                                           v.label_count, (const char *const *)e->metrics.items, e->part_metrics,
+                                           &e->settings);
+}
+
+static bool needs_masks(const rmseg_evaluation *e)
+{
+    bool needs = e->o->largest_component;
+    for (int q = 0; q < RMSEG_QUANTITIES; q++) needs |= e->quantities[q];
+    return needs;
 }
 
 static rmseg_status measure(trial *t)
 {
     const rmseg_regions *regions = t->e->regions.count ? &t->e->regions : &t->out->found;
-    int64_t cells = regions->count * t->e->columns.count;
-    t->masks = rmseg_alloc(2 * rmseg_image_voxels(t->truth), 1);
-    t->out->values = rmseg_alloc(cells, sizeof *t->out->values);
-    t->out->notes = rmseg_alloc(cells, sizeof *t->out->notes);
-    if (!t->masks || !t->out->values || !t->out->notes) return RMSEG_ERROR_MEMORY;
-    for (int64_t r = 0; r < regions->count; r++) RMSEG_TRY(measure_region(t, r, &regions->items[r]));
-    return RMSEG_OK;
+    int64_t voxels = rmseg_image_voxels(t->truth), cells = regions->count * t->e->columns.count;
+    bool masks = needs_masks(t->e), clean = t->e->o->largest_component, enough;
+    rmseg_outcome *out = t->out;
+    if (masks) t->masks = rmseg_alloc(2 * voxels, 1);
+    if (clean) t->cleaned = rmseg_alloc(voxels, sizeof *t->cleaned);
+    out->values = rmseg_alloc(cells, sizeof *out->values);
+    out->notes = rmseg_alloc(cells, sizeof *out->notes);
+    out->parts = rmseg_alloc(regions->count, sizeof *out->parts);
+    out->region_count = regions->count;
+    enough = (t->masks || !masks) && (t->cleaned || !clean) && out->values && out->notes && out->parts;
+    rmseg_status status = enough ? RMSEG_OK : RMSEG_ERROR_MEMORY;
+    for (int64_t r = 0; r < regions->count && !status; r++) {
+        status = measure_region(t, r, &regions->items[r]);
+        if (status) rmseg_fail_in(status, "region %s", regions->items[r].name);
+    }
+    return status;
 }
 
 int64_t rmseg_evaluation_bytes(const rmseg_evaluation *e, int64_t i)
@@ -167,6 +219,7 @@ rmseg_status rmseg_evaluation_judge(rmseg_outcome *out, const rmseg_evaluation *
     rmseg_image_destroy(t.prediction);
     rmseg_image_destroy(t.truth);
     rmseg_free(t.masks);
+    rmseg_free(t.cleaned);
     rmseg_free(t.seen);
     return status;
 }
@@ -174,19 +227,23 @@ rmseg_status rmseg_evaluation_judge(rmseg_outcome *out, const rmseg_evaluation *
 rmseg_status rmseg_evaluation_absent(double *values, const char **notes, const rmseg_evaluation *e,
                                      const rmseg_outcome *out)
 {
-    rmseg_mask_pair pair = out->scale;
-    uint8_t *nothing = rmseg_alloc(pair.size[0] * pair.size[1] * pair.size[2], 1);
+    static const int32_t one = 1;
+    view v = {.labels = &one, .label_count = 1, .pair = out->scale};
+    uint8_t *nothing = rmseg_alloc(v.pair.size[0] * v.pair.size[1] * v.pair.size[2], 1);
     if (!nothing) return RMSEG_ERROR_MEMORY;
-    pair.prediction = pair.truth = nothing;
-    rmseg_status status = measure_masks(values, notes, e, &pair);
+    v.pair.prediction = v.pair.truth = nothing;
+    v.prediction = v.truth = (rmseg_label_map){nothing, RMSEG_LABEL_U8};
+    rmseg_status status = measure_view(values, notes, e, &v);
     rmseg_free(nothing);
     return status;
 }
 
 void rmseg_outcome_destroy(rmseg_outcome *out)
 {
+    for (int64_t r = 0; r < out->region_count && out->parts; r++) rmseg_component_records_free(&out->parts[r]);
     rmseg_regions_destroy(&out->found);
     rmseg_free(out->values);
     rmseg_free(out->notes);
+    rmseg_free(out->parts);
     *out = (rmseg_outcome){0};
 }

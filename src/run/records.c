@@ -38,6 +38,27 @@ static rmseg_status add_row(const writer *w, const char *id, int64_t region, con
     return RMSEG_OK;
 }
 
+/* A component of the truth is CASE/NUMBER, one of the prediction without a partner CASE/fpNUMBER. */
+static rmseg_status add_parts(const writer *w, const char *id, const char *region, const rmseg_component_records *parts)
+{
+    rmseg_text name = {0}, class_name = {0};
+    rmseg_status status = RMSEG_OK;
+    rmseg_text_addf(&class_name, "%s component", region);
+    for (int64_t p = 0; p < parts->count && !status; p++) {
+        const rmseg_component_pair *pair = &parts->pairs[p];
+        name.length = 0;
+        rmseg_text_addf(&name, pair->truth ? "%s/%lld" : "%s/fp%lld", id,
+                        (long long)(pair->truth ? pair->truth : pair->prediction));
+        if (name.failed || class_name.failed) status = rmseg_fail_memory();
+        for (int64_t m = 0; m < w->e->part_metrics && !status; m++)
+            status = rmseg_results_add(w->results, name.data, class_name.data, w->e->metrics.items[m],
+                                       parts->values[p * w->e->part_metrics + m], pair->note);
+    }
+    rmseg_text_destroy(&name);
+    rmseg_text_destroy(&class_name);
+    return status;
+}
+
 static rmseg_status add_case(const writer *w, int64_t i)
 {
     const rmseg_evaluation *e = w->e;
@@ -54,6 +75,7 @@ static rmseg_status add_case(const writer *w, int64_t i)
         int64_t row = row_of(out, r, &e->regions, w->given), at = row * e->columns.count;
         RMSEG_TRY(add_row(w, rmseg_evaluation_case(e, i), r, row < 0 ? w->absent : out->values + at,
                           row < 0 ? w->notes : out->notes + at));
+        if (row >= 0) RMSEG_TRY(add_parts(w, rmseg_evaluation_case(e, i), e->regions.items[r].name, &out->parts[row]));
     }
     return RMSEG_OK;
 }
@@ -83,6 +105,11 @@ rmseg_status rmseg_evaluation_note(rmseg_results *results, const rmseg_evaluatio
     if (*o->grid) RMSEG_TRY(rmseg_results_note(results, "grid", o->grid));
     if (strcmp(o->spacing, "voxel")) RMSEG_TRY(rmseg_results_note(results, "spacing", o->spacing));
     if (o->largest_component) RMSEG_TRY(rmseg_results_note(results, "largest_component", "predictions"));
+    if (!isnan(o->tolerance))
+        RMSEG_TRY(rmseg_results_note(results, "tolerance", rmseg_number_text(number, o->tolerance)));
+    if (o->directed) RMSEG_TRY(rmseg_results_note(results, "directed", "prediction to truth"));
+    if (e->settings.has_ignore)
+        RMSEG_TRY(rmseg_results_note(results, "ignore", rmseg_options_get(e->options, "ignore")));
     if (isnan(o->fp_beyond)) return RMSEG_OK;
     return rmseg_results_note(results, "fp_beyond", rmseg_number_text(number, o->fp_beyond));
 }
