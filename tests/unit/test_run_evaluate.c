@@ -321,6 +321,87 @@ static void false_positives_count_from_a_distance_on(void **state)
     rmseg_results_destroy(results);
 }
 
+/* ---- components, what is ignored ------------------------------------------------------------------------------- */
+
+static double value_of(const rmseg_results *results, const char *id, const char *region, const char *metric)
+{
+    for (int64_t i = 0; i < results->count; i++) {
+        const rmseg_column *c = &results->columns[results->records[i].column];
+        if (strcmp(results->records[i].case_id, id) || strcmp(c->class_name, region) || strcmp(c->metric, metric))
+            continue;
+        return results->records[i].value;
+    }
+    fail_msg("no %s of %s in %s", metric, region, id);
+    return NAN;
+}
+
+/* Adds a square of `value` to a file of write_square. */
+static void add_square(const char *path, int64_t y, int64_t x, int64_t side, uint8_t value)
+{
+    rmseg_image *image = NULL;
+    assert_ok(rmseg_image_read(&image, path));
+    for (int64_t i = 0; i < side * side; i++)
+        ((uint8_t *)image->data)[(y + i / side) * image->size[2] + x + i % side] = value;
+    assert_ok(rmseg_image_write(image, path));
+    rmseg_image_destroy(image);
+}
+
+/* Of three true squares one is found as it is, one shifted by a pixel, one not at all; one is predicted for nothing. */
+static void components_are_matched_and_measured(void **state)
+{
+    (void)state;
+    rmseg_results *results = NULL;
+    write_square(TRUTH "/a.png", 40, 2, 5, 1);
+    write_square(PRED "/a.png", 40, 2, 5, 1);
+    add_square(TRUTH "/a.png", 2, 20, 6, 1);
+    add_square(PRED "/a.png", 2, 21, 6, 1);
+    add_square(TRUTH "/a.png", 20, 2, 3, 1);
+    add_square(PRED "/a.png", 30, 30, 5, 1);
+    assert_ok(run(&results, "pred", PRED, "truth", TRUTH, "metrics", "dice,hd", "components", "yes", "csv",
+                  RMSEG_TEST_TMP "/parts.csv", NULL));
+    assert_near(value_of(results, "a", "1", "component_precision"), 2.0 / 3, 1e-12);
+    assert_near(value_of(results, "a", "1", "component_recall"), 2.0 / 3, 1e-12);
+    assert_near(value_of(results, "a", "1", "component_f1"), 2.0 / 3, 1e-12);
+    assert_near(value_of(results, "a/1", "1 component", "dice"), 1, 0);
+    assert_near(value_of(results, "a/1", "1 component", "hd"), 0, 0);
+    assert_near(value_of(results, "a/2", "1 component", "dice"), 2 * 30.0 / 72, 1e-12);
+    assert_near(value_of(results, "a/2", "1 component", "hd"), 1, 0);
+    assert_near(value_of(results, "a/3", "1 component", "dice"), 0, 0);
+    assert_true(isnan(value_of(results, "a/3", "1 component", "hd")));
+    assert_near(value_of(results, "a/fp3", "1 component", "dice"), 0, 0);
+    assert_int_equal(aggregate(results, "1 component", "dice").n, 4);
+    assert_int_equal(aggregate(results, "1 component", "hd").valid, 2);
+    assert_int_equal(aggregate(results, "1 component", "hd").empty, 2);
+    rmseg_results_destroy(results);
+}
+
+/* The lower half of the truth is unknown: what is predicted there counts for nothing, and the cut makes no border. */
+static void what_is_ignored_is_not_judged(void **state)
+{
+    (void)state;
+    rmseg_results *results = NULL;
+    write_square(TRUTH "/a.png", 32, 8, 19, 1);
+    write_square(PRED "/a.png", 32, 8, 19, 1);
+    for (int64_t x = 0; x < 32; x += 16) add_square(TRUTH "/a.png", 16, x, 16, 255);
+    add_square(PRED "/a.png", 24, 24, 4, 2);
+    assert_ok(
+        run(&results, "pred", PRED, "truth", TRUTH, "metrics", "dice,hd,asd", "ignore", "255", "fp-beyond", "0", NULL));
+    assert_near(aggregate(results, "1", "dice").mean, 1, 0);
+    assert_near(aggregate(results, "1", "hd").mean, 0, 0);
+    assert_near(aggregate(results, "1", "fp_beyond").mean, 0, 0);
+    assert_int_equal(aggregate(results, "2", "dice").empty, 1);
+    assert_int_equal(rmseg_results_aggregates(results), 2 * 4); /* no region 255 */
+    rmseg_results_destroy(results);
+    assert_ok(run(&results, "pred", PRED, "truth", TRUTH, "metrics", "dice,hd", "ignore", "255", "largest-component",
+                  "yes", NULL));
+    assert_near(aggregate(results, "1", "dice").mean, 1, 0);
+    rmseg_results_destroy(results);
+    assert_ok(run(&results, "pred", PRED, "truth", TRUTH, "metrics", "dice,hd", "labels", "1", NULL));
+    assert_near(aggregate(results, "1", "dice").mean, 2 * 96.0 / (144 + 96), 1e-12);
+    assert_near(aggregate(results, "1", "hd").mean, 4, 0);
+    rmseg_results_destroy(results);
+}
+
 /* ---- several at once --------------------------------------------------------------------------------------------- */
 
 static void jobs_and_threads_change_nothing(void **state)
@@ -620,6 +701,8 @@ int main(void)
         cmocka_unit_test_setup(volumes_come_in_ml, fresh),
         cmocka_unit_test_setup(volumes_are_measured_as_by_medpy, fresh),
         cmocka_unit_test_setup(false_positives_count_from_a_distance_on, fresh),
+        cmocka_unit_test_setup(components_are_matched_and_measured, fresh),
+        cmocka_unit_test_setup(what_is_ignored_is_not_judged, fresh),
         cmocka_unit_test_setup(jobs_and_threads_change_nothing, fresh),
         cmocka_unit_test(no_more_than_the_limit_is_inside),
         cmocka_unit_test_setup(geometry_must_agree_where_both_say_it, fresh),
