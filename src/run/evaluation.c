@@ -131,6 +131,23 @@ static rmseg_status settle_regions(rmseg_evaluation *e)
     return dataset && dataset->region_count ? rmseg_regions_from_dataset(&e->regions, dataset) : RMSEG_OK;
 }
 
+/* What is wrong with names, convention and settings together is wrong for two pixels, too: told before any file is read.
+ */
+static rmseg_status check_settings(const rmseg_evaluation *e)
+{
+    static const uint8_t nothing[2] = {0, 0};
+    rmseg_metric_settings settings = e->settings;
+    settings.empty = RMSEG_EMPTY_NAN;
+    settings.connectivity = 1;
+    double *values = rmseg_alloc(e->metrics.count, sizeof *values);
+    if (!values) return RMSEG_ERROR_MEMORY;
+    rmseg_status status =
+        rmseg_metric_measure(values, NULL, nothing, nothing, (int64_t[]){1, 1, 2}, (double[]){1, 1, 1},
+                             (const char *const *)e->metrics.items, e->metrics.count, &settings);
+    rmseg_free(values);
+    return status;
+}
+
 rmseg_status rmseg_evaluation_settle(rmseg_evaluation *e)
 {
     const evaluate_options *o = e->o;
@@ -146,6 +163,7 @@ rmseg_status rmseg_evaluation_settle(rmseg_evaluation *e)
     e->prediction_255 = e->truth_255 = true;
     RMSEG_TRY(rmseg_metric_settings_empty(&e->settings, o->empty));
     RMSEG_TRY(settle_columns(e));
+    RMSEG_TRY(check_settings(e));
     RMSEG_TRY(parse_spacing(e, o->spacing));
     RMSEG_TRY(parse_grid(e, o->grid));
     if (o->threads) RMSEG_TRY(rmseg_threads_set((int)o->threads));
