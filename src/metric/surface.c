@@ -10,8 +10,8 @@ typedef struct workplace {
     int64_t site_count;
     uint8_t *mask, *ignored; /* cut out; ignored is NULL where nothing is */
     uint8_t *site[2];        /* prediction's and truth's: 0 where there is none, else 1 or the corner's code */
-    double *squared;
-    double unit; /* of the transform's distances */
+    uint8_t *touched;        /* corners of ignored voxels; NULL where nothing is ignored */
+    double unit;             /* of the transform's distances */
 } workplace;
 
 static bool has_corners(const rmseg_site_rule *rule)
@@ -34,8 +34,9 @@ static rmseg_status create(workplace *b, const rmseg_pair *pair, const rmseg_ove
     b->mask = rmseg_alloc(voxels, sizeof *b->mask);
     b->ignored = pair->ignored ? rmseg_alloc(voxels, sizeof *b->ignored) : NULL;
     for (int side = 0; side < 2; side++) b->site[side] = rmseg_alloc(b->site_count, sizeof *b->site[side]);
-    b->squared = rmseg_alloc(b->site_count, sizeof *b->squared);
-    bool enough = b->mask && b->site[0] && b->site[1] && b->squared && (b->ignored || !pair->ignored);
+    b->touched = b->ignored && corners ? rmseg_alloc(b->site_count, sizeof *b->touched) : NULL;
+    bool enough = b->mask && b->site[0] && b->site[1] && (b->touched || !b->ignored || !corners) &&
+                  (b->ignored || !pair->ignored);
     return enough ? RMSEG_OK : RMSEG_ERROR_MEMORY;
 }
 
@@ -45,12 +46,12 @@ static void destroy(workplace *b)
     rmseg_free(b->ignored);
     rmseg_free(b->site[0]);
     rmseg_free(b->site[1]);
-    rmseg_free(b->squared);
+    rmseg_free(b->touched);
 }
 
 /* ---- sites ------------------------------------------------------------------------------------------------------- */
 
-/* The codes of the mask, but 0 inside it; `touched` is scratch for those of the ignored voxels, at which no piece of
+/* The codes of the mask, but 0 inside it; `touched` takes those of the ignored voxels, at which no piece of
  * surface may lie. */
 static rmseg_status find_corners(uint8_t *site, uint8_t *touched, const workplace *b, int axes)
 {
@@ -66,7 +67,7 @@ static rmseg_status find_corners(uint8_t *site, uint8_t *touched, const workplac
 static rmseg_status find_sites(int side, workplace *b, const rmseg_pair *pair, const rmseg_site_rule *rule)
 {
     rmseg_box_cut(b->mask, &b->box, side ? pair->truth : pair->prediction, pair->grid.size);
-    if (has_corners(rule)) return find_corners(b->site[side], (uint8_t *)b->squared, b, pair->axes);
+    if (has_corners(rule)) return find_corners(b->site[side], b->touched, b, pair->axes);
     bool one_voxel = rule->edge == RMSEG_EDGE_OF_BOX && b->site_count == 1; /* no neighbours that could be unset */
     if (rule->kind == RMSEG_SITES_BORDER && !one_voxel)
         return rmseg_box_border(b->site[side], b->mask, b->ignored, &b->voxels, rule->connectivity);
@@ -96,8 +97,8 @@ static bool empty_row(const uint8_t *row)
     return !bytes;
 }
 
-/* The distances of one list, in voxel order. */
-static void read_sites(double *value, double *size, const workplace *b, int side, const double size_of[256])
+/* The sites of one list, in voxel order, and their sizes. */
+static void list_sites(int64_t *query, double *size, const workplace *b, int side, const double size_of[256])
 {
     const uint8_t *own = b->site[side], *other = b->site[!side];
     for (int64_t i = 0; i < b->site_count; i++) {
@@ -106,9 +107,21 @@ static void read_sites(double *value, double *size, const workplace *b, int side
             continue;
         }
         if (!own[i] || (!size && other[i])) continue;
-        *value++ = b->unit * sqrt(b->squared[i]);
+        *query++ = i;
         if (size) *size++ = size_of[own[i]];
     }
+}
+
+static rmseg_status measure_side(double *value, double *size, int64_t count, const workplace *b, int side,
+                                 const double size_of[256])
+{
+    int64_t *query = rmseg_alloc(count, sizeof *query);
+    if (!query) return RMSEG_ERROR_MEMORY;
+    list_sites(query, size, b, side, size_of);
+    rmseg_status status = rmseg_distance_at(value, b->site[!side], query, count, &b->sites);
+    for (int64_t i = 0; status == RMSEG_OK && i < count; i++) value[i] = b->unit * sqrt(value[i]);
+    rmseg_free(query);
+    return status;
 }
 
 static rmseg_status measure_in(rmseg_distances *d, workplace *b, const rmseg_pair *pair, const rmseg_site_rule *rule)
@@ -125,8 +138,7 @@ static rmseg_status measure_in(rmseg_distances *d, workplace *b, const rmseg_pai
     for (int side = 0; side < 2; side++) {
         int64_t first = side ? d->count[0] : 0;
         if (!d->count[side]) continue;
-        RMSEG_TRY(rmseg_distance_squared(b->squared, b->site[!side], &b->sites));
-        read_sites(d->value + first, sized ? d->size + first : NULL, b, side, size_of);
+        RMSEG_TRY(measure_side(d->value + first, sized ? d->size + first : NULL, d->count[side], b, side, size_of));
     }
     return RMSEG_OK;
 }
