@@ -35,6 +35,10 @@ typedef struct rmseg_net_spec {
 RMSEG_API rmseg_status rmseg_net_describe(char **text, const rmseg_net_spec *spec, int64_t batch, const int64_t size[3],
                                           bool training);
 
+/* A line for each backend: the kinds of op in which it gives the same bits at any number of threads, and those in which
+ * it does not. `text` is owned. */
+RMSEG_API rmseg_status rmseg_ops_describe(char **text);
+
 #ifdef __cplusplus
 }
 #endif

@@ -65,11 +65,15 @@ rmseg_status cli_info(const rmseg_options *options, const char *const *operands,
     static const char *const levels[] = {"plain", "v2", "v3", "v4", "native"};
     if (*rmseg_options_get(options, "net")) return describe_net(options);
     if (rmseg_cpu_level_check() != RMSEG_OK) return rmseg_cpu_level_check();
+    char *ops = NULL;
+    rmseg_status status = rmseg_ops_describe(&ops);
+    if (status != RMSEG_OK) return status;
     printf("rmseg      %s\nbuild      %s\n", rmseg_version(), rmseg_build());
     printf("processor  level %s; can run", rmseg_cpu_level());
     for (size_t i = 0; i < sizeof levels / sizeof *levels; i++)
         if (rmseg_cpu_level_runs(levels[i])) printf(" %s", levels[i]);
-    printf("\nthreads    %d\n", rmseg_threads());
+    printf("\nthreads    %d\n%s", rmseg_threads(), ops);
+    rmseg_text_free(ops);
     rmseg_library_info library;
     for (int64_t i = 0; i < rmseg_library_count() && rmseg_library_get(&library, i) == RMSEG_OK; i++)
         printf("%-10s %s: %s\n", library.name, *library.version ? library.version : "not in this build",

@@ -49,10 +49,11 @@ static struct pool {
     void *context;
 
     pthread_mutex_t mutex;
-    pthread_cond_t wake, left; /* a job is there; the last one inside left, or a worker ended */
+    pthread_cond_t wake, left; /* a job is there; the last one inside left */
     atomic_int sleepers;       /* workers that need `wake` */
     atomic_bool caller_sleeps; /* the caller needs `left` */
     atomic_bool stopping;
+    pthread_t workers[RMSEG_MOST_THREADS];
     int alive; /* workers */
 } pool = {.mutex = PTHREAD_MUTEX_INITIALIZER, .wake = PTHREAD_COND_INITIALIZER, .left = PTHREAD_COND_INITIALIZER};
 
@@ -187,10 +188,6 @@ static void *work(void *index)
         take_chunks();
         leave_job();
     }
-    pthread_mutex_lock(&pool.mutex);
-    pool.alive--;
-    pthread_cond_broadcast(&pool.left);
-    pthread_mutex_unlock(&pool.mutex);
     return NULL;
 }
 
@@ -201,28 +198,31 @@ static void stop_workers(void)
     pthread_mutex_lock(&pool.mutex);
     atomic_store(&pool.stopping, true);
     pthread_cond_broadcast(&pool.wake);
-    while (pool.alive > 0) pthread_cond_wait(&pool.left, &pool.mutex);
-    atomic_store(&pool.stopping, false);
     pthread_mutex_unlock(&pool.mutex);
+    while (pool.alive > 0) pthread_join(pool.workers[--pool.alive], NULL);
+    atomic_store(&pool.stopping, false);
 }
 
-/* Workers are detached and take no signals: those are for the program's own threads. Where the system gives fewer than
- * asked for, the chunks are done by fewer. */
+/* Workers take no signals: those are for the program's own threads. Where the system gives fewer than asked for, the
+ * chunks are done by fewer. */
 static void start_workers(int threads)
 {
     sigset_t all, before;
-    pthread_attr_t detached;
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
-    pthread_attr_init(&detached);
-    pthread_attr_setdetachstate(&detached, PTHREAD_CREATE_DETACHED);
-    for (int index = 1; index < threads; index++) {
-        pthread_t thread;
-        if (pthread_create(&thread, &detached, work, (void *)(intptr_t)index) != 0) break;
+    while (pool.alive < threads - 1) {
+        void *index = (void *)(intptr_t)(pool.alive + 1);
+        if (pthread_create(&pool.workers[pool.alive], NULL, work, index) != 0) break;
         pool.alive++;
     }
-    pthread_attr_destroy(&detached);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
+}
+
+/* When the program ends or the library is unloaded, its code and data are gone from under the workers. A job that runs
+ * is another thread's, or this one's: it is not waited for. */
+__attribute__((destructor)) static void end_workers(void)
+{
+    if (!atomic_exchange(&pool.busy, true)) stop_workers();
 }
 
 /* A forked child has none of the workers, and a lock may be held by one: everything is as before the first call. */

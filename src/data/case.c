@@ -190,15 +190,18 @@ rmseg_status rmseg_mask_fits(const rmseg_image *mask, const char *path, const rm
                       rmseg_extent_words(expected, image->size));
 }
 
+rmseg_status rmseg_case_fail_lacking(const rmseg_case *one)
+{
+    return rmseg_fail(RMSEG_ERROR_FILE, "case %s: %s", one->id, one->lacks);
+}
+
 static rmseg_status read_label(rmseg_image **label, const rmseg_dataset *dataset, int64_t index,
                                const rmseg_image *image)
 {
     const rmseg_case *one = &dataset->cases[index];
     const rmseg_layout *layout = NULL;
     RMSEG_TRY(rmseg_layout_find(&layout, dataset->layout));
-    if (one->labels.count == 0)
-        return rmseg_fail(RMSEG_ERROR_FILE, "%s: its label is missing; layout %s expects %s", one->images.items[0],
-                          dataset->layout, layout->expected);
+    if (one->labels.count == 0) return rmseg_fail(RMSEG_ERROR_FILE, "%s", one->lacks);
     RMSEG_TRY(layout->read_label(label, dataset, index, image));
     rmseg_image_copy_geometry(*label, image);
     return RMSEG_OK;

@@ -27,6 +27,7 @@ typedef struct rmseg_case {
     char *id;           /* "drishtiGS_001" */
     rmseg_names images; /* files whose channels are stacked */
     rmseg_names labels; /* files that make the label; empty where the truth is not there (prediction) */
+    char *lacks;        /* where there are none: what is missing, and where it was looked for */
 } rmseg_case;
 
 /* A region is a set of label values with a name: a channel of a sigmoid head, a row of an evaluation. */

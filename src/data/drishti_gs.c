@@ -143,22 +143,20 @@ static rmseg_status find_truth(char **truth, const char *root, const part *part)
     return RMSEG_OK;
 }
 
-/* Gives a case its two soft maps, disc first. Without `needed`, a case that lacks one has none. */
+/* Gives a case its two soft maps, disc first. Without `needed`, a case that lacks one has none. `truth` may be missing. */
 static rmseg_status add_maps(rmseg_case *one, const char *truth, bool needed)
 {
     static const char *const kinds[] = {"ODseg", "cupseg"};
     char *paths[2] = {NULL, NULL};
-    bool complete = true;
     rmseg_status status = RMSEG_OK;
     for (int i = 0; status == RMSEG_OK && i < 2; i++) {
         status = rmseg_path_format(&paths[i], "%s/%s/SoftMap/%s_%sSoftmap.png", truth, one->id, one->id, kinds[i]);
-        if (status != RMSEG_OK || rmseg_file_exists(paths[i])) continue;
-        complete = false;
-        if (needed)
-            status = rmseg_fail(RMSEG_ERROR_FILE, "case %s: its %s soft map is missing: expected %s for the image %s",
-                                one->id, i ? "cup" : "disc", paths[i], one->images.items[0]);
+        if (status != RMSEG_OK || one->lacks || rmseg_file_exists(paths[i])) continue;
+        status = rmseg_path_format(&one->lacks, "its %s soft map is missing: expected %s for the image %s",
+                                   i ? "cup" : "disc", paths[i], one->images.items[0]);
+        if (status == RMSEG_OK && needed) status = rmseg_case_fail_lacking(one);
     }
-    for (int i = 0; status == RMSEG_OK && complete && i < 2; i++) status = rmseg_names_add(&one->labels, paths[i]);
+    for (int i = 0; status == RMSEG_OK && !one->lacks && i < 2; i++) status = rmseg_names_add(&one->labels, paths[i]);
     rmseg_free(paths[0]);
     rmseg_free(paths[1]);
     return status;
@@ -176,7 +174,8 @@ static rmseg_status add_part(rmseg_dataset *dataset, const char *root, const par
     if (!truth && labels)
         return rmseg_fail(RMSEG_ERROR_FILE, "%s/%s: the folder of the truth is missing: expected %s or %s in it", root,
                           part->folder, part->truth[0], part->truth[1]);
-    for (int64_t i = before; status == RMSEG_OK && truth && i < dataset->count; i++)
+    if (!truth) RMSEG_TRY(rmseg_path_format(&truth, "%s/%s/%s", root, part->folder, part->truth[0]));
+    for (int64_t i = before; status == RMSEG_OK && i < dataset->count; i++)
         status = add_maps(&dataset->cases[i], truth, labels);
     rmseg_free(truth);
     return status;

@@ -92,13 +92,15 @@ static rmseg_status add_pairs(rmseg_dataset *dataset, const pairing *pair, bool 
         int order = -1;
         while (at < pair->label_count && (order = strcmp(pair->label_stems[at].text, image->text)) < 0) at++, alone++;
         bool found = at < pair->label_count && order == 0;
-        if (!found && needed)
-            return rmseg_fail(RMSEG_ERROR_FILE, "case %s: its label is missing: expected %s/%s.* for the image %s/%s",
-                              image->text, pair->labels, image->text, pair->images, image->name);
         rmseg_case *added = NULL;
         RMSEG_TRY(rmseg_dataset_add_case(&added, dataset, image->text));
         RMSEG_TRY(add_file(&added->images, pair->images, image->name));
-        if (found) RMSEG_TRY(add_file(&added->labels, pair->labels, pair->label_stems[at++].name));
+        if (found)
+            RMSEG_TRY(add_file(&added->labels, pair->labels, pair->label_stems[at++].name));
+        else
+            RMSEG_TRY(rmseg_path_format(&added->lacks, "its label is missing: expected %s/%s.* for the image %s/%s",
+                                        pair->labels, image->text, pair->images, image->name));
+        if (!found && needed) return rmseg_case_fail_lacking(added);
     }
     alone += pair->label_count - at;
     if (alone > 0)
@@ -148,6 +150,22 @@ static rmseg_status see_values(void *context, int64_t index, int thread)
     return RMSEG_OK;
 }
 
+/* The first label file that holds `value`. */
+static const char *file_with(const rmseg_dataset *dataset, int32_t value)
+{
+    bool found = false;
+    for (int64_t i = 0; i < dataset->count; i++) {
+        const char *path = dataset->cases[i].labels.items[0];
+        rmseg_image *label = NULL;
+        if (rmseg_label_read(&label, path)) continue;
+        int64_t voxels = rmseg_image_voxels(label);
+        for (int64_t v = 0; v < voxels && !found; v++) found = ((const int32_t *)label->data)[v] == value;
+        rmseg_image_destroy(label);
+        if (found) return path;
+    }
+    return "a file that is gone";
+}
+
 /* Classes are 0 .. largest value; 0 and 255 alone are a mask. Most numbers between unused means that the values are
  * grey levels or colours, which a network of so many outputs would hide. */
 static rmseg_status settle_classes(rmseg_dataset *dataset, const bool *seen)
@@ -162,9 +180,9 @@ static rmseg_status settle_classes(rmseg_dataset *dataset, const bool *seen)
     dataset->classes = dataset->mask_255 || largest == 0 ? 2 : largest + 1;
     if (dataset->classes <= 2 || largest + 1 <= 2 * used) return RMSEG_OK;
     return rmseg_fail(RMSEG_ERROR_FORMAT,
-                      "%s: the labels use only %lld of the values 0 to %lld; expected classes numbered 0, 1, "
-                      "2, ... (or masks of 0 and 255): renumber them",
-                      dataset->root, (long long)used, (long long)largest);
+                      "%s: the labels use only %lld of the values 0 to %lld, the largest in %s; expected classes "
+                      "numbered 0, 1, 2, ... (or masks of 0 and 255): renumber them",
+                      dataset->root, (long long)used, (long long)largest, file_with(dataset, (int32_t)largest));
 }
 
 static rmseg_status count_classes(rmseg_dataset *dataset)

@@ -202,6 +202,7 @@ void rmseg_dataset_destroy(rmseg_dataset *dataset)
         rmseg_free(dataset->cases[i].id);
         rmseg_names_destroy(&dataset->cases[i].images);
         rmseg_names_destroy(&dataset->cases[i].labels);
+        rmseg_free(dataset->cases[i].lacks);
     }
     for (int64_t i = 0; i < dataset->region_count; i++) {
         rmseg_free(dataset->regions[i].name);

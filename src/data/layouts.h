@@ -30,6 +30,9 @@ rmseg_status rmseg_layout_find(const rmseg_layout **layout, const char *name);
 rmseg_status rmseg_dataset_add_case(rmseg_case **added, rmseg_dataset *dataset, const char *id);
 
 /* A region of `count` label values, copied. Its value is set when all regions are known. */
+/* The failure of a case whose label is missing: names the case, the file looked for and the image. */
+rmseg_status rmseg_case_fail_lacking(const rmseg_case *one);
+
 rmseg_status rmseg_dataset_add_region(rmseg_dataset *dataset, const char *name, const int32_t *labels, int64_t count);
 
 /* A path from a format, owned. */

@@ -83,6 +83,72 @@ static rmseg_status describe(char **text, const rmseg_executor *executor)
     return RMSEG_OK;
 }
 
+/* ---- determinism ------------------------------------------------------------------------------------------------- */
+
+/* A small op of a kind, as a plan needs it. */
+static rmseg_status example(rmseg_op_desc *op, rmseg_op_kind kind)
+{
+    int64_t kernel = kind == RMSEG_OP_CONV ? 3 : 2, stride = kind == RMSEG_OP_CONV ? 1 : 2;
+    const rmseg_shape shape = {1, 16, 1, 16, 16};
+    *op = (rmseg_op_desc){.kind = kind,
+                          .in = {shape, rmseg_op_row_get(kind)->inputs > 1 ? shape : (rmseg_shape){0}},
+                          .out[0].c = shape.c,
+                          .kernel = {1, kernel, kernel},
+                          .stride = {1, stride, stride},
+                          .pad = {0, kernel / 3, kernel / 3},
+                          .activation = RMSEG_ACT_RELU,
+                          .eps = 1e-5};
+    return rmseg_op_row_get(kind)->shape(op, rmseg_op_row_get(kind)->name);
+}
+
+/* The names of the kinds of which the backend says `deterministic`. */
+static rmseg_status add_kinds(rmseg_text *text, const rmseg_backend *backend, bool deterministic)
+{
+    for (int kind = 0; kind < RMSEG_OP_KINDS; kind++) {
+        rmseg_op_desc op;
+        rmseg_layer *layer = NULL;
+        RMSEG_TRY(example(&op, (rmseg_op_kind)kind));
+        RMSEG_TRY(backend->layer_create(&layer, &op, true));
+        if (backend->layer_info(layer).deterministic == deterministic)
+            rmseg_text_addf(text, "%s%s", text->length ? ", " : "", rmseg_op_row_get((rmseg_op_kind)kind)->name);
+        backend->layer_destroy(layer);
+    }
+    return text->failed ? RMSEG_ERROR_MEMORY : RMSEG_OK;
+}
+
+static rmseg_status add_backend(rmseg_text *text, const rmseg_backend *backend)
+{
+    rmseg_text same = {0}, other = {0};
+    rmseg_status status = add_kinds(&same, backend, true);
+    if (status == RMSEG_OK) status = add_kinds(&other, backend, false);
+    if (same.length)
+        rmseg_text_addf(text, "backend    %s: the same bits at any number of threads in %s\n", backend->name,
+                        same.data);
+    if (other.length) rmseg_text_addf(text, "backend    %s: not so in %s\n", backend->name, other.data);
+    rmseg_text_destroy(&same);
+    rmseg_text_destroy(&other);
+    return status;
+}
+
+rmseg_status rmseg_ops_describe(char **text)
+{
+    static const char *const names[] = {"cpu", "plain"};
+    rmseg_text made = {0};
+    rmseg_status status = RMSEG_OK;
+    for (size_t i = 0; i < sizeof names / sizeof *names && status == RMSEG_OK; i++) {
+        const rmseg_backend *backend = rmseg_backend_find(names[i]);
+        if (backend) status = add_backend(&made, backend);
+    }
+    if (status == RMSEG_OK && made.failed) status = RMSEG_ERROR_MEMORY;
+    if (status == RMSEG_OK)
+        *text = made.data;
+    else
+        rmseg_text_destroy(&made);
+    return status;
+}
+
+/* ---- a network --------------------------------------------------------------------------------------------------- */
+
 rmseg_status rmseg_net_describe(char **text, const rmseg_net_spec *spec, int64_t batch, const int64_t size[3],
                                 bool training)
 {

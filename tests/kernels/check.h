@@ -22,6 +22,7 @@ typedef struct check_case {
     bool training;
     fill fill;
     int64_t seed;
+    int run_threads; /* set between creating the layers and running them; 0: as they were created */
 } check_case;
 
 typedef struct case_list {

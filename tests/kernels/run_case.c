@@ -339,6 +339,7 @@ void run_case(results *r, const rmseg_backend *backend, const check_case *c)
     memset(runs, 0, sizeof runs);
     *r = (results){0};
     r->status = make_runs(runs, backend, c);
+    if (c->run_threads) rmseg_threads_set(c->run_threads);
     if (r->status == RMSEG_OK) {
         forward(runs, c);
         if (c->training) backward(runs, c, true);

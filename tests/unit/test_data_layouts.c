@@ -128,7 +128,7 @@ static void truth_may_be_absent_for_prediction(void **state)
     rmseg_image_destroy(image);
     image = NULL;
     assert_fails(rmseg_case_read(&image, &label, dataset, 1), RMSEG_ERROR_FILE,
-                 "drishtiGS_003.png: its label is missing; layout drishti-gs expects");
+                 "its disc soft map is missing: expected");
     assert_fails(rmseg_case_read(&image, &label, dataset, 2), RMSEG_ERROR_ARGUMENT, "there is no case 2");
     assert_null(image);
     assert_null(label);
@@ -328,7 +328,8 @@ static void classes_are_counted(void **state)
     assert_fails(rmseg_case_read(&image, &label, dataset, 0), RMSEG_ERROR_FORMAT,
                  "label 127 is not one of the classes 0 to 1");
     rmseg_dataset_destroy(dataset);
-    assert_open_fails("folder", at("a"), "train", RMSEG_ERROR_FORMAT, "use only 3 of the values 0 to 254");
+    assert_open_fails("folder", at("a"), "train", RMSEG_ERROR_FORMAT,
+                      "use only 3 of the values 0 to 254, the largest in");
     write_image(at("a/labels/one.png"), RMSEG_U16, 1, 6, 9, deep_map);
     assert_open_fails("folder", at("a"), "train", RMSEG_ERROR_FORMAT, "use only 2 of the values 0 to 65535");
     write_image(at("a/labels/one.png"), RMSEG_U8, 3, 6, 9, grey);

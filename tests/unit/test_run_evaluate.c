@@ -670,7 +670,7 @@ static void a_truth_that_is_missing_leaves_the_others(void **state)
     assert_ok(rmseg_file_remove(TREE "/Test_GT/drishtiGS_001/SoftMap/drishtiGS_001_cupsegSoftmap.png"));
     assert_fails(run(&results, "pred", PRED, "layout", "drishti-gs", "data", AROUND, NULL), RMSEG_ERROR_FILE,
                  "1 of 2 cases failed; the first: drishtiGS_001");
-    assert_non_null(strstr(rmseg_error_last(), "drishtiGS_001.png: its label is missing"));
+    assert_non_null(strstr(rmseg_error_last(), "drishtiGS_001: its cup soft map is missing: expected"));
     assert_int_equal(aggregate(results, "cup", "dice").n, 1);
     rmseg_results_destroy(results);
     results = NULL;
