@@ -23,7 +23,7 @@ export RMSEG GOLDEN LC_ALL RMSEG_THREADS TERM
 normalise() {
     sed -E \
         -e 's/ [0-9.e+-]+\/s  [0-9:]+ left/ RATE  TIME left/' \
-        -e '/^! [a-z]+ [0-9]+\/[0-9]+ RATE  TIME left.*$/d' \
+        -e '/^! [a-z]+ [0-9]+\/[0-9]+ +RATE  TIME left.*$/d' \
         -e 's/(  in) [0-9:]+/\1 TIME/' \
         -e 's/loss (-?[0-9]+\.[0-9]+|nan)/loss LOSS/' \
         -e "s#$RMSEG#rmseg#g; s#$GOLDEN#golden#g"
