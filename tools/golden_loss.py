@@ -12,7 +12,8 @@ import sys
 from pathlib import Path
 
 import torch
-from monai.losses import DiceCELoss, DiceLoss, FocalLoss, TverskyLoss
+from monai.losses import BoundaryLoss, DiceCELoss, DiceLoss, FocalLoss, HausdorffDTLoss, LogHausdorffDTLoss, TverskyLoss
+from scipy.ndimage import distance_transform_edt
 
 torch.set_default_dtype(torch.float64)
 IGNORE = 255
@@ -194,7 +195,135 @@ def mse(v, **options):
     return rm(v, **options)
 
 
-TERMS = dict(ce=ce, dice=dice, jaccard=jaccard, tversky=tversky, focal=focal, rm=rm, mse=mse)
+def place(v, s, c, axis, center, scale, frame, units):
+    """The coordinate along one axis of the patch, shaped to broadcast over (D, H, W)."""
+    b = v.batch
+    f = v.frames[s] if v.frames else dict(offset=[0] * 3, extent=b.size, spacing=[1, 1, 1])
+    extent = f["extent"] if frame == "volume" else b.size
+    start = 1 + f["offset"][axis] if frame == "volume" else 1
+    shape = [1, 1, 1]
+    shape[axis] = -1
+    i, y, n = (torch.arange(b.size[axis]).double() + start).view(shape), v.y[s, c] * v.m[s, 0], extent[axis]
+    centroid = (i * y).sum() / y.sum() if y.sum() > 0 else torch.tensor((n + 1) / 2)
+    middle = dict(paper=n / 2, exact=(n + 1) / 2, none=0, centroid=centroid)[center]
+    longest = max(extent[a] * f["spacing"][a] for a in range(3 - b.spatial, 3))
+    return scale * (f["spacing"][axis] / longest if units == "mm" else 1 / n) * (i - middle)
+
+
+def over_samples(v, one, channels, weights, reduction):
+    """Mean over samples and channels (or sum, or batchmean) of one(s, c)."""
+    chosen = v.channels(channels)
+    w = numbers(weights) if weights else torch.ones(len(chosen))
+    total = v.p.sum() * 0 + sum(w[j] * one(s, c) for s in range(v.batch.n) if v.m[s].sum() > 0 for j, c in enumerate(chosen))
+    return total / dict(mean=v.batch.n * len(chosen), sum=1, batchmean=v.batch.n)[reduction]
+
+
+def moment(v, *orders, center="exact", scale=1, normalize="voxels", frame="patch", units="fraction", reduction="mean", channels="fg",
+           weights=None):
+    orders = [0] * (3 - len(orders)) + list(orders)
+
+    def one(s, c):
+        w = 1
+        for axis in range(3):
+            w = w * place(v, s, c, axis, center, scale, frame, units) ** orders[axis]
+        return ((w * (v.p[s, c] - v.y[s, c] * v.m[s, 0])).sum() / (v.m[s].sum() if normalize == "voxels" else 1)) ** 2
+
+    return over_samples(v, one, channels, weights, reduction)
+
+
+def size(v, units="fraction", reduction="mean", channels="fg", weights=None):
+    def one(s, c):
+        return ((v.p[s, c] - v.y[s, c] * v.m[s, 0]).sum() / (v.m[s].sum() if units == "fraction" else 1)) ** 2
+
+    return over_samples(v, one, channels, weights, reduction)
+
+
+def centroid(v, min_size=10, frame="patch", units="fraction", reduction="mean", channels="fg", weights=None):
+    def one(s, c):
+        p, y = v.p[s, c], v.y[s, c] * v.m[s, 0]
+        if not (y.sum() > 0 and p.sum() > min_size):
+            return p.sum() * 0
+        x = [place(v, s, c, axis, "none", 1, frame, units) for axis in range(3 - v.batch.spatial, 3)]
+        middle = lambda mask: [(t * mask).sum() / mask.sum() for t in x]
+        return sum((a - b) ** 2 for a, b in zip(middle(p), middle(y)))
+
+    return over_samples(v, one, channels, weights, reduction)
+
+
+def spacing(v, s, units):
+    return v.frames[s]["spacing"] if units == "mm" and v.frames else [1.0, 1.0, 1.0]
+
+
+def sides(fg, bg, spacing):
+    """D_out where bg, D_in where fg, 0 elsewhere; None where there is no border. Invalid voxels are neither."""
+    if not fg.any() or not bg.any():
+        return None
+    out = distance_transform_edt(~fg.numpy(), sampling=spacing) * bg.numpy()
+    inside = distance_transform_edt(~bg.numpy(), sampling=spacing) * fg.numpy()
+    return torch.tensor(out), torch.tensor(inside)
+
+
+def inner_border(fg, bg):
+    """Foreground beside background along an axis; the image's edge is none."""
+    near = torch.zeros_like(bg)
+    for axis in range(3):
+        n = bg.shape[axis]
+        if n > 1:
+            near.narrow(axis, 0, n - 1).logical_or_(bg.narrow(axis, 1, n - 1))
+            near.narrow(axis, 1, n - 1).logical_or_(bg.narrow(axis, 0, n - 1))
+    return fg & near
+
+
+def over_voxels(v, one, channels, weights, reduction):
+    chosen = v.channels(channels)
+    w = numbers(weights) if weights else torch.ones(len(chosen))
+    total = sum(w[j] * one(s, c).sum() for s in range(v.batch.n) for j, c in enumerate(chosen))
+    return ratio(total, dict(mean=len(chosen) * v.m.sum(), sum=1, batchmean=v.batch.n)[reduction])
+
+
+def boundary(v, variant="kervadec", units="voxel", reduction="mean", channels="fg", weights=None):
+    def one(s, c):
+        valid, step = v.valid[s], spacing(v, s, units)
+        fg = (v.y[s, c] > 0.5) & valid
+        bg = ~fg & valid
+        both = sides(fg, bg, step)
+        if both is None:
+            return v.p[s, c] * 0
+        out, inside = both
+        if variant == "kervadec":
+            phi = out - (inside - min(step[3 - v.batch.spatial:])) * fg
+        else:
+            if variant == "ma-normalised":
+                out, inside = out / out.max(), inside / inside.max()
+            phi = (out - inside) * ~inner_border(fg, bg)
+        return v.p[s, c] * phi
+
+    return over_voxels(v, one, channels, weights, reduction)
+
+
+def hausdorff(v, variant="karimi", alpha=2.0, log="false", units="voxel", reduction="mean", channels="fg", weights=None):
+    exclusive = v.head == "softmax" or (v.head == "none" and v.batch.k > 1)
+
+    def field(fg, bg, step):
+        both = sides(fg, bg, step)
+        if both is None:
+            return torch.zeros(fg.shape)
+        out, inside = both
+        return (out if variant in ("karimi", "monai") else 0) + inside
+
+    def one(s, c):
+        valid, step = v.valid[s], spacing(v, s, units)
+        truth = (v.y[s, c] > 0.5) & valid
+        p = v.p[s].detach()
+        guess = ((p.argmax(0) == c) if variant == "kervadec" and exclusive else p[c] > 0.5) & valid
+        powers = [torch.where((d := field(m, ~m & valid, step)) > 0, d**alpha, torch.zeros(())) for m in (truth, guess)]
+        return (v.p[s, c] - v.y[s, c] * v.m[s, 0]) ** 2 * sum(powers)
+
+    value = over_voxels(v, one, channels, weights, reduction)
+    return torch.log1p(value) if log == "true" else value
+
+
+TERMS = dict(moment=moment, size=size, centroid=centroid, boundary=boundary, hausdorff=hausdorff, ce=ce, dice=dice, jaccard=jaccard, tversky=tversky, focal=focal, rm=rm, mse=mse)
 
 
 class Term:
@@ -262,6 +391,16 @@ def monai_overlap_agrees(batch, head):
         assert abs(FocalLoss(alpha=0.25)(batch.logits, view.y) - focal(view, alpha=0.25)) < 1e-6
 
 
+def monai_distances_agree(batch, head):
+    """BoundaryLoss, HausdorffDTLoss and LogHausdorffDTLoss; they keep distances in float."""
+    view = View(batch, head, "index", False, batch.logits, None)
+    act = dict(softmax=head == "softmax", sigmoid=head == "sigmoid", include_background=True)
+    flat = (lambda t: t[:, :, 0]) if batch.spatial == 2 else (lambda t: t)
+    for theirs, ours in ((BoundaryLoss(**act), boundary(view, channels="all")), (HausdorffDTLoss(**act), hausdorff(view, channels="all")),
+                         (LogHausdorffDTLoss(**act), hausdorff(view, channels="all", log="true"))):
+        assert abs(theirs(flat(batch.logits), flat(view.y)) - ours) < 1e-6, (type(theirs), head, batch.name)
+
+
 def nnunet_agrees(batch):
     """The arithmetic of nnU-Net's MemoryEfficientSoftDiceLoss(batch_dice, do_bg=False, smooth=1e-5), softmax."""
     view = View(batch, "softmax", "index", True, batch.logits, None)
@@ -317,6 +456,24 @@ def region_cases(batch):
     yield [Term(1.0, "rm", *orders[0], channels="all", weights=weights), Term(2.0, "rm", *orders[1]), Term(0.5, "focal", gamma=1)]
 
 
+def shape_cases(batch):
+    """moment, size, centroid, boundary, hausdorff with every option."""
+    k, orders = batch.k, ((1, 0), (0, 3), (2, 1)) if batch.spatial == 2 else ((1, 0, 0), (0, 0, 3), (1, 2, 1))
+    shared = [dict(), dict(channels="all", weights="+".join(str(0.5 * (c + 1)) for c in range(k))), dict(reduction="sum", channels="all"),
+              dict(reduction="batchmean")]
+    for row in shared:
+        yield [Term(1.0, "moment", *orders[0], **row), Term(0.5, "size", **row), Term(2.0, "centroid", min_size=0.01, **row)]
+        yield [Term(1.0, "boundary", **row), Term(0.5, "hausdorff", **row)]
+    for row in (dict(center="paper"), dict(center="none", scale=2), dict(center="centroid", frame="volume"), dict(units="mm", frame="volume"),
+                dict(normalize="none", units="mm")):
+        yield [Term(1.0, "moment", *q, **row) for q in orders]
+    yield [Term(1.0, "size", units="voxel"), Term(1.0, "centroid", units="mm", min_size=0), Term(1.0, "centroid", frame="volume", min_size=1.5)]
+    for variant in ("kervadec", "ma", "ma-normalised"):
+        yield [Term(1.0, "boundary", variant=variant), Term(-0.5, "boundary", variant=variant, units="mm", channels="all")]
+    for variant in ("karimi", "monai", "ma", "kervadec"):
+        yield [Term(1.0, "hausdorff", variant=variant, alpha=1.5), Term(0.5, "hausdorff", variant=variant, units="mm", channels="all", log="true")]
+
+
 def cases(batch):
     """(head, truth, ignore, frames, terms) of one batch."""
     k, orders = batch.k, ((2, 0), (0, 2), (2, 1)) if batch.spatial == 2 else ((2, 0, 0), (0, 0, 2), (1, 2, 1))
@@ -331,6 +488,10 @@ def cases(batch):
     yield "none", "map", True, False, [Term(1.0, "dice"), Term(1.0, "rm", *orders[2])]
     yield "none", "map", False, False, [Term(1.0, "ce"), Term(1.0, "mse", channels="all")]
     yield "none", "index", True, False, [Term(1.0, "ce")]
+    for truth, terms in zip(("index", "map") * 20, shape_cases(batch)):
+        for head in heads[:1] if batch.k != 2 else heads:
+            yield head, truth, batch.k != 2, True, terms
+    yield "none", "map", True, True, [Term(1.0, "hausdorff", variant="kervadec"), Term(1.0, "centroid", min_size=0), Term(1.0, "size")]
     for truth, terms in zip(("index", "map") * 20, region_cases(batch)):
         for head in heads:
             yield head, truth, batch.k != 2, False, terms
@@ -385,8 +546,10 @@ def main():
         for batch in BATCHES:
             monai_agrees(batch, "sigmoid")
             monai_overlap_agrees(batch, "sigmoid")
+            monai_distances_agree(batch, "sigmoid")
             if batch.k > 1:
                 monai_overlap_agrees(batch, "softmax")
+                monai_distances_agree(batch, "softmax")
                 monai_agrees(batch, "softmax")
                 nnunet_agrees(batch)
             print("batch", batch.name, batch.n, batch.k, *batch.size, batch.spatial, file=out)

@@ -215,6 +215,43 @@ static void clear_coefficients(rmseg_evaluator *e)
     for (int64_t n = 0; n < s->batch.n; n++) e->valid += s->valid[n];
 }
 
+rmseg_status rmseg_evaluator_predict(rmseg_evaluator *e)
+{
+    const rmseg_batch *b = &e->sweep.batch;
+    if (e->predicted) return RMSEG_OK;
+    e->predicted =
+        rmseg_alloc(b->n * b->k * b->size[0] * b->size[1] * b->size[2], b->wide ? sizeof(double) : sizeof(float));
+    return e->predicted ? RMSEG_OK : RMSEG_ERROR_MEMORY;
+}
+
+double rmseg_truth_at(const rmseg_evaluator *e, int64_t n, int64_t c, int64_t v)
+{
+    const rmseg_batch *b = &e->sweep.batch;
+    int64_t voxels = b->size[0] * b->size[1] * b->size[2];
+    if (b->index) {
+        int32_t label = b->index[n * voxels + v];
+        return b->ignore != -1 && label == b->ignore ? -1 : label == c + e->sweep.first_label;
+    }
+    for (int64_t j = 0; j < b->k; j++) {
+        int64_t at = (n * b->k + j) * voxels + v;
+        if ((b->wide ? ((const double *)b->map)[at] : (double)((const float *)b->map)[at]) < 0) return -1;
+    }
+    int64_t at = (n * b->k + c) * voxels + v;
+    return b->wide ? ((const double *)b->map)[at] : (double)((const float *)b->map)[at];
+}
+
+/* The steps before the sweeps. */
+static rmseg_status prepare_terms(rmseg_evaluator *e)
+{
+    if (e->predicted) e->kernels->predict(e->predicted, &e->sweep);
+    for (int64_t i = 0; i < e->objective->terms; i++) {
+        const rmseg_loss_term *term = e->objective->term + i;
+        rmseg_status status = term->row->prepare ? term->row->prepare(e, e->part + i) : RMSEG_OK;
+        if (status) return status == RMSEG_ERROR_MEMORY ? status : rmseg_fail_in(status, "term %s", term->name);
+    }
+    return RMSEG_OK;
+}
+
 void rmseg_evaluator_finish(rmseg_evaluator *e)
 {
     clear_coefficients(e);
@@ -250,6 +287,7 @@ rmseg_status rmseg_evaluator_run(rmseg_evaluator *e, double *total, double *term
     RMSEG_TRY(ensure_scratch(e));
     if (e->located) e->kernels->locate(e->located, &e->sweep);
     rmseg_fields_fill(e);
+    RMSEG_TRY(prepare_terms(e));
     e->kernels->gather(&e->sweep);
     RMSEG_TRY(check_sums(e));
     weigh_terms(e, dlogits);

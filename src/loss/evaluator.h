@@ -38,7 +38,6 @@ struct rmseg_loss_part {
     int64_t indices;
     int64_t focal;   /* which of sweep.focal */
     double *scratch; /* of the row's prepare step; freed with the part */
-    double prepared; /* the value that prepare found, where the row works so */
 };
 
 /* What stands behind the objective's share()s. */
@@ -128,6 +127,9 @@ static inline double *rmseg_part_coefficient(const rmseg_evaluator *e, const rms
  * (batchmean). */
 double rmseg_part_count(const rmseg_evaluator *evaluator, const rmseg_loss_part *part, const char *reduction,
                         int64_t c);
+
+/* At compilation: asks for e->predicted in every evaluation. */
+rmseg_status rmseg_evaluator_predict(rmseg_evaluator *evaluator);
 
 /* Truth of one voxel, -1 where it is ignored. */
 double rmseg_truth_at(const rmseg_evaluator *evaluator, int64_t n, int64_t c, int64_t v);

@@ -5,10 +5,13 @@
 
 #include "loss/objective.h"
 
+/* clang-format off: one row a line */
 static const rmseg_loss_row *const rows[] = {
-    &rmseg_loss_ce,    &rmseg_loss_dice, &rmseg_loss_jaccard, &rmseg_loss_tversky,
-    &rmseg_loss_focal, &rmseg_loss_mse,  &rmseg_loss_rm,
+    &rmseg_loss_ce,    &rmseg_loss_dice,     &rmseg_loss_jaccard,  &rmseg_loss_tversky,
+    &rmseg_loss_focal, &rmseg_loss_mse,      &rmseg_loss_rm,       &rmseg_loss_moment,
+    &rmseg_loss_size,  &rmseg_loss_centroid, &rmseg_loss_boundary, &rmseg_loss_hausdorff,
 };
+/* clang-format on */
 
 const rmseg_loss_row *rmseg_loss_row_at(int64_t index)
 {

@@ -44,6 +44,9 @@ struct rmseg_loss_row {
     /* Fits the term to a batch's shape: checks it, fills `part`, asks the sweeps for what it needs. Called once. */
     rmseg_status (*compile)(rmseg_evaluator *evaluator, rmseg_loss_part *part);
 
+    /* Before the sweeps, in every evaluation: fills the part's map from truth and prediction. May be NULL. */
+    rmseg_status (*prepare)(rmseg_evaluator *evaluator, rmseg_loss_part *part);
+
     /* Between the sweeps, in every evaluation: returns the value and adds weight * gradient to the sweep's
      * coefficients. */
     double (*finish)(rmseg_evaluator *evaluator, const rmseg_loss_part *part);
@@ -55,7 +58,8 @@ const rmseg_loss_row *rmseg_loss_row_find(const char *name, size_t length);
 
 /* One file each. */
 extern const rmseg_loss_row rmseg_loss_ce, rmseg_loss_dice, rmseg_loss_jaccard, rmseg_loss_tversky, rmseg_loss_focal,
-    rmseg_loss_mse, rmseg_loss_rm;
+    rmseg_loss_mse, rmseg_loss_rm, rmseg_loss_moment, rmseg_loss_size, rmseg_loss_centroid, rmseg_loss_boundary,
+    rmseg_loss_hausdorff;
 
 /* A row's `arguments`, written from its option rows: one line each, "name=default  choices  help". */
 #define RMSEG_LOSS_ARGUMENT(type, field, fallback, minimum, maximum, choices, unit, help, example)                     \
@@ -67,6 +71,9 @@ const char *rmseg_loss_option_name(char *buffer, const char *key);
 
 /* Room for one more term, zeroed, at the end; not yet counted in objective->terms. */
 rmseg_status rmseg_objective_grow(rmseg_objective *objective);
+
+/* The term's orders along D, H, W. Errors: argument, unless there is one for each of the `spatial` axes. */
+rmseg_status rmseg_term_orders(int64_t order[3], const rmseg_loss_term *term, int spatial);
 
 /* Fills in the names and the canonical text of a parsed objective. */
 rmseg_status rmseg_objective_describe(rmseg_objective *objective);

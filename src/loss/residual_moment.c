@@ -48,14 +48,9 @@ static rmseg_field_rule rule_of(const rm_options *o)
 static rmseg_status compile(rmseg_evaluator *e, rmseg_loss_part *part)
 {
     const rm_options *o = rm_options_values(part->term->options);
-    const rmseg_loss_term *term = part->term;
-    int spatial = e->sweep.batch.spatial;
     int64_t order[3] = {0};
-    if (term->row->orders && term->orders != spatial)
-        return rmseg_fail(RMSEG_ERROR_ARGUMENT,
-                          "%s has %lld orders but the batch is %dD: give one for each axis, as in %s", term->name,
-                          (long long)term->orders, spatial, spatial == 2 ? "rm(2,0)" : "rm(2,0,0)");
-    for (int axis = 0; axis < term->orders; axis++) order[3 - spatial + axis] = 2 * term->order[axis];
+    if (part->term->row->orders) RMSEG_TRY(rmseg_term_orders(order, part->term, e->sweep.batch.spatial));
+    for (int axis = 0; axis < 3; axis++) order[axis] *= 2;
     RMSEG_TRY(rmseg_part_channels(e, part, o->channels, o->weights));
     rmseg_field_rule rule = rule_of(o);
     return rmseg_field_add(e, part, true, &rule, order);

@@ -64,9 +64,15 @@ static void draw_inputs(problem *p, rmseg_head head)
     int64_t labels = head == RMSEG_HEAD_SIGMOID || p->batch.k == 1 ? p->batch.k + 1 : p->batch.k;
     for (int64_t i = 0; i < p->elements; i++) {
         p->x[i] = head == RMSEG_HEAD_NONE ? 0.1 + 0.8 * rmseg_random_uniform(r) : 1.5 * rmseg_random_normal(r);
+        double edge = head == RMSEG_HEAD_NONE ? 0.5 : 0; /* hausdorff jumps where p passes 1/2 */
+        if (fabs(p->x[i] - edge) < 0.02) p->x[i] = edge + 0.03;
         p->direction[i] = rmseg_random_normal(r);
         p->map[i] = empty ? 0 : rmseg_random_below(r, 2) ? rmseg_random_uniform(r) : (double)rmseg_random_below(r, 2);
         if (ignoring && rmseg_random_below(r, 6) == 0) p->map[i] = -1;
+    }
+    for (int64_t i = 0; p->batch.k == 2 && i < p->batch.n * p->voxels; i++) {
+        double *z = p->x + i / p->voxels * 2 * p->voxels + i % p->voxels; /* and so does a softmax of two */
+        if (head == RMSEG_HEAD_SOFTMAX && fabs(z[0] - z[p->voxels]) < 0.02) z[0] += 0.05;
     }
     for (int64_t i = 0; i < p->batch.n * p->voxels; i++) {
         p->index[i] = empty ? 0 : (int32_t)rmseg_random_below(r, labels);
@@ -141,7 +147,7 @@ static void check_choice(const char *term, const char *key, const char *value, u
 {
     char expression[256], orders[32];
     problem p = make_problem(seed);
-    bool rm = !strcmp(term, "rm");
+    bool rm = !strcmp(term, "rm") || !strcmp(term, "moment");
     for (int64_t head = 0; head < (p.batch.k > 1 ? 3 : 2); head++) {
         bool exclusive = head == 2 || (head == 1 && p.batch.k > 1);
         if (!strcmp(term, "focal") && !strcmp(key, "alpha") && exclusive) continue;
@@ -171,7 +177,11 @@ static int64_t check_arguments(const rmseg_loss_info *info, uint32_t seed)
             continue;
         if (!strcmp(key, "channels")) strcpy(choices, "fg|all|0");
         if (!strncmp(key, "smooth", 6)) strcpy(choices, "0.1|1");
-        if (!strcmp(key, "alpha")) strcpy(choices, strcmp(info->name, "focal") ? "0|0.3|1.5" : "0.25");
+        if (!strcmp(key, "min_size")) strcpy(choices, "0|0.5");
+        if (!strcmp(key, "alpha") && !strcmp(info->name, "hausdorff"))
+            strcpy(choices, "1|2.5");
+        else if (!strcmp(key, "alpha"))
+            strcpy(choices, strcmp(info->name, "focal") ? "0|0.3|1.5" : "0.25");
         if (!strcmp(key, "beta")) strcpy(choices, "0|0.7|2");
         if (!strcmp(key, "gamma")) strcpy(choices, "0|0.5|1|3");
         if (!strchr(choices, '|') && strcmp(key, "weights")) continue;
@@ -231,7 +241,32 @@ static void add_overlap(rmseg_text *text, rmseg_random *r)
                     PICK(r, "true", "false", "auto"), PICK(r, "true", "false"), PICK(r, "mean", "sum", "batchmean"));
 }
 
-#define KINDS 7
+static void add_shape(rmseg_text *text, problem *p, rmseg_random *r)
+{
+    char orders[32];
+    int64_t kind = rmseg_random_below(r, 3);
+    if (kind == 0) {
+        orders_of(p, rmseg_random_below(r, 4), rmseg_random_below(r, 4), rmseg_random_below(r, 3), orders);
+        rmseg_text_addf(text, "moment(%s; center=%s, normalize=%s, ", orders,
+                        PICK(r, "paper", "exact", "none", "centroid"), PICK(r, "voxels", "none"));
+    }
+    if (kind == 1) rmseg_text_addf(text, "size(units=%s, ", PICK(r, "fraction", "voxel"));
+    if (kind == 2) rmseg_text_addf(text, "centroid(min_size=0, units=%s, ", PICK(r, "fraction", "mm"));
+    rmseg_text_addf(text, "channels=%s, reduction=%s)", PICK(r, "fg", "all", "0"), PICK(r, "mean", "sum", "batchmean"));
+}
+
+static void add_distance(rmseg_text *text, rmseg_random *r)
+{
+    if (rmseg_random_below(r, 2))
+        rmseg_text_addf(text, "boundary(variant=%s, ", PICK(r, "kervadec", "ma", "ma-normalised"));
+    else
+        rmseg_text_addf(text, "hausdorff(variant=%s, alpha=%g, log=%s, ", PICK(r, "karimi", "ma", "kervadec"),
+                        1 + rmseg_random_uniform(r), PICK(r, "true", "false"));
+    rmseg_text_addf(text, "units=%s, channels=%s, reduction=%s)", PICK(r, "voxel", "mm"), PICK(r, "fg", "all", "0"),
+                    PICK(r, "mean", "sum", "batchmean"));
+}
+
+#define KINDS 9
 
 static void add_term(rmseg_text *text, problem *p, rmseg_random *r, int64_t kind)
 {
@@ -240,6 +275,8 @@ static void add_term(rmseg_text *text, problem *p, rmseg_random *r, int64_t kind
     if (kind == 2) rmseg_text_addf(text, "mse(channels=%s)", PICK(r, "fg", "all"));
     if (kind == 3 || kind == 4) add_rm(text, p, r);
     if (kind == 5) add_overlap(text, r);
+    if (kind == 7) add_shape(text, p, r);
+    if (kind == 8) add_distance(text, r);
     if (kind == 6)
         rmseg_text_addf(text, "focal(gamma=%g, channels=%s)", 3 * rmseg_random_uniform(r), PICK(r, "fg", "all"));
 }

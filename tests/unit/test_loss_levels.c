@@ -121,7 +121,7 @@ static void check_shape(const int64_t shape[4], int64_t k, double spread)
     static const char *const heads[] = {"sigmoid", "softmax", "none"};
     inputs in = make_inputs(shape, k, spread);
     for (int h = 0; h < 3; h++) {
-        char expression[256];
+        char expression[512];
         rmseg_objective *o;
         if (h == 1 && k == 1) continue;
         for (int64_t i = 0; h == 2 && i < in.elements; i++)
@@ -131,8 +131,9 @@ static void check_shape(const int64_t shape[4], int64_t k, double spread)
         snprintf(
             expression, sizeof expression,
             "%s: ce + dice + dice(variant=monai) + rm(%s) + rm(%s) + rm(%s) + rm(%s; center=centroid, channels=all)"
-            " + dice(variant=monai, soft_label=true) + 0.5*focal(gamma=1.5)",
-            heads[h], orders[0], orders[1], orders[2], orders[1]);
+            " + dice(variant=monai, soft_label=true) + 0.5*focal(gamma=1.5) + hausdorff(variant=ma, alpha=1) + "
+            "moment(%s) + size",
+            heads[h], orders[0], orders[1], orders[2], orders[1], orders[2]);
         assert_ok(rmseg_objective_parse(&o, expression));
         compare(&in, expression, o, false);
         compare(&in, expression, o, true);
