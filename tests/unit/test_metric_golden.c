@@ -1,33 +1,36 @@
 /*
- * test_metric_golden.c - every metric equals MedPy 0.5.2 on the masks of tests/golden/metric/medpy.txt, within 1e-9.
+ * test_metric_golden.c - every convention equals its tool on the masks of tests/golden/metric/CONVENTION.txt.
  *
- *     test_metric_golden [FILE]     another file of that form, such as tools/golden_metric.py --drishti DIR FILE writes
+ *     test_metric_golden [FILE ...]     other files of the form that tools/golden_metric tells
  */
 #include "unit.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <math.h>
 
 #include "rmseg/metric.h"
 
-#define TOLERANCE    1e-9
-#define MOST_METRICS 32
-#define WORD         64
+enum { WORD = 64, LINE = 512 };
 
 typedef struct golden {
+    FILE *file;
+    char convention[WORD];
+    double relative, absolute; /* how far a value may be off */
+
     char name[WORD], note[WORD];
     int64_t size[3];
     double spacing[3];
     rmseg_metric_settings settings;
     uint8_t *prediction, *truth;
-    char names[MOST_METRICS][WORD];
-    double expected[MOST_METRICS];
-    int64_t count;
+
+    char metric[WORD];
+    double expected;
+    bool raises;
+    int64_t cases, values;
 } golden;
 
-static const char *golden_path = RMSEG_GOLDEN "/metric/medpy.txt";
-
-static void read_mask(FILE *file, uint8_t **mask, const golden *g)
+static void read_mask(golden *g, uint8_t **mask)
 {
     int64_t voxels = g->size[0] * g->size[1] * g->size[2];
     *mask = calloc((size_t)voxels, 1);
@@ -35,95 +38,160 @@ static void read_mask(FILE *file, uint8_t **mask, const golden *g)
     int64_t run = 0;
     uint8_t set = 0;
     for (int64_t at = 0; at < voxels; at += run, set = !set) {
-        assert_int_equal(fscanf(file, "%" SCNd64, &run), 1);
+        assert_int_equal(fscanf(g->file, "%" SCNd64, &run), 1);
         assert_true(run >= 0 && run <= voxels - at);
         memset(*mask + at, set, (size_t)run);
     }
 }
 
-/* One line of a case, whose first word was read; false at its end. */
-static bool read_line(FILE *file, golden *g, const char *word)
+static void read_text(golden *g, char text[WORD]) { assert_int_equal(fscanf(g->file, " %63[^\n]", text), 1); }
+
+static double read_number(golden *g)
 {
-    double *s = g->spacing;
-    int64_t *n = g->size;
-    if (!strcmp(word, "end")) return false;
+    double value = 0;
+    assert_int_equal(fscanf(g->file, "%lf", &value), 1);
+    return value;
+}
+
+static void begin_case(golden *g)
+{
+    free(g->prediction);
+    free(g->truth);
+    g->prediction = g->truth = NULL;
+    rmseg_metric_settings_default(&g->settings);
+    g->settings.convention = g->convention;
+    read_text(g, g->name);
+    g->cases++;
+}
+
+/* What a line says of the pair and of the settings; false where the word is none of these. */
+static bool read_setting(golden *g, const char *word)
+{
+    rmseg_metric_settings *s = &g->settings;
+    char text[WORD];
     if (!strcmp(word, "case"))
-        assert_int_equal(fscanf(file, "%63s", g->name), 1);
+        begin_case(g);
     else if (!strcmp(word, "size"))
-        assert_int_equal(fscanf(file, "%" SCNd64 "%" SCNd64 "%" SCNd64, &n[0], &n[1], &n[2]), 3);
+        for (int axis = 0; axis < 3; axis++) g->size[axis] = (int64_t)read_number(g);
     else if (!strcmp(word, "spacing"))
-        assert_int_equal(fscanf(file, "%lf%lf%lf", &s[0], &s[1], &s[2]), 3);
-    else if (!strcmp(word, "connectivity"))
-        assert_int_equal(fscanf(file, "%d", &g->settings.connectivity), 1);
-    else if (!strcmp(word, "percentile"))
-        assert_int_equal(fscanf(file, "%lf", &g->settings.percentile), 1);
+        for (int axis = 0; axis < 3; axis++) g->spacing[axis] = read_number(g);
+    else if (!strcmp(word, "axes"))
+        s->axes = (int)read_number(g);
     else if (!strcmp(word, "prediction"))
-        read_mask(file, &g->prediction, g);
+        read_mask(g, &g->prediction);
     else if (!strcmp(word, "truth"))
-        read_mask(file, &g->truth, g);
-    else if (!strcmp(word, "note"))
-        assert_int_equal(fscanf(file, " %63[^\n]", g->note), 1);
-    else {
-        assert_true(g->count < MOST_METRICS);
-        strcpy(g->names[g->count], word);
-        assert_int_equal(fscanf(file, "%lf", &g->expected[g->count++]), 1);
-    }
+        read_mask(g, &g->truth);
+    else if (!strcmp(word, "note")) {
+        read_text(g, text);
+        strcpy(g->note, strcmp(text, "-") ? text : "");
+    } else if (!strcmp(word, "connectivity"))
+        s->connectivity = (int)read_number(g);
+    else if (!strcmp(word, "percentile"))
+        s->percentile = read_number(g);
+    else if (!strcmp(word, "tolerance"))
+        s->tolerance = read_number(g);
+    else if (!strcmp(word, "directed"))
+        s->directed = read_number(g) != 0;
+    else if (!strcmp(word, "empty")) {
+        read_text(g, text);
+        assert_ok(rmseg_metric_settings_empty(s, text));
+    } else
+        return false;
     return true;
 }
 
-static bool read_case(FILE *file, golden *g)
+/* Goes on to the next metric of the file; false at its end. */
+static bool read_metric(golden *g)
 {
-    char word[WORD];
-    *g = (golden){0};
-    rmseg_metric_settings_default(&g->settings);
-    while (fscanf(file, "%63s", word) == 1) {
-        if (!read_line(file, g, word)) return true;
+    char text[WORD];
+    while (fscanf(g->file, "%63s", g->metric) == 1) {
+        if (g->metric[0] == '#')
+            assert_true(fscanf(g->file, "%*[^\n]") == 0);
+        else if (!strcmp(g->metric, "convention"))
+            read_text(g, g->convention);
+        else if (!strcmp(g->metric, "within")) {
+            g->relative = read_number(g);
+            g->absolute = read_number(g);
+        } else if (strcmp(g->metric, "end") && !read_setting(g, g->metric)) {
+            read_text(g, text);
+            g->raises = !strcmp(text, "raises");
+            char *end = text;
+            if (!g->raises) g->expected = strtod(text, &end);
+            if (*end && !g->raises) fail_msg("%s: %s is neither a metric nor a setting", g->name, g->metric);
+            return true;
+        }
     }
-    assert_string_equal(g->name, ""); /* the file ends between cases */
     return false;
 }
 
-static bool differ(double found, double expected)
+static bool differ(const golden *g, double found)
 {
-    if (isnan(expected) || isnan(found)) return isnan(expected) != isnan(found);
-    return fabs(found - expected) > TOLERANCE;
+    if (isnan(g->expected) || isnan(found)) return isnan(g->expected) != isnan(found);
+    if (isinf(g->expected) || isinf(found)) return g->expected != found;
+    return fabs(found - g->expected) > g->absolute + g->relative * fabs(g->expected);
 }
 
-static void check_case(const golden *g)
+/* Counts what differs, so that all of it is told. */
+static int check(const golden *g)
 {
-    const char *names[MOST_METRICS], *note = NULL;
-    double values[MOST_METRICS];
-    for (int64_t i = 0; i < g->count; i++) names[i] = g->names[i];
-    assert_ok(rmseg_metric_measure(values, &note, g->prediction, g->truth, g->size, g->spacing, names, g->count,
-                                   &g->settings));
-    for (int64_t i = 0; i < g->count; i++) {
-        if (differ(values[i], g->expected[i]))
-            fail_msg("%s: %s is %.17g, MedPy says %.17g", g->name, names[i], values[i], g->expected[i]);
+    const char *name = g->metric, *note = NULL;
+    double value = 0;
+    char where[LINE];
+    snprintf(where, sizeof where, "%s (connectivity %d, percentile %g, tolerance %g%s%s): %s", g->name,
+             g->settings.connectivity, g->settings.percentile, g->settings.tolerance,
+             g->settings.directed ? ", directed" : "",
+             g->settings.empty == RMSEG_EMPTY_TOOL ? ", empty as the tool" : "", name);
+    rmseg_status status =
+        rmseg_metric_measure(&value, &note, g->prediction, g->truth, g->size, g->spacing, &name, 1, &g->settings);
+    if (status != RMSEG_OK || g->raises) {
+        if (status != RMSEG_OK && g->raises) return 0;
+        print_error("%s %s\n", where, g->raises ? "should have failed" : rmseg_error_last());
+        return 1;
     }
-    if (strcmp(note, strcmp(g->note, "-") ? g->note : ""))
-        fail_msg("%s: note \"%s\", expected \"%s\"", g->name, note, g->note);
+    if (differ(g, value)) {
+        print_error("%s is %.17g, the tool says %.17g\n", where, value, g->expected);
+        return 1;
+    }
+    /* a mask without a border, or a full one, is told of where it leaves a value undefined */
+    const char *told = strstr(g->note, "empty") || isnan(g->expected) ? g->note : "";
+    if (!strcmp(told, note)) return 0;
+    print_error("%s: note \"%s\", expected \"%s\"\n", where, note, told);
+    return 1;
 }
 
-static void equals_medpy(void **state)
+static void check_file(const char *path)
+{
+    golden g = {.file = fopen(path, "r")};
+    if (!g.file) fail_msg("%s cannot be opened: %s", path, strerror(errno));
+    int wrong = 0;
+    for (; read_metric(&g); g.values++) wrong += check(&g);
+    fclose(g.file);
+    free(g.prediction);
+    free(g.truth);
+    print_message("%s: %" PRId64 " values of %" PRId64 " pairs of masks, %d differ\n", g.convention, g.values, g.cases,
+                  wrong);
+    assert_true(g.values > 0);
+    assert_int_equal(wrong, 0);
+}
+
+static const char *const *files; /* NULL-terminated; none: every convention's */
+
+static void conventions_equal_their_tools(void **state)
 {
     (void)state;
-    FILE *file = fopen(golden_path, "r");
-    if (!file) fail_msg("%s cannot be opened", golden_path);
-    golden g;
-    int cases = 0;
-    for (; read_case(file, &g); cases++) {
-        check_case(&g);
-        free(g.prediction);
-        free(g.truth);
+    const rmseg_convention_info *convention;
+    char path[4096];
+    for (int64_t i = 0; !*files && (convention = rmseg_convention_list(i)); i++) {
+        snprintf(path, sizeof path, "%s/metric/%s.txt", RMSEG_GOLDEN, convention->name);
+        check_file(path);
     }
-    fclose(file);
-    assert_true(cases > 0);
-    print_message("%d pairs of masks equal MedPy\n", cases);
+    for (; *files; files++) check_file(*files);
 }
 
 int main(int argc, char **argv)
 {
-    if (argc > 1) golden_path = argv[1];
-    const struct CMUnitTest tests[] = {cmocka_unit_test(equals_medpy)};
+    (void)argc;
+    files = (const char *const *)argv + 1;
+    const struct CMUnitTest tests[] = {cmocka_unit_test(conventions_equal_their_tools)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
