@@ -32,6 +32,66 @@ rmseg_status cli_losses(const rmseg_options *options, const char *const *operand
     return RMSEG_OK;
 }
 
+/* ---- metrics ----------------------------------------------------------------------------------------------------- */
+
+static const rmseg_option_info metrics_rows[] = {
+    {"example", "switch", "false", "", 0, 0, "", "one pair of masks, measured by every convention (docs/metrics.md)",
+     ""},
+};
+
+rmseg_status cli_metrics_options(rmseg_options **options)
+{
+    return rmseg_options_define(options, metrics_rows, sizeof metrics_rows / sizeof *metrics_rows);
+}
+
+enum { SIDE = 32 };
+
+static void set_square(uint8_t *mask, int top, int left, int side)
+{
+    for (int y = top; y < top + side; y++)
+        for (int x = left; x < left + side; x++) mask[y * SIDE + x] = 1;
+}
+
+static bool lists(const char *metrics, const char *name)
+{
+    size_t length = strlen(name);
+    for (const char *at = metrics; (at = strstr(at, name)); at += length)
+        if ((at == metrics || at[-1] == ' ') && (at[length] == ' ' || !at[length])) return true;
+    return false;
+}
+
+/* A square at the image's left edge; the same one column to the right, with an island far away. */
+static rmseg_status show_example(void)
+{
+    static const char *const names[] = {"hd", "hd95", "asd", "assd", "nsd"};
+    uint8_t truth[SIDE * SIDE] = {0}, prediction[SIDE * SIDE] = {0};
+    rmseg_metric_settings settings;
+    rmseg_metric_settings_default(&settings);
+    settings.tolerance = 1;
+    set_square(truth, 10, 0, 12);
+    set_square(prediction, 10, 1, 12);
+    set_square(prediction, 26, 28, 2);
+    printf("%-18s", "");
+    for (int m = 0; m < 5; m++) printf("%9s", names[m]);
+    for (int64_t i = 0; rmseg_convention_list(i); i++) {
+        settings.convention = rmseg_convention_list(i)->name;
+        printf("\n%-18s", settings.convention);
+        for (int m = 0; m < 5; m++) {
+            double value = 0;
+            if (!lists(rmseg_convention_list(i)->metrics, names[m])) {
+                printf("%9s", "-");
+                continue;
+            }
+            rmseg_status status = rmseg_metric_measure(&value, NULL, prediction, truth, (int64_t[]){1, SIDE, SIDE},
+                                                       (double[]){1, 1, 1}, &names[m], 1, &settings);
+            if (status) return status;
+            printf("%9.3f", value);
+        }
+    }
+    printf("\n");
+    return RMSEG_OK;
+}
+
 static void metric(const rmseg_metric_info *metric)
 {
     printf("%s\n", metric->name);
@@ -42,7 +102,8 @@ static void metric(const rmseg_metric_info *metric)
 
 rmseg_status cli_metrics(const rmseg_options *options, const char *const *operands, int64_t count)
 {
-    (void)options, (void)operands, (void)count;
+    (void)operands, (void)count;
+    if (!strcmp(rmseg_options_get(options, "example"), "true")) return show_example();
     for (int64_t i = 0; rmseg_metric_list(i); i++) metric(rmseg_metric_list(i));
     printf("\nof `rmseg evaluate` besides:\n");
     for (int64_t i = 0; rmseg_evaluate_metric_list(i); i++) metric(rmseg_evaluate_metric_list(i));
