@@ -1,8 +1,8 @@
 /*
  * conventions.c - one row per tool.
  *
- * Each row was read off the tool's own source and is held against the tool itself by tests/golden/metric, but those of
- * tools that are no package: MetricsReloaded and DisTorch follow their repositories.
+ * Each row was read off the tool's own source and is held against tests/golden/metric: the tool's own values where it is
+ * a package; docs/metrics.md names those that are held against a plain reference instead.
  */
 #include "metric/conventions.h"
 
