@@ -288,7 +288,7 @@ def make_bad():
     Image.fromarray(np.full((8, 8, 4), 90, "u1"), "CMYK").save(buffer, "JPEG")
     save("bad/cmyk.jpg", buffer.getvalue())
 
-    save("bad/huge.tif", patched_tiff({256: 40000, 257: 40000}))
+    save("bad/huge.tif", patched_tiff({256: 40000, 257: 40000, 278: 40000}))  # one strip: some libtiff refuse 40000 unseen
     save("bad/huge-tiles.tif", patched_tiff({322: 1 << 20, 323: 1 << 20}, tile=(16, 16)))
     save("bad/no-width.tif", patched_tiff({256: 0}))
     save("bad/no-height.tif", patched_tiff({257: 0}))

@@ -7,8 +7,10 @@
 #include <setjmp.h>
 #include <stdio.h>
 
-#include <jerror.h>
 #include <jpeglib.h>
+
+/* Behind jpeglib.h, which says the version of the interface: the numbers of the messages depend on it. */
+#include <jerror.h>
 
 #include "image/format.h"
 
