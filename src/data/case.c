@@ -46,7 +46,7 @@ rmseg_status rmseg_grey_read(rmseg_image **grey, const char *path)
 static rmseg_status fail_class(const char *path, double value)
 {
     return rmseg_fail(RMSEG_ERROR_FORMAT,
-                      "%s: the value %g is no class; labels are whole numbers 0, 1, 2, ... below %d", path, value,
+                      "%s: the value %.9g is no class; labels are whole numbers 0, 1, 2, ... below %d", path, value,
                       RMSEG_MOST_CLASSES);
 }
 

@@ -131,6 +131,22 @@ static rmseg_status settle_regions(rmseg_evaluation *e)
     return dataset && dataset->region_count ? rmseg_regions_from_dataset(&e->regions, dataset) : RMSEG_OK;
 }
 
+/* The truth of a region of nothing but the ignored label would be empty everywhere. */
+static rmseg_status check_ignored(const rmseg_evaluation *e)
+{
+    for (int64_t r = 0; r < e->regions.count && e->settings.has_ignore; r++) {
+        const rmseg_region *region = &e->regions.items[r];
+        bool other = false;
+        for (int64_t j = 0; j < region->count; j++) other |= region->labels[j] != e->settings.ignore;
+        if (!other)
+            return rmseg_fail(
+                RMSEG_ERROR_ARGUMENT,
+                "region %s: --ignore %d takes its only label out of the truth, so nothing is left to judge",
+                region->name, (int)e->settings.ignore);
+    }
+    return RMSEG_OK;
+}
+
 /* What is wrong with names, convention and settings together is wrong for two pixels, too: told before any file is read.
  */
 static rmseg_status check_settings(const rmseg_evaluation *e)
@@ -168,5 +184,6 @@ rmseg_status rmseg_evaluation_settle(rmseg_evaluation *e)
     RMSEG_TRY(parse_grid(e, o->grid));
     if (o->threads) RMSEG_TRY(rmseg_threads_set((int)o->threads));
     RMSEG_TRY(rmseg_pairs_find(&e->pairs, o->pred, &truth));
-    return settle_regions(e);
+    RMSEG_TRY(settle_regions(e));
+    return check_ignored(e);
 }

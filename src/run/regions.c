@@ -88,11 +88,26 @@ static rmseg_status add_number(rmseg_regions *made, int64_t label)
     return add_label(region, (int32_t)label);
 }
 
+/* A label that is there twice would count each of its cases twice. */
+static rmseg_status check_label(const int64_t *labels, int64_t i)
+{
+    if (labels[i] > INT32_MAX)
+        return rmseg_fail(RMSEG_ERROR_ARGUMENT, "label %lld is no label value (0 to %d)", (long long)labels[i],
+                          INT32_MAX);
+    for (int64_t j = 0; j < i; j++)
+        if (labels[j] == labels[i])
+            return rmseg_fail(RMSEG_ERROR_ARGUMENT, "label %lld is there twice", (long long)labels[i]);
+    return RMSEG_OK;
+}
+
 rmseg_status rmseg_regions_from_labels(rmseg_regions *regions, const int64_t *labels, int64_t count)
 {
     rmseg_regions made = {0};
     rmseg_status status = RMSEG_OK;
-    for (int64_t i = 0; i < count && !status; i++) status = add_number(&made, labels[i]);
+    for (int64_t i = 0; i < count && !status; i++) {
+        status = check_label(labels, i);
+        if (!status) status = add_number(&made, labels[i]);
+    }
     return settle(regions, &made, status);
 }
 
