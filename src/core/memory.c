@@ -36,6 +36,8 @@ static void count_more(size_t bytes)
     while (live > peak && !atomic_compare_exchange_weak(&peak_bytes, &peak, live)) continue;
 }
 
+void rmseg_memory_peak_reset(void) { atomic_store(&peak_bytes, atomic_load(&live_bytes)); }
+
 static void count_less(size_t bytes) { atomic_fetch_sub(&live_bytes, (int64_t)bytes); }
 
 rmseg_memory_stats rmseg_memory_stats_get(void)

@@ -39,6 +39,9 @@ typedef struct rmseg_memory_stats {
 
 rmseg_memory_stats rmseg_memory_stats_get(void);
 
+/* From now on the peak is that of what follows. For tests. */
+void rmseg_memory_peak_reset(void);
+
 /* Makes the n-th allocation from now fail (1 = the next), once; 0 switches it off. For tests. */
 void rmseg_memory_fail_at(int64_t n);
 

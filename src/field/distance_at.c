@@ -33,8 +33,7 @@ static int64_t list_steps(rmseg_row_step step[MOST_STEPS], const rmseg_transform
 typedef struct near_job {
     const rmseg_transform *t;
     rmseg_near near;
-    double *squared;
-    const int64_t *query;
+    double *at;
     int64_t count;
 } near_job;
 
@@ -43,14 +42,14 @@ static void near_chunk(void *context, int64_t chunk, int thread)
     (void)thread;
     const near_job *job = context;
     int64_t first = chunk * QUERY_CHUNK, end = rmseg_chunk_end(job->count, QUERY_CHUNK, chunk);
-    job->t->kernels->near(job->squared + first, &job->near, job->query + first, end - first);
+    job->t->kernels->near(job->at + first, &job->near, end - first);
 }
 
 /* Most queries of two surfaces that nearly agree have a site close by: no pass along H and D is needed for them. */
-static void answer_near(double *squared, const rmseg_transform *t, const int64_t *query, int64_t count)
+static void answer_near(double *at, const rmseg_transform *t, int64_t count)
 {
     rmseg_row_step step[MOST_STEPS];
-    near_job job = {t, {t->data, t->size, step, list_steps(step, t), t->factor}, squared, query, count};
+    near_job job = {t, {t->data, t->size, step, list_steps(step, t), t->factor}, at, count};
     rmseg_parallel_for(rmseg_chunk_count(count, QUERY_CHUNK), near_chunk, &job);
 }
 
@@ -62,15 +61,16 @@ static double result_at(const rmseg_transform *t, int64_t voxel)
 }
 
 /* The passes along H and D, of the bundles in which a far query lies. */
-static void answer_far(double *squared, rmseg_transform *t, const int64_t *query, int64_t count, uint8_t *needed[2])
+static void answer_far(double *at, rmseg_transform *t, int64_t count, uint8_t *needed[2])
 {
     int64_t plane = t->size[1] * t->size[2];
     bool any = false;
     for (int64_t i = 0; i < count; i++) {
-        if (squared[i] >= 0) continue;
+        if (at[i] >= 0) continue;
+        int64_t voxel = (int64_t)RMSEG_FAR(at[i]);
         any = true;
-        needed[0][query[i] % plane / t->kernels->lines] = 1;
-        needed[1][query[i] % t->size[2] / t->kernels->lines] = 1;
+        needed[0][voxel % plane / t->kernels->lines] = 1;
+        needed[1][voxel % t->size[2] / t->kernels->lines] = 1;
     }
     if (!any) return;
     t->needed[0] = needed[0];
@@ -78,32 +78,31 @@ static void answer_far(double *squared, rmseg_transform *t, const int64_t *query
     rmseg_transform_pass(t, 1);
     if (t->size[0] > 1) rmseg_transform_pass(t, 0);
     for (int64_t i = 0; i < count; i++)
-        if (squared[i] < 0) squared[i] = result_at(t, query[i]);
+        if (at[i] < 0) at[i] = result_at(t, (int64_t)RMSEG_FAR(at[i]));
 }
 
-static rmseg_status check_queries(const int64_t *query, int64_t count, int64_t voxels)
+static rmseg_status check_queries(const double *at, int64_t count, int64_t voxels)
 {
     for (int64_t i = 0; i < count; i++)
-        if (query[i] < 0 || query[i] >= voxels)
-            return rmseg_fail(RMSEG_ERROR_ARGUMENT, "query %lld is voxel %lld: the grid has voxels 0 to %lld",
-                              (long long)i, (long long)query[i], (long long)(voxels - 1));
+        if (!(at[i] >= 0 && at[i] < (double)voxels))
+            return rmseg_fail(RMSEG_ERROR_ARGUMENT, "query %lld is voxel %.0f: the grid has voxels 0 to %lld",
+                              (long long)i, at[i], (long long)(voxels - 1));
     return RMSEG_OK;
 }
 
-rmseg_status rmseg_distance_at(double *squared, const uint8_t *sites, const int64_t *query, int64_t count,
-                               const rmseg_grid *grid)
+rmseg_status rmseg_distance_at(double *at, const uint8_t *sites, int64_t count, const rmseg_grid *grid)
 {
     rmseg_transform t;
     RMSEG_TRY(rmseg_transform_begin(&t, sites, grid));
-    rmseg_status status = check_queries(query, count, t.voxels);
+    rmseg_status status = check_queries(at, count, t.voxels);
     uint8_t *needed[2] = {rmseg_alloc(rmseg_transform_bundles(&t, 0), 1),
                           rmseg_alloc(rmseg_transform_bundles(&t, 1), 1)};
     t.data = status == RMSEG_OK ? rmseg_alloc(t.voxels, rmseg_transform_element(&t)) : NULL;
     if (status == RMSEG_OK && !(needed[0] && needed[1] && t.data)) status = RMSEG_ERROR_MEMORY;
     if (status == RMSEG_OK) {
         rmseg_transform_pass(&t, 2);
-        answer_near(squared, &t, query, count);
-        answer_far(squared, &t, query, count, needed);
+        answer_near(at, &t, count);
+        answer_far(at, &t, count, needed);
     }
     rmseg_free(needed[0]);
     rmseg_free(needed[1]);

@@ -14,6 +14,7 @@
 #define RMSEG_LINES_F64    16
 #define RMSEG_LINES_BYTES  128 /* of one voxel of those lines, whatever the type */
 #define RMSEG_EXACT_FLOATS (1 << 24)
+#define RMSEG_FAR(index)   (-1 - (index)) /* of an index, and back again: negative, as no distance is */
 
 /* What becomes of a squared distance when its last axis is done. `to` may be the array of T itself where its elements
  * have the size of T's. */
@@ -58,8 +59,9 @@ typedef struct rmseg_distance_kernels {
     void (*row)(void *squared, int64_t first, const uint8_t *mask, int64_t width, bool set, const void *cost);
     /* data'[x] = min over u of data[u] + cost[x - u], along each line. */
     void (*lines_pass)(const rmseg_lines *lines, const rmseg_lines_scratch *scratch);
-    /* The squared distance at each query whose nearest site is no farther than the last step, -1 at the others. */
-    void (*near)(double *squared, const rmseg_near *near, const int64_t *query, int64_t count);
+    /* at[i], a voxel's index, becomes its squared distance where the nearest site is no farther than the last step, and
+     * RMSEG_FAR of itself where not. */
+    void (*near)(double *at, const rmseg_near *near, int64_t count);
 } rmseg_distance_kernels;
 
 #define RMSEG_DISTANCE_KERNELS(level)                                                                                  \

@@ -28,10 +28,10 @@ rmseg_status rmseg_distance(float *distance, const uint8_t *mask, const rmseg_gr
  * everywhere, a full one -infinity. */
 rmseg_status rmseg_distance_signed(float *distance, const uint8_t *mask, const rmseg_grid *grid);
 
-/* The squared distance to the nearest site, read at `count` voxels only: squared[i] belongs to the voxel of index
- * query[i] = (d*H + h)*W + w, in any order, repeated or not. An index outside the grid is an argument error. */
-rmseg_status rmseg_distance_at(double *squared, const uint8_t *sites, const int64_t *query, int64_t count,
-                               const rmseg_grid *grid);
+/* The squared distance to the nearest site, read at `count` voxels only, in their place: at[i] is the index of a voxel,
+ * (d*H + h)*W + w, and becomes its squared distance. In any order, repeated or not. An index outside the grid is an
+ * argument error; after a failure `at` is as it was. */
+rmseg_status rmseg_distance_at(double *at, const uint8_t *sites, int64_t count, const rmseg_grid *grid);
 
 typedef enum rmseg_border_edge {
     RMSEG_EDGE_IS_OUTSIDE, /* beyond the image is background: a set voxel at the image edge is border (MedPy, MONAI) */

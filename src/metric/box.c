@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+enum { CHUNK_VOXELS = 1 << 15 };
+
 rmseg_box rmseg_box_around(const rmseg_pair *pair, const rmseg_overlap *overlap, rmseg_edge_rule edge)
 {
     rmseg_box box;
@@ -17,25 +19,41 @@ rmseg_box rmseg_box_around(const rmseg_pair *pair, const rmseg_overlap *overlap,
     return box;
 }
 
-static void cut_row(uint8_t *cut, const rmseg_box *box, const uint8_t *row, int64_t width)
+typedef struct cutting {
+    uint8_t *cut;
+    const rmseg_box *box;
+    const uint8_t *mask;
+    const int64_t *size; /* of the mask */
+    int64_t rows_per_chunk;
+} cutting;
+
+/* Row after row of the box: what lies in the image between the two parts that may lie beyond it. */
+static void cut_rows(void *context, int64_t chunk, int thread)
 {
-    for (int64_t x = 0; x < box->size[2]; x++) {
-        int64_t from = box->start[2] + x;
-        cut[x] = from >= 0 && from < width && row[from] != 0;
+    (void)thread;
+    const cutting *c = context;
+    const int64_t *start = c->box->start, *box = c->box->size, *size = c->size;
+    int64_t end = rmseg_chunk_end(box[0] * box[1], c->rows_per_chunk, chunk);
+    int64_t before = start[2] < 0 ? -start[2] : 0;
+    int64_t until = start[2] + box[2] > size[2] ? size[2] - start[2] : box[2];
+    for (int64_t row = chunk * c->rows_per_chunk; row < end; row++) {
+        int64_t d = start[0] + row / box[1], h = start[1] + row % box[1];
+        uint8_t *restrict cut = c->cut + row * box[2];
+        if (d < 0 || d >= size[0] || h < 0 || h >= size[1]) {
+            memset(cut, 0, (size_t)box[2]);
+            continue;
+        }
+        const uint8_t *from = c->mask + (d * size[1] + h) * size[2] + start[2] + before;
+        memset(cut, 0, (size_t)before);
+        for (int64_t x = 0; x < until - before; x++) cut[before + x] = from[x] != 0;
+        memset(cut + until, 0, (size_t)(box[2] - until));
     }
 }
 
 void rmseg_box_cut(uint8_t *cut, const rmseg_box *box, const uint8_t *mask, const int64_t size[3])
 {
-    for (int64_t d = box->start[0]; d < box->start[0] + box->size[0]; d++) {
-        for (int64_t h = box->start[1]; h < box->start[1] + box->size[1]; h++, cut += box->size[2]) {
-            bool inside = d >= 0 && d < size[0] && h >= 0 && h < size[1];
-            if (inside)
-                cut_row(cut, box, mask + (d * size[1] + h) * size[2], size[2]);
-            else
-                memset(cut, 0, (size_t)box->size[2]);
-        }
-    }
+    cutting c = {cut, box, mask, size, 1 + CHUNK_VOXELS / box->size[2]};
+    rmseg_parallel_for(rmseg_chunk_count(box->size[0] * box->size[1], c.rows_per_chunk), cut_rows, &c);
 }
 
 rmseg_status rmseg_box_border(uint8_t *border, uint8_t *mask, const uint8_t *ignored, const rmseg_grid *grid,

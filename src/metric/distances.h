@@ -12,7 +12,7 @@
 typedef struct rmseg_distances {
     double *value;    /* [count[0] + count[1]] d(P->T), then d(T->P), in units of the spacing */
     double *size;     /* how much of the surface each stands for; NULL: every site counts the same */
-    double *scratch;  /* room for what reorders: as many doubles, twice as many where there are sizes */
+    double *scratch;  /* room for what reorders: as many doubles, or twice the longer list's where there are sizes */
     int64_t count[2]; /* entries of each list */
     int64_t zeros[2]; /* sites at distance 0 that are left out of it; only where there are no sizes */
 } rmseg_distances;

@@ -77,17 +77,40 @@ static rmseg_status find_sites(int side, workplace *b, const rmseg_pair *pair, c
 
 /* ---- distances --------------------------------------------------------------------------------------------------- */
 
-/* Sites of one mask, those of both masks counted apart unless they have sizes. */
-static void count_sites(int64_t *count, int64_t *zeros, const workplace *b, int side, bool sized)
+enum { CHUNK_SITES = 1 << 15, BLOCK = 128 };
+
+/* Sites of the prediction, of the truth, and of both; of a chunk, and then of all chunks before it. */
+typedef struct site_counts {
+    int64_t of[2], common;
+} site_counts;
+
+typedef struct listing {
+    const workplace *b;
+    site_counts *chunk;
+    double size_of[256]; /* by what a site holds */
+    bool sized;          /* if not, common sites are left out of the lists: their distance is 0 */
+    int side;            /* whose list is made */
+    double *value, *size;
+} listing;
+
+/* In blocks whose count fits a byte, for the compiler to make vectors of. */
+static void count_chunk(void *context, int64_t chunk, int thread)
 {
-    const uint8_t *own = b->site[side], *other = b->site[!side];
-    int64_t all = 0, common = 0;
-    for (int64_t i = 0; i < b->site_count; i++) {
-        all += own[i] != 0;
-        common += own[i] && other[i];
+    (void)thread;
+    const listing *l = context;
+    const uint8_t *p = l->b->site[0], *t = l->b->site[1];
+    int64_t end = rmseg_chunk_end(l->b->site_count, CHUNK_SITES, chunk);
+    site_counts sum = {{0, 0}, 0};
+    for (int64_t from = chunk * CHUNK_SITES; from < end; from += BLOCK) {
+        int64_t count = end - from < BLOCK ? end - from : BLOCK;
+        uint8_t in_p = 0, in_t = 0, in_both = 0;
+        for (int64_t i = from; i < from + count; i++) {
+            uint8_t a = p[i] != 0, b = t[i] != 0;
+            in_p += a, in_t += b, in_both += a & b;
+        }
+        sum.of[0] += in_p, sum.of[1] += in_t, sum.common += in_both;
     }
-    *zeros = sized ? 0 : common;
-    *count = all - *zeros;
+    l->chunk[chunk] = sum;
 }
 
 static bool empty_row(const uint8_t *row)
@@ -98,55 +121,77 @@ static bool empty_row(const uint8_t *row)
 }
 
 /* The sites of one list, in voxel order, and their sizes. */
-static void list_sites(int64_t *query, double *size, const workplace *b, int side, const double size_of[256])
+static void list_chunk(void *context, int64_t chunk, int thread)
 {
-    const uint8_t *own = b->site[side], *other = b->site[!side];
-    for (int64_t i = 0; i < b->site_count; i++) {
-        if (i + 8 <= b->site_count && empty_row(own + i)) {
+    (void)thread;
+    const listing *l = context;
+    const uint8_t *own = l->b->site[l->side], *other = l->b->site[!l->side];
+    int64_t end = rmseg_chunk_end(l->b->site_count, CHUNK_SITES, chunk);
+    int64_t at = l->chunk[chunk].of[l->side] - (l->sized ? 0 : l->chunk[chunk].common);
+    for (int64_t i = chunk * CHUNK_SITES; i < end; i++) {
+        if (i + 8 <= end && empty_row(own + i)) {
             i += 7;
             continue;
         }
-        if (!own[i] || (!size && other[i])) continue;
-        *query++ = i;
-        if (size) *size++ = size_of[own[i]];
+        if (!own[i] || (!l->sized && other[i])) continue;
+        if (l->sized) l->size[at] = l->size_of[own[i]];
+        l->value[at++] = (double)i;
     }
 }
 
-static rmseg_status measure_side(double *value, double *size, int64_t count, const workplace *b, int side,
-                                 const double size_of[256])
+/* Counts the sites; each chunk's entry becomes the counts of those before it. */
+static site_counts count_sites(listing *l, int64_t chunks)
 {
-    int64_t *query = rmseg_alloc(count, sizeof *query);
-    if (!query) return RMSEG_ERROR_MEMORY;
-    list_sites(query, size, b, side, size_of);
-    rmseg_status status = rmseg_distance_at(value, b->site[!side], query, count, &b->sites);
-    for (int64_t i = 0; status == RMSEG_OK && i < count; i++) value[i] = b->unit * sqrt(value[i]);
-    rmseg_free(query);
-    return status;
+    site_counts sum = {{0, 0}, 0};
+    rmseg_parallel_for(chunks, count_chunk, l);
+    for (int64_t i = 0; i < chunks; i++) {
+        site_counts here = l->chunk[i];
+        l->chunk[i] = sum;
+        sum.of[0] += here.of[0], sum.of[1] += here.of[1], sum.common += here.common;
+    }
+    return sum;
 }
 
-static rmseg_status measure_in(rmseg_distances *d, workplace *b, const rmseg_pair *pair, const rmseg_site_rule *rule)
+/* The list holds where its sites are before it holds how far: no second one is needed. */
+static rmseg_status measure_side(rmseg_distances *d, listing *l, int64_t chunks, int side)
 {
-    double size_of[256];
-    bool sized = has_corners(rule);
-    if (rule->kind == RMSEG_SITES_ELEMENTS) rmseg_element_sizes(size_of, pair->axes, pair->grid.spacing);
-    if (rule->kind == RMSEG_SITES_VERTICES) rmseg_vertex_sizes(size_of, pair->axes, pair->grid.spacing);
-    for (int side = 0; side < 2; side++) count_sites(&d->count[side], &d->zeros[side], b, side, sized);
+    int64_t first = side ? d->count[0] : 0, count = d->count[side];
+    if (!count) return RMSEG_OK;
+    l->side = side;
+    l->value = d->value + first;
+    l->size = d->size ? d->size + first : NULL;
+    rmseg_parallel_for(chunks, list_chunk, l);
+    RMSEG_TRY(rmseg_distance_at(l->value, l->b->site[!side], count, &l->b->sites));
+    for (int64_t i = 0; i < count; i++) l->value[i] = l->b->unit * sqrt(l->value[i]);
+    return RMSEG_OK;
+}
+
+static rmseg_status measure_in(rmseg_distances *d, const workplace *b, const rmseg_pair *pair,
+                               const rmseg_site_rule *rule)
+{
+    int64_t chunks = rmseg_chunk_count(b->site_count, CHUNK_SITES);
+    listing l = {.b = b, .sized = has_corners(rule), .chunk = rmseg_alloc(chunks, sizeof *l.chunk)};
+    if (!l.chunk) return RMSEG_ERROR_MEMORY;
+    if (rule->kind == RMSEG_SITES_ELEMENTS) rmseg_element_sizes(l.size_of, pair->axes, pair->grid.spacing);
+    if (rule->kind == RMSEG_SITES_VERTICES) rmseg_vertex_sizes(l.size_of, pair->axes, pair->grid.spacing);
+    site_counts sum = count_sites(&l, chunks);
+    for (int side = 0; side < 2; side++) {
+        d->zeros[side] = l.sized ? 0 : sum.common;
+        d->count[side] = sum.of[side] - d->zeros[side];
+    }
     int64_t count = d->count[0] + d->count[1];
     d->value = rmseg_alloc(count, sizeof *d->value);
-    d->size = sized ? rmseg_alloc(count, sizeof *d->size) : NULL;
-    if (!d->value || (sized && !d->size)) return RMSEG_ERROR_MEMORY;
-    for (int side = 0; side < 2; side++) {
-        int64_t first = side ? d->count[0] : 0;
-        if (!d->count[side]) continue;
-        RMSEG_TRY(measure_side(d->value + first, sized ? d->size + first : NULL, d->count[side], b, side, size_of));
-    }
-    return RMSEG_OK;
+    d->size = l.sized ? rmseg_alloc(count, sizeof *d->size) : NULL;
+    rmseg_status status = d->value && (d->size || !l.sized) ? RMSEG_OK : RMSEG_ERROR_MEMORY;
+    for (int side = 0; side < 2 && status == RMSEG_OK; side++) status = measure_side(d, &l, chunks, side);
+    rmseg_free(l.chunk);
+    return status;
 }
 
 static rmseg_status add_scratch(rmseg_distances *d)
 {
-    int64_t count = d->count[0] + d->count[1];
-    d->scratch = rmseg_alloc(count, (d->size ? 2 : 1) * sizeof *d->scratch);
+    int64_t all = d->count[0] + d->count[1], longer = d->count[0] > d->count[1] ? d->count[0] : d->count[1];
+    d->scratch = rmseg_alloc(d->size ? 2 * longer : all, sizeof *d->scratch);
     return d->scratch ? RMSEG_OK : RMSEG_ERROR_MEMORY;
 }
 

@@ -141,24 +141,23 @@ static void forms_agree(const rmseg_grid *grid, const uint8_t *mask)
 {
     int64_t voxels = voxels_of(grid);
     uint8_t *outside = rmseg_alloc(voxels, 1);
-    int64_t *query = rmseg_alloc(voxels, sizeof *query);
     double *out = rmseg_alloc(voxels, sizeof *out), *in = rmseg_alloc(voxels, sizeof *in);
     double *at = rmseg_alloc(voxels, sizeof *at);
     float *plain = rmseg_alloc(voxels, sizeof *plain), *both = rmseg_alloc(voxels, sizeof *both);
-    assert_true(outside && query && out && in && at && plain && both);
-    for (int64_t v = 0; v < voxels; v++) outside[v] = !mask[v], query[v] = voxels - 1 - v;
+    assert_true(outside && out && in && at && plain && both);
+    for (int64_t v = 0; v < voxels; v++) outside[v] = !mask[v], at[v] = (double)(voxels - 1 - v);
     assert_ok(rmseg_distance_squared(out, mask, grid));
     assert_ok(rmseg_distance_squared(in, outside, grid));
     assert_ok(rmseg_distance(plain, mask, grid));
     assert_ok(rmseg_distance_signed(both, mask, grid));
-    assert_ok(rmseg_distance_at(at, mask, query, voxels, grid));
+    assert_ok(rmseg_distance_at(at, mask, voxels, grid));
     for (int64_t v = 0; v < voxels; v++) {
         assert_true(plain[v] == (float)sqrt(out[v]));
         assert_true(both[v] == (float)(mask[v] ? -sqrt(in[v]) : sqrt(out[v])));
-        double expected = out[query[v]];
+        double expected = out[voxels - 1 - v];
         assert_true(at[v] == expected || fabs(at[v] - expected) <= tolerance_of(grid) * expected);
     }
-    rmseg_free(outside), rmseg_free(query);
+    rmseg_free(outside);
     rmseg_free(out), rmseg_free(in), rmseg_free(at);
     rmseg_free(plain), rmseg_free(both);
 }
@@ -180,11 +179,10 @@ static void queries_outside_are_refused(void **state)
     (void)state;
     rmseg_grid grid = {{1, 2, 2}, {1, 1, 1}};
     uint8_t mask[4] = {1};
-    double squared[2];
-    int64_t below[2] = {0, -1}, above[2] = {4, 0};
-    assert_fails(rmseg_distance_at(squared, mask, below, 2, &grid), RMSEG_ERROR_ARGUMENT, "query 1 is voxel -1");
-    assert_fails(rmseg_distance_at(squared, mask, above, 2, &grid), RMSEG_ERROR_ARGUMENT, "voxels 0 to 3");
-    assert_ok(rmseg_distance_at(squared, mask, NULL, 0, &grid));
+    double below[2] = {0, -1}, above[2] = {4, 0};
+    assert_fails(rmseg_distance_at(below, mask, 2, &grid), RMSEG_ERROR_ARGUMENT, "query 1 is voxel -1");
+    assert_fails(rmseg_distance_at(above, mask, 2, &grid), RMSEG_ERROR_ARGUMENT, "voxels 0 to 3");
+    assert_ok(rmseg_distance_at(NULL, mask, 0, &grid));
 }
 
 static void bad_grids_are_refused(void **state)
