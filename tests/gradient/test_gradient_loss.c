@@ -55,25 +55,36 @@ static void free_problem(problem *p)
     rmseg_free(p->index);
 }
 
+/* hausdorff jumps as well where another channel becomes the largest: lifts the largest of a voxel clear of the others. */
+static void part_largest(problem *p, int64_t n, int64_t voxel, double edge)
+{
+    double *z = p->x + n * p->batch.k * p->voxels + voxel, *largest = z, second = -INFINITY;
+    for (int64_t c = 1; c < p->batch.k; c++)
+        if (z[c * p->voxels] > *largest) largest = z + c * p->voxels;
+    for (int64_t c = 0; c < p->batch.k; c++)
+        if (z + c * p->voxels != largest && z[c * p->voxels] > second) second = z[c * p->voxels];
+    if (*largest - second >= 0.02) return;
+    *largest += 0.05;
+    if (fabs(*largest - edge) < 0.02) *largest = edge + 0.03;
+}
+
 /* Random logits (or probabilities), truth as an index or a map, with or without ignored voxels; one in eight has an
  * empty truth. */
 static void draw_inputs(problem *p, rmseg_head head)
 {
     rmseg_random *r = &p->random;
     bool ignoring = rmseg_random_below(r, 2), empty = rmseg_random_below(r, 8) == 0;
+    double edge = head == RMSEG_HEAD_NONE ? 0.5 : 0; /* hausdorff jumps where p passes 1/2 */
     int64_t labels = head == RMSEG_HEAD_SIGMOID || p->batch.k == 1 ? p->batch.k + 1 : p->batch.k;
     for (int64_t i = 0; i < p->elements; i++) {
         p->x[i] = head == RMSEG_HEAD_NONE ? 0.1 + 0.8 * rmseg_random_uniform(r) : 1.5 * rmseg_random_normal(r);
-        double edge = head == RMSEG_HEAD_NONE ? 0.5 : 0; /* hausdorff jumps where p passes 1/2 */
         if (fabs(p->x[i] - edge) < 0.02) p->x[i] = edge + 0.03;
         p->direction[i] = rmseg_random_normal(r);
         p->map[i] = empty ? 0 : rmseg_random_below(r, 2) ? rmseg_random_uniform(r) : (double)rmseg_random_below(r, 2);
         if (ignoring && rmseg_random_below(r, 6) == 0) p->map[i] = -1;
     }
-    for (int64_t i = 0; p->batch.k == 2 && i < p->batch.n * p->voxels; i++) {
-        double *z = p->x + i / p->voxels * 2 * p->voxels + i % p->voxels; /* and so does a softmax of two */
-        if (head == RMSEG_HEAD_SOFTMAX && fabs(z[0] - z[p->voxels]) < 0.02) z[0] += 0.05;
-    }
+    for (int64_t i = 0; head != RMSEG_HEAD_SIGMOID && i < p->batch.n * p->voxels; i++)
+        part_largest(p, i / p->voxels, i % p->voxels, edge);
     for (int64_t i = 0; i < p->batch.n * p->voxels; i++) {
         p->index[i] = empty ? 0 : (int32_t)rmseg_random_below(r, labels);
         if (ignoring && rmseg_random_below(r, 5) == 0) p->index[i] = 255;
@@ -84,26 +95,32 @@ static void draw_inputs(problem *p, rmseg_head head)
     p->batch.ignore = ignoring ? 255 : -1;
 }
 
-static double value_at(problem *p, const rmseg_objective *o, double step, double *gradient)
+/* `terms` and `gradient` may be NULL. */
+static double value_at(problem *p, const rmseg_objective *o, double step, double *terms, double *gradient)
 {
     double total = NAN;
     for (int64_t i = 0; i < p->elements; i++) p->moved[i] = p->x[i] + step * p->direction[i];
     p->batch.logits = p->moved;
     p->batch.frames = p->frames;
-    assert_ok(rmseg_objective_evaluate(&total, NULL, gradient, o, &p->batch));
+    assert_ok(rmseg_objective_evaluate(&total, terms, gradient, o, &p->batch));
     return total;
 }
+
+enum { MOST_TERMS = 32 };
 
 /* How far the gradient (times `damage`) is from the differences, in units of what their own error allows: right
  * below 1. */
 static double distance(problem *p, const rmseg_objective *o, double damage)
 {
     const double h = 3e-4;
-    double value = value_at(p, o, 0, p->gradient), slope = 0, size = fabs(value);
+    double terms[MOST_TERMS], slope = 0, size = 0;
+    assert_true(rmseg_objective_terms(o) <= MOST_TERMS);
+    value_at(p, o, 0, terms, p->gradient);
     for (int64_t i = 0; i < p->elements; i++) slope += p->gradient[i] * p->direction[i];
-    double far = (value_at(p, o, h, NULL) - value_at(p, o, -h, NULL)) / (2 * h);
-    double near = (value_at(p, o, h / 2, NULL) - value_at(p, o, -h / 2, NULL)) / h;
-    for (int64_t t = 0; t < rmseg_objective_terms(o); t++) size += fabs(rmseg_objective_term_weight(o, t));
+    double far = (value_at(p, o, h, NULL, NULL) - value_at(p, o, -h, NULL, NULL)) / (2 * h);
+    double near = (value_at(p, o, h / 2, NULL, NULL) - value_at(p, o, -h / 2, NULL, NULL)) / h;
+    for (int64_t t = 0; t < rmseg_objective_terms(o); t++) /* terms may cancel, their roundings do not */
+        size += fabs(rmseg_objective_term_weight(o, t)) * (1 + fabs(terms[t]));
     double truncation = fabs(far - near), rounding = 64 * 2.2e-16 * size / h;
     double richardson = near + (near - far) / 3;
     return fabs(slope * damage - richardson) / (truncation + rounding);
