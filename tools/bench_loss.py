@@ -20,7 +20,7 @@ RUNS = 60
 
 class Batch(ctypes.Structure):
     _fields_ = [("n", ctypes.c_int64), ("k", ctypes.c_int64), ("size", ctypes.c_int64 * 3), ("spatial", ctypes.c_int),
-                ("logits", ctypes.c_void_p), ("index", ctypes.c_void_p), ("map", ctypes.c_void_p), ("wide", ctypes.c_bool),
+                ("logits", ctypes.c_void_p), ("index", ctypes.c_void_p), ("index_type", ctypes.c_int), ("map", ctypes.c_void_p), ("wide", ctypes.c_bool),
                 ("ignore", ctypes.c_int32), ("frames", ctypes.c_void_p)]
 
 
@@ -41,7 +41,7 @@ def ours(path, threads):
         def run(logits, labels, gradient):
             shape = logits.shape
             size = (1, *shape[2:])[-3:]
-            batch = Batch(shape[0], shape[1], size, len(shape) - 2, logits.ctypes.data, labels.ctypes.data, None, False, -1, None)
+            batch = Batch(shape[0], shape[1], size, len(shape) - 2, logits.ctypes.data, labels.ctypes.data, 0, None, False, -1, None)
             total = ctypes.c_double()
             check(lib.rmseg_objective_evaluate(ctypes.byref(total), None, ctypes.c_void_p(gradient.ctypes.data), objective,
                                                ctypes.byref(batch)))

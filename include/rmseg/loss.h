@@ -58,6 +58,10 @@ typedef struct rmseg_schedule_info {
 } rmseg_schedule_info;
 RMSEG_API const rmseg_schedule_info *rmseg_schedule_list(int64_t index); /* NULL past the last */
 
+/* The integers of an index. It is read as it is stored, without a copy: a uint8 label image is used where it lies, and
+ * so is PyTorch's int64. */
+typedef enum rmseg_index_type { RMSEG_INDEX_I32, RMSEG_INDEX_U8, RMSEG_INDEX_I16, RMSEG_INDEX_I64 } rmseg_index_type;
+
 /* One batch. Shapes: logits (N,K,D,H,W) dense; the truth is either `index` (N,D,H,W) or `map` (N,K,D,H,W) with values
  * in [0,1]: exactly one of the two is set. index c is channel c; with sigmoid, and with K = 1, 0 is the background and
  * c + 1 is channel c. `spatial` is 2 or 3: how many of D,H,W count (2: H,W, and D = 1). */
@@ -65,11 +69,12 @@ typedef struct rmseg_batch {
     int64_t n, k, size[3];
     int spatial;
     const void *logits; /* float, or double when `wide` */
-    const int32_t *index;
+    const void *index;  /* of index_type: int32_t unless set */
+    rmseg_index_type index_type;
     const void *map; /* float, or double when `wide` */
     bool wide;
-    int32_t
-        ignore; /* an index value whose voxels are in no sum; -1: none. In a map, a voxel with a negative channel is. */
+    int32_t ignore; /* an index value whose voxels are in no sum, one its type can hold or not; -1: none. In a map, a
+                       voxel with a negative channel is. */
     const rmseg_frame *frames; /* n of them, or NULL: the patch is the whole image, spacing 1 */
     double progress;           /* share of the training that is done, 0 to 1: moves the schedules */
 } rmseg_batch;

@@ -101,6 +101,17 @@ struct rmseg_objective_kernels {
 };
 typedef struct rmseg_objective_kernels rmseg_objective_kernels;
 
+/* Index value number i of the batch's. */
+static inline int64_t rmseg_index_at(const rmseg_batch *batch, int64_t i)
+{
+    switch (batch->index_type) {
+    case RMSEG_INDEX_U8: return ((const uint8_t *)batch->index)[i];
+    case RMSEG_INDEX_I16: return ((const int16_t *)batch->index)[i];
+    case RMSEG_INDEX_I64: return ((const int64_t *)batch->index)[i];
+    default: return ((const int32_t *)batch->index)[i];
+    }
+}
+
 /* The coefficients of sample n and channel c. */
 static inline double *rmseg_field_coefficients(const rmseg_weight_field *field, int64_t k, int64_t n, int64_t c)
 {

@@ -163,6 +163,9 @@ static rmseg_status accept(rmseg_evaluator *e, const rmseg_batch *batch)
                           batch->index ? "both"
                           : batch->map ? "a map"
                                        : "neither");
+    if ((unsigned)batch->index_type > RMSEG_INDEX_I64)
+        return rmseg_fail(RMSEG_ERROR_ARGUMENT, "batch: the index type is %d; expected 0 to %d", (int)batch->index_type,
+                          RMSEG_INDEX_I64);
     RMSEG_TRY(check_frames(batch));
     if (!(batch->progress >= 0 && batch->progress <= 1))
         return rmseg_fail(RMSEG_ERROR_ARGUMENT, "batch: the progress is %g; expected 0 to 1", batch->progress);
@@ -176,13 +179,13 @@ static rmseg_status fail_truth(const rmseg_sweep *s)
     const rmseg_batch *b = &s->batch;
     int64_t voxels = b->size[0] * b->size[1] * b->size[2], last = b->k - 1 + s->first_label;
     for (int64_t i = 0; b->index && i < b->n * voxels; i++) {
-        int32_t label = b->index[i];
+        int64_t label = rmseg_index_at(b, i);
         if ((label >= 0 && label <= last) || (b->ignore != -1 && label == b->ignore)) continue;
         return rmseg_fail(RMSEG_ERROR_ARGUMENT,
-                          "batch: the index at sample %lld, voxel (%lld,%lld,%lld) is %d; expected 0 to %lld%s",
+                          "batch: the index at sample %lld, voxel (%lld,%lld,%lld) is %lld; expected 0 to %lld%s",
                           (long long)(i / voxels), (long long)(i % voxels / (b->size[1] * b->size[2])),
-                          (long long)(i / b->size[2] % b->size[1]), (long long)(i % b->size[2]), label, (long long)last,
-                          b->ignore == -1 ? "" : " or the ignored value");
+                          (long long)(i / b->size[2] % b->size[1]), (long long)(i % b->size[2]), (long long)label,
+                          (long long)last, b->ignore == -1 ? "" : " or the ignored value");
     }
     return rmseg_fail(RMSEG_ERROR_ARGUMENT,
                       "batch: the map holds a value above 1 or a NaN; expected 0 to 1, or negative for ignored");
@@ -229,7 +232,7 @@ double rmseg_truth_at(const rmseg_evaluator *e, int64_t n, int64_t c, int64_t v)
     const rmseg_batch *b = &e->sweep.batch;
     int64_t voxels = b->size[0] * b->size[1] * b->size[2];
     if (b->index) {
-        int32_t label = b->index[n * voxels + v];
+        int64_t label = rmseg_index_at(b, n * voxels + v);
         return b->ignore != -1 && label == b->ignore ? -1 : label == c + e->sweep.first_label;
     }
     for (int64_t j = 0; j < b->k; j++) {

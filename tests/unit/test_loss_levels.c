@@ -244,6 +244,103 @@ static void check_faults(void)
         }
 }
 
+/* The index as each of its types; of `in`, whose values fit them all. */
+static void *index_of_type(const inputs *in, rmseg_index_type type)
+{
+    int64_t count = in->batch.n * in->voxels;
+    void *index = rmseg_alloc(count, sizeof(int64_t));
+    for (int64_t i = 0; i < count; i++) switch (type) {
+        case RMSEG_INDEX_I32: ((int32_t *)index)[i] = in->index[i]; break;
+        case RMSEG_INDEX_U8: ((uint8_t *)index)[i] = (uint8_t)in->index[i]; break;
+        case RMSEG_INDEX_I16: ((int16_t *)index)[i] = (int16_t)in->index[i]; break;
+        case RMSEG_INDEX_I64: ((int64_t *)index)[i] = in->index[i]; break;
+        }
+    return index;
+}
+
+static void check_types_on(const char *backend, inputs *in, const rmseg_objective *o)
+{
+    double first[8], terms[8];
+    rmseg_batch batch = in->batch;
+    batch.wide = !strcmp(backend, "plain64");
+    batch.logits = batch.wide ? (void *)in->wide_logits : (void *)in->logits;
+    size_t bytes = (size_t)in->elements * (batch.wide ? 8 : 4);
+    void *gradient = rmseg_alloc(in->elements, 8), *expected = rmseg_alloc(in->elements, 8);
+    for (int type = RMSEG_INDEX_I32; type <= RMSEG_INDEX_I64; type++) {
+        void *index = index_of_type(in, type);
+        batch.index = index;
+        batch.index_type = type;
+        memset(type ? terms : first, 0, sizeof terms);
+        run(o, backend, batch, type ? terms : first, type ? gradient : expected);
+        if (type) assert_memory_equal(terms, first, sizeof first);
+        if (type) assert_memory_equal(gradient, expected, bytes);
+        rmseg_free(index);
+    }
+    rmseg_free(gradient);
+    rmseg_free(expected);
+}
+
+/* The same bits whatever integers the index is stored in; a centroid and a distance read it by other ways. */
+static void check_types(void)
+{
+    rmseg_objective *o;
+    assert_ok(rmseg_objective_parse(
+        &o, "softmax: ce + dice + rm(1,1; center=centroid) + boundary + hausdorff + focal + moment(1,0)"));
+    for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
+        if (shapes[i][1] > 1) continue;
+        inputs in = make_inputs(shapes[i], 3, 2);
+        check_types_on("cpu", &in, o);
+        check_types_on("plain", &in, o);
+        check_types_on("plain64", &in, o);
+        free_inputs(&in);
+    }
+    rmseg_objective_destroy(o);
+}
+
+static void check_strange(const void *index, rmseg_index_type type, int32_t ignore, const char *says)
+{
+    float logits[2 * 3] = {0}, gradient[2 * 3];
+    rmseg_objective *o;
+    rmseg_batch batch = {.n = 1,
+                         .k = 2,
+                         .size = {1, 1, 3},
+                         .spatial = 2,
+                         .logits = logits,
+                         .index = index,
+                         .index_type = type,
+                         .ignore = ignore};
+    assert_ok(rmseg_objective_parse(&o, "ce"));
+    assert_int_equal(status_of(o, &batch, gradient), says ? RMSEG_ERROR_ARGUMENT : RMSEG_OK);
+    if (says && !strstr(rmseg_error_last(), says)) fail_msg("'%s' lacks '%s'", rmseg_error_last(), says);
+    rmseg_objective_destroy(o);
+}
+
+/* What a type can hold and 32 bits cannot is neither a channel nor ignored, whatever its lower bits say. */
+static void check_strangers(void)
+{
+    const int64_t wraps[] = {0, 1, (int64_t)1 << 32}, wraps_to_ignored[] = {0, 1, ((int64_t)1 << 32) + 255};
+    const int64_t torch[] = {0, -100, 1}, lowest[] = {0, INT64_MIN, 1}, least[] = {0, INT32_MIN, 1};
+    const int16_t negative[] = {0, 1, -3};
+    const uint8_t bytes[] = {0, 255, 1};
+    check_strange(wraps, RMSEG_INDEX_I64, -1, "voxel (0,0,2) is 4294967296; expected 0 to 1");
+    check_strange(wraps_to_ignored, RMSEG_INDEX_I64, 255, "is 4294967551; expected 0 to 1 or the ignored value");
+    check_strange(torch, RMSEG_INDEX_I64, -100, NULL);
+    check_strange(torch, RMSEG_INDEX_I64, -1, "is -100;");
+    check_strange(lowest, RMSEG_INDEX_I64, INT32_MIN, "is -9223372036854775808;");
+    check_strange(least, RMSEG_INDEX_I64, INT32_MIN, NULL);
+    check_strange(negative, RMSEG_INDEX_I16, 7, "voxel (0,0,2) is -3;");
+    check_strange(bytes, RMSEG_INDEX_U8, 255, NULL);
+    check_strange(bytes, RMSEG_INDEX_U8, -1, "voxel (0,0,1) is 255;");
+    check_strange(bytes, (rmseg_index_type)4, -1, "the index type is 4; expected 0 to 3");
+}
+
+static void test_types(void **state)
+{
+    (void)state;
+    at_every_level(check_types);
+    at_every_level(check_strangers);
+}
+
 static void test_faults(void **state)
 {
     (void)state;
@@ -271,6 +368,7 @@ static void test_small_values(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_shapes), cmocka_unit_test(test_hostile),
-                                       cmocka_unit_test(test_small_values), cmocka_unit_test(test_faults)};
+                                       cmocka_unit_test(test_small_values), cmocka_unit_test(test_faults),
+                                       cmocka_unit_test(test_types)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -36,6 +36,7 @@ typedef struct rows {
     float *l, *m, *h;     /* (K): -log p, -log(1 - p), what terms of log p add; for focal terms alone */
     float *weight, *dot;  /* one row each */
     int32_t *valid;       /* one row: all bits or none */
+    int32_t *label;       /* one row: the index */
     float *nll;           /* (K) of LANES: sums of the piece */
 } rows;
 
@@ -63,7 +64,7 @@ static piece piece_at(const rmseg_sweep *s, const cut *c, int64_t n, int64_t ind
 }
 
 /* Floats of one thread's rows, a whole number of cache lines. */
-static int64_t row_floats(const rmseg_sweep *s) { return s->batch.k * ((s->focals ? 7 : 4) * PIECE + 16) + 3 * PIECE; }
+static int64_t row_floats(const rmseg_sweep *s) { return s->batch.k * ((s->focals ? 7 : 4) * PIECE + 16) + 4 * PIECE; }
 
 static int64_t partial_doubles(const rmseg_sweep *s)
 {
@@ -86,7 +87,8 @@ static rows rows_of(const rmseg_sweep *s, int thread)
         r.l = at, r.m = at + k, r.h = at + 2 * k;
         at += 3 * k;
     }
-    r.weight = at, r.dot = at + PIECE, r.valid = (int32_t *)(at + 2 * PIECE), r.nll = at + 3 * PIECE;
+    r.weight = at, r.dot = at + PIECE, r.valid = (int32_t *)(at + 2 * PIECE), r.label = (int32_t *)(at + 3 * PIECE);
+    r.nll = at + 4 * PIECE;
     return r;
 }
 
@@ -134,10 +136,29 @@ INLINE double total(vec x)
 
 /* ---- truth and probabilities of a piece ---------------------------------------------------------------------- */
 
-/* All lanes of a strip that are bad are set in the result. */
-INLINE ivec index_strip(const rmseg_sweep *s, const rows *r, const int32_t *from, int64_t left, int64_t i)
+/* The index of a piece, in 32 bits. What they cannot hold is no channel and not ignored either. */
+static void read_index(const rmseg_batch *b, int64_t start, int64_t length, int32_t *label)
 {
-    ivec label = (ivec)load_some((const float *)from, left), valid = lanes_below(left);
+    const int64_t *wide = (const int64_t *)b->index + start;
+    int32_t stranger = b->ignore == INT32_MIN ? INT32_MAX : INT32_MIN;
+    switch (b->index_type) {
+    case RMSEG_INDEX_U8:
+        for (int64_t i = 0; i < length; i++) label[i] = ((const uint8_t *)b->index)[start + i];
+        break;
+    case RMSEG_INDEX_I16:
+        for (int64_t i = 0; i < length; i++) label[i] = ((const int16_t *)b->index)[start + i];
+        break;
+    case RMSEG_INDEX_I64:
+        for (int64_t i = 0; i < length; i++) label[i] = wide[i] == (int32_t)wide[i] ? (int32_t)wide[i] : stranger;
+        break;
+    default: memcpy(label, (const int32_t *)b->index + start, (size_t)length * sizeof *label);
+    }
+}
+
+/* All lanes of a strip that are bad are set in the result. */
+INLINE ivec index_strip(const rmseg_sweep *s, const rows *r, int64_t left, int64_t i)
+{
+    ivec label = *(const ivec *)(r->label + i), valid = lanes_below(left);
     if (s->batch.ignore != -1) valid &= label != ivec_of(s->batch.ignore);
     for (int32_t c = 0; c < s->batch.k; c++)
         store(r->y + c * PIECE + i, vec_keep(vec_of(1), (label == ivec_of(c + s->first_label)) & valid));
@@ -162,11 +183,12 @@ INLINE ivec map_strip(const rmseg_sweep *s, const rows *r, const float *from, in
 static void read_truth(const rmseg_sweep *s, const cut *c, const piece *x, const rows *r, double counts[2])
 {
     ivec valid = ivec_of(0), bad = ivec_of(0);
+    if (s->batch.index) read_index(&s->batch, x->n * c->voxels + x->start, x->length, r->label);
     EACH_STRIP(i, x)
     {
         int64_t left = x->length - i, at = x->start + i;
         if (s->batch.index)
-            bad += index_strip(s, r, s->batch.index + x->n * c->voxels + at, left, i);
+            bad += index_strip(s, r, left, i);
         else
             bad +=
                 map_strip(s, r, (const float *)s->batch.map + x->n * s->batch.k * c->voxels + at, c->voxels, left, i);
