@@ -85,6 +85,40 @@ typedef struct rmseg_batch {
 RMSEG_API rmseg_status rmseg_objective_evaluate(double *total, double *terms, void *dlogits,
                                                 const rmseg_objective *objective, const rmseg_batch *batch);
 
+/* An objective made ready for one batch shape, with all memory it needs: what a training loop wants.
+ * rmseg_objective_evaluate makes one and throws it away.
+ *
+ *     rmseg_evaluator_create(&e, objective, &batch, NULL);
+ *     while (...) rmseg_evaluator_run(e, &total, terms, dlogits, &batch);     // allocates nothing from its second call on
+ *     rmseg_evaluator_destroy(e);
+ *
+ * It belongs to one thread at a time (a run uses all of the library's threads by itself); two threads take an evaluator
+ * each and may share the objective, which must outlive them. */
+typedef struct rmseg_evaluator rmseg_evaluator;
+
+/* `shape` gives n, k, size, spatial and wide; its pointers are not read. `backend` is "cpu", "plain" (the naive loops
+ * that say what is meant) or NULL, the fastest there is; double has the naive loops alone, whatever is asked for. Errors: argument (the shape and the terms do not fit), unsupported (no such backend), memory. */
+RMSEG_API rmseg_status rmseg_evaluator_create(rmseg_evaluator **evaluator, const rmseg_objective *objective,
+                                              const rmseg_batch *shape, const char *backend);
+
+/* As rmseg_objective_evaluate, of a batch of that shape (an argument error otherwise). The outputs are set on success
+ * alone, but dlogits may have been written. More threads than in earlier calls allocate once more. */
+RMSEG_API rmseg_status rmseg_evaluator_run(rmseg_evaluator *evaluator, double *total, double *terms, void *dlogits,
+                                           const rmseg_batch *batch);
+RMSEG_API void rmseg_evaluator_destroy(rmseg_evaluator *evaluator); /* NULL is legal */
+
+/* What term `index` weighed in the last run, schedules and shares settled; NaN past the last term. */
+RMSEG_API double rmseg_evaluator_weight(const rmseg_evaluator *evaluator, int64_t index);
+
+/* The state that runs carry over: the averages behind the objective's share()s, *count of them, NaN before the first;
+ * they move with every run that gives a gradient. Borrowed: a training saves them in its checkpoint and, to go on,
+ * writes them back here. */
+RMSEG_API double *rmseg_evaluator_shares(rmseg_evaluator *evaluator, int64_t *count);
+
+/* Mean over the voxels of the last batch of the spatial weight of term `index`: alpha times an rm term weighs as much as
+ * alpha times this of a plain mse. 1 for mse; NaN for terms that have no such weight, and before the first run. */
+RMSEG_API double rmseg_evaluator_mean_weight(const rmseg_evaluator *evaluator, int64_t index);
+
 #ifdef __cplusplus
 }
 #endif

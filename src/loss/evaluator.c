@@ -90,6 +90,11 @@ rmseg_status rmseg_evaluator_create(rmseg_evaluator **evaluator, const rmseg_obj
                                     const rmseg_batch *shape, const char *backend)
 {
     RMSEG_TRY(check_shape(shape, objective->head));
+    if (!backend) {
+        const rmseg_backend *fastest;
+        RMSEG_TRY(rmseg_backend_default(&fastest));
+        backend = fastest->name;
+    }
     const rmseg_objective_kernels *kernels = find_kernels(backend, shape->wide);
     if (!kernels) return rmseg_fail(RMSEG_ERROR_UNSUPPORTED, "objective: the backend '%.60s' has no losses", backend);
     rmseg_evaluator *e = rmseg_alloc(1, sizeof *e);
@@ -329,10 +334,8 @@ double rmseg_evaluator_mean_weight(const rmseg_evaluator *e, int64_t index)
 rmseg_status rmseg_objective_evaluate(double *total, double *terms, void *dlogits, const rmseg_objective *objective,
                                       const rmseg_batch *batch)
 {
-    const rmseg_backend *backend;
     rmseg_evaluator *evaluator;
-    RMSEG_TRY(rmseg_backend_default(&backend));
-    RMSEG_TRY(rmseg_evaluator_create(&evaluator, objective, batch, backend->name));
+    RMSEG_TRY(rmseg_evaluator_create(&evaluator, objective, batch, NULL));
     rmseg_status status = rmseg_evaluator_run(evaluator, total, terms, dlogits, batch);
     rmseg_evaluator_destroy(evaluator);
     return status;

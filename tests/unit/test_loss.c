@@ -360,11 +360,9 @@ static void test_evaluator_allocates_once(void **state)
     rmseg_objective *o;
     rmseg_evaluator *e;
     double total, terms[7];
-    const rmseg_backend *backend;
-    assert_ok(rmseg_backend_default(&backend));
     assert_ok(
         rmseg_objective_parse(&o, PAPER " + ramp(1 -> 0)*rm(1,0; center=centroid, frame=volume) + share(10%)*mse"));
-    assert_ok(rmseg_evaluator_create(&e, o, &f.batch, backend->name));
+    assert_ok(rmseg_evaluator_create(&e, o, &f.batch, NULL));
     assert_ok(rmseg_evaluator_run(e, &total, terms, f.gradient, &f.batch));
     int64_t before = rmseg_memory_stats_get().allocations;
     for (int i = 0; i < 3; i++) assert_ok(rmseg_evaluator_run(e, &total, terms, f.gradient, &f.batch));
