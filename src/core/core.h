@@ -9,6 +9,7 @@
 #include "core/level.h"
 #include "core/log.h"
 #include "core/memory.h"
+#include "core/npy.h"
 #include "core/options.h"
 #include "core/parallel.h"
 #include "core/random.h"

@@ -7,7 +7,6 @@
 
 #include "run/cases.h"
 #include "run/label.h"
-#include "run/npy.h"
 #include "run/predictor.h"
 #include "run/run.h"
 
@@ -266,6 +265,17 @@ static rmseg_status mean_of_all(rmseg_image **mean, prediction *p, const rmseg_i
     return RMSEG_OK;
 }
 
+/* float32 of shape (K,H,W), or (K,D,H,W) where D > 1. */
+static rmseg_status write_probabilities(const rmseg_image *mean, const char *path)
+{
+    rmseg_array array = {.type = RMSEG_ARRAY_F32, .rank = 3, .data = mean->data};
+    array.size[0] = mean->channels;
+    if (mean->size[0] > 1) array.size[array.rank++ - 2] = mean->size[0];
+    array.size[array.rank - 2] = mean->size[1];
+    array.size[array.rank - 1] = mean->size[2];
+    return rmseg_npy_write(&array, path);
+}
+
 static rmseg_status write_case(const prediction *p, int64_t i, const rmseg_image *mean)
 {
     rmseg_cleaning cleaning = {.largest = p->o->largest_component, .min_size = p->o->min_size};
@@ -273,7 +283,7 @@ static rmseg_status write_case(const prediction *p, int64_t i, const rmseg_image
     RMSEG_TRY(rmseg_label_make(&label, mean, &p->models[0], &cleaning));
     char *label_path = output_path(p, i, label_extension(p, i)), *npy_path = output_path(p, i, ".npy");
     rmseg_status status = label_path && npy_path ? RMSEG_OK : RMSEG_ERROR_MEMORY;
-    if (!status && p->o->probabilities) status = rmseg_npy_write(mean, npy_path);
+    if (!status && p->o->probabilities) status = write_probabilities(mean, npy_path);
     if (!status) status = rmseg_image_write(label, label_path);
     rmseg_image_destroy(label);
     rmseg_free(label_path);
