@@ -29,6 +29,7 @@ static void measure(rmseg_transform *t, const rmseg_grid *grid)
     double spacing[3] = {1, 1, 1}, farthest = 0;
     bool isotropic = true;
     int axis = 3;
+    t->longest = 1;
     for (int a = 0; a < 3; a++) t->size[a] = 1;
     for (int a = 2; a >= 0; a--)
         if (grid->size[a] > 1) {
@@ -63,23 +64,32 @@ static char *cost_fill(const void **cost, char *block, int64_t n, double weight,
     return block + (size_t)(2 * n) * bytes;
 }
 
+static int64_t tile_bytes(const rmseg_transform *t) { return t->longest * RMSEG_LINES_BYTES; }
+static int64_t place_bytes(const rmseg_transform *t) { return (t->longest + 1) * (int64_t)sizeof(int64_t); }
+
 /* One block holds it all: the table of scratches, the tiles and places of each thread, the costs of each axis. */
-static rmseg_status prepare(rmseg_transform *t)
+static rmseg_status allocate(rmseg_transform *t)
 {
-    int64_t n = t->longest, threads = rmseg_threads(), each = 0, bytes = 0;
-    int64_t tile = n * RMSEG_LINES_BYTES, places = (n + 1) * (int64_t)sizeof(int64_t);
-    if (!rmseg_mul(&each, n, RMSEG_LINES_BYTES + 4 * sizeof(int64_t)) || !rmseg_mul(&bytes, threads + 1, each + 128)) {
-        rmseg_fail_memory();
-        return RMSEG_ERROR_MEMORY;
-    }
-    char *block = t->memory = rmseg_alloc(bytes + 6 * n * (int64_t)sizeof(double), 1);
-    if (!block) return RMSEG_ERROR_MEMORY;
-    t->scratch = (rmseg_lines_scratch *)block;
-    block += threads * (int64_t)sizeof *t->scratch;
-    for (int64_t i = 0; i < threads; i++, block += tile + 2 * places)
+    int threads = t->alone ? 1 : rmseg_threads();
+    int64_t n = t->longest, each = 0, bytes = 0;
+    if (!rmseg_mul(&each, n, RMSEG_LINES_BYTES + 4 * sizeof(int64_t)) || !rmseg_mul(&bytes, threads + 1, each + 128))
+        return rmseg_fail_memory();
+    void *memory = rmseg_alloc(bytes + 6 * n * (int64_t)sizeof(double), 1);
+    if (!memory) return RMSEG_ERROR_MEMORY;
+    rmseg_free(t->memory);
+    t->memory = memory;
+    t->threads = threads;
+    return RMSEG_OK;
+}
+
+static void lay_out(rmseg_transform *t)
+{
+    int64_t tile = tile_bytes(t), places = place_bytes(t);
+    t->scratch = t->memory;
+    char *block = (char *)(t->scratch + t->threads);
+    for (int i = 0; i < t->threads; i++, block += tile + 2 * places)
         t->scratch[i] = (rmseg_lines_scratch){block, (int64_t *)(block + tile), (int64_t *)(block + tile + places)};
     for (int a = 0; a < 3; a++) block = cost_fill(&t->cost[a], block, t->size[a], t->weight[a], t->whole);
-    return RMSEG_OK;
 }
 
 /* ---- passes ------------------------------------------------------------------------------------------------------ */
@@ -135,20 +145,26 @@ static void slice_chunk(void *context, int64_t slice, int thread)
     for (int64_t i = 0; i < rmseg_transform_bundles(t, 1); i++) along_lines(t, 1, slice, i, thread);
 }
 
+static void for_chunks(int64_t chunks, rmseg_chunk_fn fn, rmseg_transform *t)
+{
+    if (!t->alone) rmseg_parallel_for(chunks, fn, t);
+    for (int64_t i = 0; t->alone && i < chunks; i++) fn(t, i, 0);
+}
+
 void rmseg_transform_pass(rmseg_transform *t, int axis)
 {
     t->axis = axis;
     t->rows_per_chunk = 1 + ROW_CHUNK_VOXELS / t->size[2];
     if (axis == 2)
-        rmseg_parallel_for(rmseg_chunk_count(t->size[0] * t->size[1], t->rows_per_chunk), rows_chunk, t);
+        for_chunks(rmseg_chunk_count(t->size[0] * t->size[1], t->rows_per_chunk), rows_chunk, t);
     else
-        rmseg_parallel_for((axis == 0 ? 1 : t->size[0]) * rmseg_transform_bundles(t, axis), lines_chunk, t);
+        for_chunks((axis == 0 ? 1 : t->size[0]) * rmseg_transform_bundles(t, axis), lines_chunk, t);
 }
 
 void rmseg_transform_run(rmseg_transform *t)
 {
     if (t->size[0] >= FEWEST_SLICES) {
-        rmseg_parallel_for(t->size[0], slice_chunk, t);
+        for_chunks(t->size[0], slice_chunk, t);
     } else {
         rmseg_transform_pass(t, 2);
         rmseg_transform_pass(t, 1);
@@ -156,13 +172,22 @@ void rmseg_transform_run(rmseg_transform *t)
     if (t->size[0] > 1) rmseg_transform_pass(t, 0);
 }
 
-rmseg_status rmseg_transform_begin(rmseg_transform *t, const uint8_t *mask, const rmseg_grid *grid)
+rmseg_status rmseg_transform_again(rmseg_transform *t, const uint8_t *mask, const rmseg_grid *grid)
 {
-    *t = (rmseg_transform){.mask = mask, .set = true, .longest = 1};
     RMSEG_TRY(rmseg_grid_check(&t->voxels, grid));
+    t->mask = mask;
+    t->set = true;
     measure(t, grid);
     t->kernels = kernels_for(t->whole);
-    return prepare(t);
+    if (!t->memory || (!t->alone && t->threads < rmseg_threads())) RMSEG_TRY(allocate(t));
+    lay_out(t);
+    return RMSEG_OK;
+}
+
+rmseg_status rmseg_transform_begin(rmseg_transform *t, const uint8_t *mask, const rmseg_grid *grid)
+{
+    *t = (rmseg_transform){0};
+    return rmseg_transform_again(t, mask, grid);
 }
 
 void rmseg_transform_end(rmseg_transform *t) { rmseg_free(t->memory); }

@@ -17,6 +17,8 @@ typedef struct rmseg_transform {
     bool set;     /* sites are the voxels that are set, or those that are not */
     void *data;   /* T [D][H][W], the caller's */
     void *memory; /* costs and scratch of all threads */
+    int threads;  /* that it suffices for */
+    bool alone;   /* on the calling thread alone */
     const void *cost[3];
     rmseg_lines_scratch *scratch;
     rmseg_distance_finish finish;
@@ -28,6 +30,9 @@ typedef struct rmseg_transform {
 /* Begins a transform to the set voxels, finishing with RMSEG_KEEP. The caller chooses data and what becomes of it. Errors
  * as rmseg_distance_squared. */
 rmseg_status rmseg_transform_begin(rmseg_transform *t, const uint8_t *mask, const rmseg_grid *grid);
+
+/* The same in the memory of an earlier one of this size, at any spacing; more threads than then allocate it anew. */
+rmseg_status rmseg_transform_again(rmseg_transform *t, const uint8_t *mask, const rmseg_grid *grid);
 void rmseg_transform_end(rmseg_transform *t);
 
 /* All passes; or the one along an axis: 2 (W) first, then 1, then 0 where there are slices. */

@@ -33,6 +33,25 @@ rmseg_status rmseg_distance_signed(float *distance, const uint8_t *mask, const r
  * argument error; after a failure `at` is as it was. */
 rmseg_status rmseg_distance_at(double *at, const uint8_t *sites, int64_t count, const rmseg_grid *grid);
 
+/* Many masks of one size, without allocating: made once, run often, one run at a time (one that finds more threads than
+ * before allocates once more). With `alone` a run stays on the calling thread, so that plans may run side by side in a
+ * parallel-for. */
+typedef struct rmseg_distance_plan rmseg_distance_plan;
+rmseg_status rmseg_distance_plan_create(rmseg_distance_plan **plan, const int64_t size[3], bool alone);
+void rmseg_distance_plan_destroy(rmseg_distance_plan *plan);
+
+/* Squared distances as they are computed: one of the two arrays, times `factor`. Where there is no site to measure to,
+ * a whole number is 1 << 30 and a real one infinite. */
+typedef struct rmseg_squares {
+    const int32_t *whole;
+    const double *real;
+    double factor;
+} rmseg_squares;
+
+/* To the nearest voxel that is set, or (`set` false) that is not. `memory` is D*H*W doubles, where the squares will lie. */
+rmseg_status rmseg_distance_plan_run(rmseg_squares *squares, rmseg_distance_plan *plan, void *memory,
+                                     const uint8_t *mask, bool set, const double spacing[3]);
+
 typedef enum rmseg_border_edge {
     RMSEG_EDGE_IS_OUTSIDE, /* beyond the image is background: a set voxel at the image edge is border (MedPy, MONAI) */
     RMSEG_EDGE_IS_INSIDE   /* the image edge makes no border */

@@ -12,14 +12,12 @@
  *         log            log(1 + value)
  * Z: channels x valid voxels (mean), 1 (sum), samples (batchmean).
  *
- * A class that is empty or full has no border: all distances 0. Ignored voxels are neither foreground nor background, so
- * that no border arises at their rim. Distances are those within the patch.
+ * One of D_in and D_out is 0 in every voxel that counts, so a root is taken of their squares' sum.
  */
 #include <math.h>
 #include <string.h>
 
-#include "field/field.h"
-#include "loss/evaluator.h"
+#include "loss/distance_maps.h"
 
 #define SHARED_OPTIONS(X)                                                                                              \
     X(pick, units, "voxel", 0, 0, "voxel|mm", "", "of the distances", "mm")                                            \
@@ -40,242 +38,124 @@ RMSEG_OPTIONS_DEFINE(boundary_options, BOUNDARY_OPTIONS)
 RMSEG_OPTIONS_DECLARE(hausdorff_options, HAUSDORFF_OPTIONS)
 RMSEG_OPTIONS_DEFINE(hausdorff_options, HAUSDORFF_OPTIONS)
 
-/* One mask and its squared distances; slices of part->scratch, (D,H,W) each. */
-typedef struct view {
-    double *out, *in; /* squared */
-    uint8_t *fg, *bg;
-    rmseg_grid grid;
-    int64_t voxels;
-} view;
-
-static view view_of(const rmseg_evaluator *e, const rmseg_loss_part *part, int64_t n)
-{
-    const rmseg_batch *b = &e->sweep.batch;
-    bool mm = !strcmp(rmseg_options_get(part->term->options, "units"), "mm") && b->frames;
-    view v = {.voxels = b->size[0] * b->size[1] * b->size[2]};
-    v.out = part->scratch, v.in = v.out + v.voxels;
-    v.fg = (uint8_t *)(v.in + v.voxels), v.bg = v.fg + v.voxels;
-    for (int axis = 0; axis < 3; axis++) {
-        v.grid.size[axis] = b->size[axis];
-        v.grid.spacing[axis] = mm ? b->frames[n].spacing[axis] : 1;
-    }
-    return v;
-}
-
 static rmseg_status settle(rmseg_loss_term *term)
 {
     RMSEG_TRY(rmseg_weights_parse(NULL, 0, rmseg_options_get(term->options, "weights")));
     return rmseg_channels_parse(NULL, NULL, 0, 0, rmseg_options_get(term->options, "channels"));
 }
 
-static rmseg_status compile(rmseg_evaluator *e, rmseg_loss_part *part, bool squared)
-{
-    const rmseg_batch *b = &e->sweep.batch;
-    int64_t voxels = b->size[0] * b->size[1] * b->size[2];
-    const rmseg_options *o = part->term->options;
-    part->scratch = rmseg_alloc(2 * voxels + rmseg_chunk_count(2 * voxels, sizeof(double)), sizeof(double));
-    if (!part->scratch) return RMSEG_ERROR_MEMORY;
-    RMSEG_TRY(rmseg_part_channels(e, part, rmseg_options_get(o, "channels"), rmseg_options_get(o, "weights")));
-    return rmseg_field_add_map(e, part, squared);
-}
-
-static rmseg_status compile_boundary(rmseg_evaluator *e, rmseg_loss_part *part) { return compile(e, part, false); }
-
-static rmseg_status compile_hausdorff(rmseg_evaluator *e, rmseg_loss_part *part)
-{
-    RMSEG_TRY(rmseg_evaluator_predict(e));
-    return compile(e, part, true);
-}
-
-/* ---- masks and distances ------------------------------------------------------------------------------------- */
-
-static void mask_truth(const rmseg_evaluator *e, const view *v, int64_t n, int64_t c)
-{
-    for (int64_t i = 0; i < v->voxels; i++) {
-        double y = rmseg_truth_at(e, n, c, i);
-        v->fg[i] = y > 0.5;
-        v->bg[i] = y >= 0 && !v->fg[i];
-    }
-}
-
-static double predicted_at(const rmseg_evaluator *e, const view *v, int64_t n, int64_t c, int64_t i)
-{
-    int64_t at = (n * e->sweep.batch.k + c) * v->voxels + i;
-    return e->sweep.batch.wide ? ((const double *)e->predicted)[at] : (double)((const float *)e->predicted)[at];
-}
-
-/* Channel c is the largest; the first of equals is. */
-static bool is_largest(const rmseg_evaluator *e, const view *v, int64_t n, int64_t c, int64_t i)
-{
-    double p = predicted_at(e, v, n, c, i);
-    for (int64_t j = 0; j < e->sweep.batch.k; j++) {
-        double other = predicted_at(e, v, n, j, i);
-        if (other > p || (other == p && j < c)) return false;
-    }
-    return true;
-}
-
-static void mask_prediction(const rmseg_evaluator *e, const view *v, int64_t n, int64_t c, bool largest)
-{
-    for (int64_t i = 0; i < v->voxels; i++) {
-        double p = predicted_at(e, v, n, c, i);
-        v->fg[i] = largest ? p >= 0 && is_largest(e, v, n, c, i) : p > 0.5;
-        v->bg[i] = p >= 0 && !v->fg[i];
-    }
-}
-
-/* *any is false, and nothing computed, where the mask is empty or full. */
-static rmseg_status measure(bool *any, const view *v)
-{
-    bool fg = memchr(v->fg, 1, (size_t)v->voxels) != NULL, bg = memchr(v->bg, 1, (size_t)v->voxels) != NULL;
-    *any = fg && bg;
-    if (!*any) return RMSEG_OK;
-    RMSEG_TRY(rmseg_distance_squared(v->out, v->fg, &v->grid));
-    return rmseg_distance_squared(v->in, v->bg, &v->grid);
-}
-
-/* A voxel beside background along an axis. */
-static bool beside_background(const view *v, int64_t i)
-{
-    const int64_t *n = v->grid.size, step[3] = {n[1] * n[2], n[2], 1};
-    const int64_t at[3] = {i / step[0], i / n[2] % n[1], i % n[2]};
-    for (int axis = 0; axis < 3; axis++) {
-        if (at[axis] > 0 && v->bg[i - step[axis]]) return true;
-        if (at[axis] + 1 < n[axis] && v->bg[i + step[axis]]) return true;
-    }
-    return false;
-}
-
 /* ---- boundary ------------------------------------------------------------------------------------------------ */
 
-static void store(const rmseg_evaluator *e, const rmseg_loss_part *part, int64_t at, double value)
+static rmseg_status compile_boundary(rmseg_evaluator *e, rmseg_loss_part *part)
 {
-    void *map = e->sweep.field[part->field].map;
-    if (e->sweep.batch.wide)
-        ((double *)map)[at] = value;
-    else
-        ((float *)map)[at] = (float)value;
+    return rmseg_maps_create(e, part, false);
 }
 
-static double least_spacing(const rmseg_evaluator *e, const view *v)
+/* phi = sqrt(out) / out_max outside, -(sqrt(in) - delta) / in_max inside. */
+typedef struct signed_distance {
+    double delta, out_scale, in_scale;
+    bool border; /* 0 on the inner border */
+} signed_distance;
+
+static void weigh_signed(rmseg_map_block *x, const rmseg_class_view *v, const void *context)
+{
+    const signed_distance d = *(const signed_distance *)context;
+    for (int64_t i = 0; i < x->count; i++) {
+        double root = sqrt(x->out[i] + x->in[i]);
+        x->map[i] = x->in[i] > 0 ? (d.delta - root) * d.in_scale : root * d.out_scale;
+    }
+    for (int64_t i = 0; d.border && i < x->count; i++) x->map[i] = v->border[x->first + i] ? 0 : x->map[i];
+}
+
+static double least_spacing(const rmseg_evaluator *e, const rmseg_class_view *v)
 {
     double least = INFINITY;
     for (int axis = 3 - e->sweep.batch.spatial; axis < 3; axis++) least = fmin(least, v->grid.spacing[axis]);
     return least;
 }
 
-/* The largest distances of either side. */
-static void largest(const view *v, double *out, double *in)
-{
-    *out = *in = 0;
-    for (int64_t i = 0; i < v->voxels; i++) {
-        if (v->bg[i]) *out = fmax(*out, sqrt(v->out[i]));
-        if (v->fg[i]) *in = fmax(*in, sqrt(v->in[i]));
-    }
-}
-
-static void fill_boundary(rmseg_evaluator *e, rmseg_loss_part *part, const view *v, int64_t n, int64_t c, bool any)
+static rmseg_status fill_boundary(rmseg_evaluator *e, rmseg_loss_part *part, rmseg_class_view *v)
 {
     const char *variant = boundary_options_values(part->term->options)->variant;
-    bool kervadec = !strcmp(variant, "kervadec");
-    double out = 1, in = 1, delta = kervadec ? least_spacing(e, v) : 0;
-    if (any && !strcmp(variant, "ma-normalised")) largest(v, &out, &in);
-    for (int64_t i = 0; i < v->voxels; i++) {
-        double phi = 0;
-        if (any && v->bg[i]) phi = sqrt(v->out[i]) / out;
-        if (any && v->fg[i] && (kervadec || !beside_background(v, i))) phi = -(sqrt(v->in[i]) - delta) / in;
-        store(e, part, (n * e->sweep.batch.k + c) * v->voxels + i, phi);
+    bool kervadec = !strcmp(variant, "kervadec"), normalised = !strcmp(variant, "ma-normalised");
+    signed_distance d = {0, 1, 1, false};
+    RMSEG_TRY(rmseg_view_truth(v, e));
+    if (v->any_fg && v->any_bg) {
+        if (kervadec) d.delta = least_spacing(e, v);
+        d.border = !kervadec;
+        if (d.border) RMSEG_TRY(rmseg_view_border(v));
+        if (normalised) {
+            double out, in;
+            rmseg_view_largest(&out, &in, v);
+            d.out_scale = 1 / out, d.in_scale = 1 / in;
+        }
     }
+    rmseg_view_fill(e, part, v, weigh_signed, &d);
+    return RMSEG_OK;
 }
 
 static rmseg_status prepare_boundary(rmseg_evaluator *e, rmseg_loss_part *part)
 {
-    const rmseg_batch *b = &e->sweep.batch;
-    for (int64_t n = 0; n < b->n; n++)
-        for (int64_t c = 0; c < b->k; c++) {
-            if (!part->channels[c]) continue;
-            view v = view_of(e, part, n);
-            bool any;
-            mask_truth(e, &v, n, c);
-            RMSEG_TRY(measure(&any, &v));
-            fill_boundary(e, part, &v, n, c, any);
-        }
-    return RMSEG_OK;
+    return rmseg_maps_each(e, part, fill_boundary);
+}
+
+static double finish_boundary(rmseg_evaluator *e, const rmseg_loss_part *part)
+{
+    return rmseg_map_finish(e, part, part->weight);
 }
 
 /* ---- hausdorff ----------------------------------------------------------------------------------------------- */
 
-/* Adds D^alpha of the view's mask to the map, or sets it. */
-static void add_distances(rmseg_evaluator *e, rmseg_loss_part *part, const view *v, int64_t start, bool any, bool first)
+static rmseg_status compile_hausdorff(rmseg_evaluator *e, rmseg_loss_part *part)
+{
+    RMSEG_TRY(rmseg_evaluator_predict(e));
+    return rmseg_maps_create(e, part, true);
+}
+
+typedef struct powers {
+    double alpha;
+    bool both; /* D_in + D_out, else D_in */
+    bool more; /* added to the map */
+} powers;
+
+static void weigh_powers(rmseg_map_block *x, const rmseg_class_view *v, const void *context)
+{
+    (void)v;
+    const powers d = *(const powers *)context;
+    double *square = x->in;
+    for (int64_t i = 0; d.both && i < x->count; i++) square[i] += x->out[i];
+    if (d.alpha == 1)
+        for (int64_t i = 0; i < x->count; i++) square[i] = sqrt(square[i]);
+    else if (d.alpha != 2)
+        for (int64_t i = 0; i < x->count; i++) square[i] = square[i] > 0 ? pow(square[i], d.alpha / 2) : 0;
+    for (int64_t i = 0; i < x->count; i++) x->map[i] = d.more ? x->map[i] + square[i] : square[i];
+}
+
+static rmseg_status fill_hausdorff(rmseg_evaluator *e, rmseg_loss_part *part, rmseg_class_view *v)
 {
     const hausdorff_options *o = hausdorff_options_values(part->term->options);
-    bool both = !strcmp(o->variant, "karimi") || !strcmp(o->variant, "monai");
-    const void *map = e->sweep.field[part->field].map;
-    for (int64_t i = 0; i < v->voxels; i++) {
-        double before = 0, squared = 0;
-        if (!first)
-            before = e->sweep.batch.wide ? ((const double *)map)[start + i] : (double)((const float *)map)[start + i];
-        if (any && v->fg[i]) squared = v->in[i];
-        if (any && both && v->bg[i]) squared = v->out[i];
-        store(e, part, start + i, before + (any && squared > 0 ? pow(squared, o->alpha / 2) : 0));
-    }
+    const rmseg_batch *b = &e->sweep.batch;
+    bool exclusive = e->sweep.head == RMSEG_HEAD_SOFTMAX || (e->sweep.head == RMSEG_HEAD_NONE && b->k > 1);
+    powers d = {o->alpha, !strcmp(o->variant, "karimi") || !strcmp(o->variant, "monai"), false};
+    RMSEG_TRY(rmseg_view_truth(v, e));
+    rmseg_view_fill(e, part, v, weigh_powers, &d);
+    d.more = true;
+    RMSEG_TRY(rmseg_view_prediction(v, e, exclusive && !strcmp(o->variant, "kervadec")));
+    if (v->any_fg && v->any_bg) rmseg_view_fill(e, part, v, weigh_powers, &d);
+    return RMSEG_OK;
 }
 
 static rmseg_status prepare_hausdorff(rmseg_evaluator *e, rmseg_loss_part *part)
 {
-    const rmseg_batch *b = &e->sweep.batch;
-    const char *variant = hausdorff_options_values(part->term->options)->variant;
-    bool exclusive = e->sweep.head == RMSEG_HEAD_SOFTMAX || (e->sweep.head == RMSEG_HEAD_NONE && b->k > 1);
-    for (int64_t n = 0; n < b->n; n++)
-        for (int64_t c = 0; c < b->k; c++) {
-            if (!part->channels[c]) continue;
-            view v = view_of(e, part, n);
-            int64_t start = (n * b->k + c) * v.voxels;
-            bool any;
-            mask_truth(e, &v, n, c);
-            RMSEG_TRY(measure(&any, &v));
-            add_distances(e, part, &v, start, any, true);
-            mask_prediction(e, &v, n, c, !strcmp(variant, "kervadec") && exclusive);
-            RMSEG_TRY(measure(&any, &v));
-            add_distances(e, part, &v, start, any, false);
-        }
-    return RMSEG_OK;
+    return rmseg_maps_each(e, part, fill_hausdorff);
 }
-
-/* ---- values -------------------------------------------------------------------------------------------------- */
-
-static double divisor(const rmseg_evaluator *e, const rmseg_loss_part *part)
-{
-    const char *reduction = rmseg_options_get(part->term->options, "reduction");
-    if (!strcmp(reduction, "sum")) return 1;
-    return !strcmp(reduction, "mean") ? (double)part->channel_count * e->valid : (double)e->sweep.batch.n;
-}
-
-/* Sum of the map's sums, and its coefficients times `factor`. */
-static double add_up(rmseg_evaluator *e, const rmseg_loss_part *part, double factor)
-{
-    const rmseg_batch *b = &e->sweep.batch;
-    bool squared = e->sweep.field[part->field].squared;
-    double over = divisor(e, part), sum = 0;
-    if (!(over > 0)) return 0;
-    for (int64_t n = 0; n < b->n; n++)
-        for (int64_t c = 0; c < b->k; c++) {
-            if (!part->channels[c]) continue;
-            double count = (part->weights ? part->weights[c] : 1) / over;
-            sum += count * (squared ? rmseg_part_square(e, part, 0, n, c) : rmseg_part_p(e, part, 0, n, c));
-            *rmseg_part_coefficient(e, part, 0, n, c) = factor * count;
-        }
-    return sum;
-}
-
-static double finish_boundary(rmseg_evaluator *e, const rmseg_loss_part *part) { return add_up(e, part, part->weight); }
 
 static double finish_hausdorff(rmseg_evaluator *e, const rmseg_loss_part *part)
 {
     const hausdorff_options *o = hausdorff_options_values(part->term->options);
-    double value = add_up(e, part, 2 * part->weight);
+    double value = rmseg_map_finish(e, part, 2 * part->weight);
     if (strcmp(o->log, "true")) return value;
-    add_up(e, part, 2 * part->weight / (1 + value));
+    rmseg_map_finish(e, part, 2 * part->weight / (1 + value));
     return log1p(value);
 }
 

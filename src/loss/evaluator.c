@@ -1,10 +1,10 @@
 /*
  * evaluator.c - an objective evaluated: gather, finish every term, scatter.
  */
-#include "loss/evaluator.h"
-
 #include <math.h>
 #include <string.h>
+
+#include "loss/distance_maps.h"
 
 /* ---- creating ------------------------------------------------------------------------------------------------ */
 
@@ -120,7 +120,7 @@ void rmseg_evaluator_destroy(rmseg_evaluator *e)
         rmseg_free(e->part[i].channels);
         rmseg_free(e->part[i].weights);
         rmseg_free(e->part[i].index);
-        rmseg_free(e->part[i].scratch);
+        rmseg_maps_destroy(e->part[i].maps);
     }
     rmseg_fields_destroy(e);
     rmseg_shares_destroy(e);
@@ -230,22 +230,6 @@ rmseg_status rmseg_evaluator_predict(rmseg_evaluator *e)
     e->predicted =
         rmseg_alloc(b->n * b->k * b->size[0] * b->size[1] * b->size[2], b->wide ? sizeof(double) : sizeof(float));
     return e->predicted ? RMSEG_OK : RMSEG_ERROR_MEMORY;
-}
-
-double rmseg_truth_at(const rmseg_evaluator *e, int64_t n, int64_t c, int64_t v)
-{
-    const rmseg_batch *b = &e->sweep.batch;
-    int64_t voxels = b->size[0] * b->size[1] * b->size[2];
-    if (b->index) {
-        int64_t label = rmseg_index_at(b, n * voxels + v);
-        return b->ignore != -1 && label == b->ignore ? -1 : label == c + e->sweep.first_label;
-    }
-    for (int64_t j = 0; j < b->k; j++) {
-        int64_t at = (n * b->k + j) * voxels + v;
-        if ((b->wide ? ((const double *)b->map)[at] : (double)((const float *)b->map)[at]) < 0) return -1;
-    }
-    int64_t at = (n * b->k + c) * voxels + v;
-    return b->wide ? ((const double *)b->map)[at] : (double)((const float *)b->map)[at];
 }
 
 /* The steps before the sweeps. */

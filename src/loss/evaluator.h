@@ -36,8 +36,8 @@ struct rmseg_loss_part {
     int64_t field;   /* the weight field it has parts of, -1: none */
     int64_t *index;  /* (indices) which parts, in the order they were asked for */
     int64_t indices;
-    int64_t focal;   /* which of sweep.focal */
-    double *scratch; /* of the row's prepare step; freed with the part */
+    int64_t focal;                    /* which of sweep.focal */
+    struct rmseg_distance_maps *maps; /* of terms made of distances: loss/distance_maps.h */
 };
 
 /* What stands behind the objective's share()s. */
@@ -130,9 +130,6 @@ double rmseg_part_count(const rmseg_evaluator *evaluator, const rmseg_loss_part 
 
 /* At compilation: asks for e->predicted in every evaluation. */
 rmseg_status rmseg_evaluator_predict(rmseg_evaluator *evaluator);
-
-/* Truth of one voxel, -1 where it is ignored. */
-double rmseg_truth_at(const rmseg_evaluator *evaluator, int64_t n, int64_t c, int64_t v);
 
 /* Where index i of the patch lies along an axis: c = step (origin + i - middle), origin 1 in a patch. */
 typedef struct rmseg_ruler {
