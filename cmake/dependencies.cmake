@@ -1,6 +1,5 @@
 # Libraries of other people: one call each gives a target rmseg::<name> (an empty one where the library is absent), the
 # definition RMSEG_HAVE_<NAME> for whoever links it, and a row of `rmseg info`.
-find_package(PkgConfig REQUIRED)
 find_package(Threads REQUIRED)
 
 set(RMSEG_LIBRARY_ROWS "")
@@ -27,6 +26,7 @@ function(rmseg_dependency name module purpose)
 endfunction()
 
 if(NOT RMSEG_CORE_ONLY)
+    find_package(PkgConfig REQUIRED)
     rmseg_dependency(zlib "zlib>=1.2.11" "gzip streams" REQUIRED)
     rmseg_dependency(jansson "jansson>=2.12" "reading JSON" REQUIRED)
     rmseg_dependency(png "libpng>=1.6" "PNG images")

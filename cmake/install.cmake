@@ -24,3 +24,9 @@ rmseg_pkg_config(rmseg_core "Losses and metrics of medical image segmentation")
 if(NOT RMSEG_CORE_ONLY)
     rmseg_pkg_config(rmseg "Train, run and judge segmentation networks with location-aware losses" ${RMSEG_MODULES})
 endif()
+
+# Inside a Python wheel, which holds no links, the library is one file beside the package that loads it.
+if(SKBUILD)
+    set_target_properties(rmseg_core PROPERTIES VERSION "" SOVERSION "" NO_SONAME ON)
+    install(TARGETS rmseg_core LIBRARY DESTINATION . COMPONENT python)
+endif()

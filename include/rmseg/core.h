@@ -26,6 +26,10 @@
 
 #define RMSEG_VERSION "0.1.0"
 
+/* Goes up by one whenever a public function, struct or constant changes or goes, so that whoever was made for other
+ * headers (the Python package) can tell. */
+#define RMSEG_ABI_VERSION 1
+
 #ifdef __cplusplus
 extern "C" {
 #endif
@@ -53,6 +57,9 @@ RMSEG_API const char *rmseg_status_name(rmseg_status status);
 
 /* Version of the library that is running, "0.1.0"; RMSEG_VERSION is that of the header. */
 RMSEG_API const char *rmseg_version(void);
+
+/* The RMSEG_ABI_VERSION that the running library was compiled with. */
+RMSEG_API int rmseg_abi_version(void);
 
 /* Compiler, build type and system of the running library: "GNU 12.2.0, Release, Linux x86_64". */
 RMSEG_API const char *rmseg_build(void);

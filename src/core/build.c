@@ -5,6 +5,8 @@
 
 const char *rmseg_version(void) { return RMSEG_VERSION; }
 
+int rmseg_abi_version(void) { return RMSEG_ABI_VERSION; }
+
 const char *rmseg_build(void) { return rmseg_build_text; }
 
 int64_t rmseg_library_count(void)

@@ -1,0 +1,92 @@
+"""Parsed expressions, and the C library's evaluators over addresses: what _objective.py and rmseg.torch stand on."""
+
+import ctypes
+from collections import deque
+from functools import lru_cache
+
+from . import _abi
+from ._library import check, library, text
+
+
+class Parsed:
+    """An expression, read once. It lives as long as whoever uses it: evaluators refer to it."""
+
+    def __init__(self, expression):
+        self.pointer = ctypes.c_void_p()
+        check(library.rmseg_objective_parse(ctypes.byref(self.pointer), text(expression, "expression")))
+        count = range(library.rmseg_objective_terms(self.pointer))
+        self.text = library.rmseg_objective_text(self.pointer).decode()
+        self.head = library.rmseg_head_name(library.rmseg_objective_head(self.pointer)).decode()
+        self.terms = tuple(library.rmseg_objective_term_name(self.pointer, i).decode() for i in count)
+        self.weights = tuple(library.rmseg_objective_term_weight(self.pointer, i) for i in count)
+
+    def __del__(self, destroy=library.rmseg_objective_destroy):
+        destroy(getattr(self, "pointer", None))
+
+
+class Evaluator:
+    """A parsed expression made ready for one shape (N,K,*S) and type of logits. One thread at a time."""
+
+    def __init__(self, parsed, shape, wide):
+        n, k, *size = shape
+        self.parsed, self.key = parsed, (tuple(shape), wide)
+        self.axes = len(size)
+        self.pointer = ctypes.c_void_p()
+        self.batch = _abi.rmseg_batch(n=n, k=k, size=(1,) * (3 - self.axes) + tuple(size), spatial=self.axes, wide=wide)
+        check(library.rmseg_evaluator_create(ctypes.byref(self.pointer), parsed.pointer, ctypes.byref(self.batch), None))
+        self.frames = (_abi.rmseg_frame * n)()
+        self.total, self.values = ctypes.c_double(), (ctypes.c_double * len(parsed.terms))()
+        count = ctypes.c_int64()
+        averages = library.rmseg_evaluator_shares(self.pointer, ctypes.byref(count))
+        self.shares = (ctypes.c_double * count.value).from_address(averages) if count.value else []
+
+    def __del__(self, destroy=library.rmseg_evaluator_destroy):
+        destroy(getattr(self, "pointer", None))
+
+    def place(self, frames):
+        """Where each sample lies: (offset, extent, spacing), each of one number per axis; None: it is the whole image, spacing 1."""
+        self.batch.frames = self.frames if frames is not None else None
+        missing = 3 - self.axes
+        for frame, (offset, extent, spacing) in zip(self.frames, frames or ()):
+            frame.offset[missing:] = [int(x) for x in offset]
+            frame.extent[:] = [1] * missing + [int(x) for x in extent]
+            frame.spacing[:] = [1.0] * missing + [float(x) for x in spacing]
+
+    def run(self, logits, dlogits, index=None, index_type=0, map=None, ignore=-1, progress=0.0):
+        """Evaluates what lies at these addresses (dlogits, index or map: None where there is none) and keeps total and values."""
+        batch = self.batch
+        batch.logits, batch.index, batch.index_type, batch.map = logits, index, index_type, map
+        batch.ignore, batch.progress = ignore, progress
+        check(library.rmseg_evaluator_run(self.pointer, ctypes.byref(self.total), self.values, dlogits, ctypes.byref(batch)))
+
+    def weights(self):
+        """What each term weighed in the last run."""
+        return [library.rmseg_evaluator_weight(self.pointer, i) for i in range(len(self.values))]
+
+
+class Evaluators:
+    """The evaluators of one expression that nobody is using, the latest last. Whoever works takes one out, so that threads never
+    share one and a fork never finds a lock taken."""
+
+    def __init__(self, parsed, most=4):
+        self.parsed, self.idle = parsed, deque(maxlen=most)
+
+    def take(self, shape, wide):
+        for _ in range(len(self.idle)):
+            try:
+                evaluator = self.idle.popleft()
+            except IndexError:  # another thread was faster
+                break
+            if evaluator.key == (tuple(shape), wide):
+                return evaluator
+            self.idle.append(evaluator)
+        return Evaluator(self.parsed, shape, wide)
+
+    def give(self, evaluator):
+        self.idle.append(evaluator)
+
+
+@lru_cache(maxsize=64)
+def evaluators(expression):
+    """Those of an expression, kept for the next call with the same text. Raises Error with the column of what is wrong."""
+    return Evaluators(Parsed(expression))

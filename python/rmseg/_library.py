@@ -1,0 +1,119 @@
+"""The C library: found, checked to be the one this package was made for, its failures as exceptions, its threads."""
+
+import ctypes
+import operator
+import os
+import sys
+
+from . import _abi
+
+
+class Error(ValueError):
+    """A call that cannot be done as asked: the C library's sentence, or one of this package's. `status` is the kind of failure,
+    as in docs/conventions.md ("argument", "numeric", "unsupported", ...)."""
+
+    def __init__(self, sentence, status="argument"):
+        super().__init__(sentence)
+        self.status = status
+
+
+def _path():
+    name = "librmseg_core.dylib" if sys.platform == "darwin" else "librmseg_core.so"
+    return os.environ.get("RMSEG_LIBRARY") or os.path.join(os.path.dirname(__file__), name)
+
+
+def load(path):
+    """The library at `path` with its functions declared; ImportError where it is absent or of another version."""
+    try:
+        found = ctypes.CDLL(path)
+    except OSError as error:
+        raise ImportError(
+            f"rmseg: the C library cannot be loaded ({error}). In a source tree, install the package by `pip install .` or let "
+            "RMSEG_LIBRARY name a librmseg_core.so"
+        ) from None
+    try:
+        number = found.rmseg_abi_version()
+    except AttributeError:
+        number = None
+    if number != _abi.RMSEG_ABI_VERSION:
+        raise ImportError(
+            f"rmseg: {path} has interface {number}, this package was made for {_abi.RMSEG_ABI_VERSION}: install both from the same "
+            "source by `pip install .`"
+        )
+    for name, (result, arguments) in _abi.FUNCTIONS.items():
+        function = getattr(found, name)
+        function.restype, function.argtypes = result, arguments
+    return found
+
+
+library = load(_path())
+
+
+def check(status):
+    """Raises what a failed call left behind."""
+    if status == _abi.RMSEG_OK:
+        return
+    sentence = library.rmseg_error_last().decode(errors="replace")
+    if status == _abi.RMSEG_ERROR_MEMORY:
+        raise MemoryError(sentence)
+    raise Error(sentence, library.rmseg_status_name(status).decode())
+
+
+# ---- arguments -------------------------------------------------------------------------------------------------------
+
+
+def text(value, name):
+    """A str as the library reads it."""
+    if not isinstance(value, str):
+        raise TypeError(f"{name}: expected a text, found {value!r:.60}")
+    if "\0" in value:
+        raise Error(f"{name}: the text holds a NUL character")
+    return value.encode(errors="replace")
+
+
+def number(value, name):
+    """Anything that is one number, as float."""
+    try:
+        return float(value)
+    except (TypeError, ValueError, OverflowError):
+        raise TypeError(f"{name}: expected a number, found {value!r:.60}") from None
+
+
+def integer(value, name, least=-(2**31), most=2**31 - 1):
+    """Anything that is a whole number from `least` to `most`, as int."""
+    try:
+        value = operator.index(value)
+    except TypeError:
+        raise TypeError(f"{name}: expected a whole number, found {value!r:.60}") from None
+    if not least <= value <= most:
+        raise Error(f"{name}: expected {least} to {most}, found {value}")
+    return value
+
+
+# ---- threads and versions --------------------------------------------------------------------------------------------
+
+
+def set_threads(count):
+    """How many threads one call may use from now on, the calling one included; 0 is the default: RMSEG_THREADS, else the processors
+    this process may run on. Results do not depend on it. Raises Error beyond 1024."""
+    check(library.rmseg_threads_set(integer(count, "threads")))
+
+
+def get_threads():
+    """How many threads one call may use.
+
+    >>> import rmseg
+    >>> rmseg.set_threads(2); rmseg.get_threads()
+    2
+    """
+    return library.rmseg_threads()
+
+
+def version():
+    """Version of the C library, "0.1.0"."""
+    return library.rmseg_version().decode()
+
+
+def build():
+    """Compiler, build type and system of the C library, and the processor level in use."""
+    return f"{library.rmseg_build().decode()}, level {library.rmseg_cpu_level().decode()}"
