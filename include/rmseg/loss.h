@@ -110,6 +110,14 @@ RMSEG_API void rmseg_evaluator_destroy(rmseg_evaluator *evaluator); /* NULL is l
 /* What term `index` weighed in the last run, schedules and shares settled; NaN past the last term. */
 RMSEG_API double rmseg_evaluator_weight(const rmseg_evaluator *evaluator, int64_t index);
 
+/* How hard one term pulls: the gradient at the logits of term `index` alone, at `weight`, for the batch of the last run,
+ * whose arrays must be as they were. Writes dlogits (as _run does) and returns its L2 norm; NaN, and nothing written,
+ * past the last term and before the first run. Costs one sweep over the logits; shares and values stay as they are. */
+RMSEG_API double rmseg_evaluator_term_gradient(rmseg_evaluator *evaluator, int64_t index, double weight, void *dlogits);
+
+/* L2 norm of an array of the logits' shape and type: the same bits at any number of threads. */
+RMSEG_API double rmseg_evaluator_norm(rmseg_evaluator *evaluator, const void *gradient);
+
 /* The state that runs carry over: the averages behind the objective's share()s, *count of them, NaN before the first;
  * they move with every run that gives a gradient. Borrowed: a training saves them in its checkpoint and, to go on,
  * writes them back here. */

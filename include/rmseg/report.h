@@ -25,6 +25,11 @@ RMSEG_API rmseg_status rmseg_overlay(rmseg_image **picture, const rmseg_image *i
 RMSEG_API rmseg_status rmseg_contact_sheet(rmseg_image **picture, const rmseg_image *const *pictures, int64_t count,
                                            int64_t columns, int64_t gap, const char *const *captions);
 
+/* How hard an objective pulls each pixel, in colours with a scale (docs/losses.md): white not at all, red towards the
+ * truth, blue away from it, grey ignored; the truth's contour in green, a line of text above. `weights` as
+ * rmseg_objective_measure gives them. */
+RMSEG_API rmseg_status rmseg_weights_picture(rmseg_image **picture, const rmseg_image *weights, const char *caption);
+
 /* One picture file: IMAGE with the contours of options pred and truth (`rmseg show --help` lists the options). */
 RMSEG_API rmseg_status rmseg_show_options_create(rmseg_options **options);
 RMSEG_API rmseg_status rmseg_show(const rmseg_options *options, const char *image);

@@ -1,5 +1,5 @@
 /*
- * rmseg/run.h - the jobs: train, predict, evaluate.                                        tier: may change before 1.0
+ * rmseg/run.h - the jobs: train, predict, evaluate, objective.                                        tier: may change before 1.0
  *
  * Each job has options by key (rmseg_..._options_create gives the defaults; `rmseg train --help` lists the same rows)
  * and one call. docs/running.md tells what they do and what a run's folder holds.
@@ -8,6 +8,7 @@
 #define RMSEG_RUN_H
 
 #include "rmseg/core.h"
+#include "rmseg/image.h"
 #include "rmseg/metric.h"
 
 #ifdef __cplusplus
@@ -34,6 +35,15 @@ RMSEG_API rmseg_status rmseg_evaluate(rmseg_results **results, const rmseg_optio
 /* What rmseg_evaluate measures besides the metrics of rmseg_metric_list: volumes in ml, false positives far away. NULL
  * past the last. */
 RMSEG_API const rmseg_metric_info *rmseg_evaluate_metric_list(int64_t index);
+
+/* An objective on arrays in .npy files: value, weight and gradient of every term. *text, owned (rmseg_text_free), is a
+ * table, or JSON where option json is "-"; options gradient, json and weights=NAME.npy write files. *weights is NULL
+ * but with weights=NAME.png: then an F64 image of two channels, how hard each pixel of the first sample's middle slice
+ * is pulled (1: as by mse; NaN: ignored) and whether the truth is set there, for rmseg_weights_picture. Errors:
+ * argument (the expression, an option), format and numeric (the arrays do not fit each other or the objective). */
+RMSEG_API rmseg_status rmseg_objective_options_create(rmseg_options **options);
+RMSEG_API rmseg_status rmseg_objective_measure(char **text, rmseg_image **weights, const rmseg_options *options,
+                                               const char *expression);
 
 #ifdef __cplusplus
 }

@@ -1,5 +1,5 @@
 /*
- * cli/jobs.c - train, predict, evaluate, compare, show: the library's jobs, called as they are.
+ * cli/jobs.c - train, predict, evaluate, compare, show, objective: the library's jobs, called as they are.
  */
 #include "cli/cli.h"
 
@@ -44,4 +44,28 @@ rmseg_status cli_show(const rmseg_options *options, const char *const *operands,
 {
     (void)count;
     return rmseg_show(options, operands[0]);
+}
+
+/* The picture's caption is the expression as it was written. */
+static rmseg_status write_picture(const rmseg_image *weights, const char *expression, const char *path)
+{
+    rmseg_image *picture = NULL;
+    CLI_TRY(rmseg_weights_picture(&picture, weights, expression));
+    rmseg_status status = rmseg_image_write(picture, path);
+    rmseg_image_destroy(picture);
+    return status;
+}
+
+rmseg_status cli_objective(const rmseg_options *options, const char *const *operands, int64_t count)
+{
+    (void)count;
+    char *text = NULL;
+    rmseg_image *weights = NULL;
+    CLI_TRY(rmseg_objective_measure(&text, &weights, options, operands[0]));
+    fputs(text, stdout);
+    rmseg_status status = RMSEG_OK;
+    if (weights) status = write_picture(weights, operands[0], rmseg_options_get(options, "weights"));
+    rmseg_text_free(text);
+    rmseg_image_destroy(weights);
+    return status;
 }

@@ -16,19 +16,86 @@ static void line(const char *name, const char *text)
     }
 }
 
+/* ---- losses ------------------------------------------------------------------------------------------------------ */
+
+/* A line of a loss' arguments, "name=default  choices  help", where each part begins and how long it is. */
+typedef struct argument {
+    const char *part[3];
+    int length[3];
+} argument;
+
+static const char *read_argument(argument *a, const char *at)
+{
+    const char *end = at + strcspn(at, "\n");
+    for (int i = 0; i < 3; i++) {
+        const char *gap = i < 2 ? strstr(at, "  ") : end;
+        if (!gap || gap > end) gap = end;
+        a->part[i] = at;
+        a->length[i] = (int)(gap - at);
+        at = gap + 2 < end ? gap + 2 : end;
+    }
+    return end + (*end == '\n');
+}
+
+static void print_arguments(const char *text)
+{
+    argument a;
+    int wide[2] = {0};
+    for (const char *at = text; *at;) {
+        at = read_argument(&a, at);
+        for (int i = 0; i < 2; i++)
+            if (a.length[i] > wide[i]) wide[i] = a.length[i];
+    }
+    const char *title = "arguments";
+    for (const char *at = text; *at; title = "") {
+        at = read_argument(&a, at);
+        printf("    %-10s %-*.*s  %-*.*s  %.*s\n", title, wide[0], a.length[0], a.part[0], wide[1], a.length[1],
+               a.part[1], a.length[2], a.part[2]);
+    }
+}
+
+static void print_loss(const rmseg_loss_info *loss)
+{
+    printf("%s  %s\n", loss->name, loss->help);
+    print_arguments(loss->arguments);
+    line("formula", loss->formula);
+    line("source", loss->source);
+}
+
+static void print_schedule(const rmseg_schedule_info *schedule)
+{
+    printf("    %-35s %s\n", schedule->form, schedule->help);
+}
+
+enum { MOST_NAMES = 200 };
+
+/* The terms and schedules of a name; an unknown one brings the nearest. */
+static rmseg_status print_named(const char *name)
+{
+    const char *names[MOST_NAMES];
+    int64_t count = 0;
+    for (int64_t i = 0; rmseg_loss_list(i) && count < MOST_NAMES; i++) {
+        names[count++] = rmseg_loss_list(i)->name;
+        if (strcmp(name, rmseg_loss_list(i)->name) == 0) return print_loss(rmseg_loss_list(i)), RMSEG_OK;
+    }
+    for (int64_t i = 0; rmseg_schedule_list(i) && count < MOST_NAMES; i++) {
+        names[count++] = rmseg_schedule_list(i)->name;
+        if (strcmp(name, rmseg_schedule_list(i)->name) == 0) return print_schedule(rmseg_schedule_list(i)), RMSEG_OK;
+    }
+    const char *near = rmseg_nearest(name, names, count);
+    return cli_fail(RMSEG_ERROR_ARGUMENT, "there is no term or schedule '%s'%s%s%s (`rmseg losses` lists them)", name,
+                    near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
+}
+
 rmseg_status cli_losses(const rmseg_options *options, const char *const *operands, int64_t count)
 {
-    (void)options, (void)operands, (void)count;
-    for (int64_t i = 0; rmseg_loss_list(i); i++) {
-        const rmseg_loss_info *loss = rmseg_loss_list(i);
-        printf("%s  %s\n", loss->name, loss->help);
-        line("arguments", loss->arguments);
-        line("formula", loss->formula);
-        line("source", loss->source);
-    }
-    printf("\nweights that change in the course of training, as in 'a*ce + (1 - a)*mse, a = ramp(1 -> 0 by 50%%)':\n");
-    for (int64_t i = 0; rmseg_schedule_list(i); i++)
-        printf("    %-35s %s\n", rmseg_schedule_list(i)->form, rmseg_schedule_list(i)->help);
+    (void)options;
+    for (int64_t i = 0; i < count; i++) CLI_TRY(print_named(operands[i]));
+    for (int64_t i = 0; rmseg_loss_list(i) && !count; i++) print_loss(rmseg_loss_list(i));
+    if (!count)
+        printf(
+            "\nweights that change in the course of training, as in 'a*ce + (1 - a)*mse, a = ramp(1 -> 0 by 50%%)':\n");
+    for (int64_t i = 0; rmseg_schedule_list(i) && !count; i++) print_schedule(rmseg_schedule_list(i));
     return RMSEG_OK;
 }
 

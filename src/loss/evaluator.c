@@ -82,6 +82,7 @@ static rmseg_status build(rmseg_evaluator *e)
     s->slope = rmseg_alloc(s->batch.n * s->batch.k, sizeof *s->slope);
     s->nll_slope = rmseg_alloc(s->batch.k, sizeof *s->nll_slope);
     if (!s->sums || !s->valid || !s->slope || !s->nll_slope) return RMSEG_ERROR_MEMORY;
+    RMSEG_TRY(rmseg_pull_create(e));
     RMSEG_TRY(rmseg_shares_create(e));
     return ensure_scratch(e);
 }
@@ -132,6 +133,7 @@ void rmseg_evaluator_destroy(rmseg_evaluator *e)
     rmseg_free(e->part);
     rmseg_free(e->predicted);
     rmseg_free(e->values);
+    rmseg_free(e->partial);
     rmseg_free(e->coefficient);
     rmseg_free(e);
 }

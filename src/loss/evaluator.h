@@ -42,12 +42,10 @@ struct rmseg_loss_part {
 
 /* What stands behind the objective's share()s. */
 typedef struct rmseg_shares {
-    double *weight;  /* (count) the averages; NaN before the first */
-    double *target;  /* (count) the weights that this evaluation alone would give */
-    double *used;    /* (count) what each share() is in the evaluation under way */
-    void *gradient;  /* as the logits: of some of the terms; NULL without shares */
-    double *partial; /* of its norm */
-    int64_t chunks;
+    double *weight; /* (count) the averages; NaN before the first */
+    double *target; /* (count) the weights that this evaluation alone would give */
+    double *used;   /* (count) what each share() is in the evaluation under way */
+    void *gradient; /* as the logits: of some of the terms; NULL without shares */
 } rmseg_shares;
 
 struct rmseg_evaluator {
@@ -62,12 +60,17 @@ struct rmseg_evaluator {
     void *predicted;        /* (N, K, D, H, W) as the logits: what kernels->predict gave, where a row asked for it */
     double *located;        /* (N, K, 4) where a field has its own centres, else NULL */
     double valid;           /* voxels in the sums of this evaluation, all samples together */
+    double *partial;        /* (partials) of a gradient's norm */
+    int64_t partials;
     size_t scratch_bytes;
     int threads; /* that the scratch suffices for */
 };
 
 /* Values of all terms, and the sweep's coefficients for the parts' present weights. */
 void rmseg_evaluator_finish(rmseg_evaluator *evaluator);
+
+/* Allocates what norms of gradients need. */
+rmseg_status rmseg_pull_create(rmseg_evaluator *evaluator);
 
 /* Allocates what the objective's shares need; nothing where it has none. */
 rmseg_status rmseg_shares_create(rmseg_evaluator *evaluator);

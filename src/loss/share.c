@@ -12,7 +12,6 @@
 #include "loss/evaluator.h"
 
 #define MEMORY 0.99
-#define CHUNK  65536 /* elements of a partial sum of squares */
 
 rmseg_status rmseg_shares_create(rmseg_evaluator *e)
 {
@@ -20,13 +19,11 @@ rmseg_status rmseg_shares_create(rmseg_evaluator *e)
     const rmseg_batch *b = &e->sweep.batch;
     int64_t count = e->objective->coefficients.shares, elements = b->n * b->k * b->size[0] * b->size[1] * b->size[2];
     if (!count) return RMSEG_OK;
-    s->chunks = rmseg_chunk_count(elements, CHUNK);
     s->weight = rmseg_alloc(count, sizeof *s->weight);
     s->used = rmseg_alloc(count, sizeof *s->used);
     s->target = rmseg_alloc(count, sizeof *s->target);
     s->gradient = rmseg_alloc(elements, b->wide ? sizeof(double) : sizeof(float));
-    s->partial = rmseg_alloc(s->chunks, sizeof *s->partial);
-    if (!s->weight || !s->used || !s->target || !s->gradient || !s->partial) return RMSEG_ERROR_MEMORY;
+    if (!s->weight || !s->used || !s->target || !s->gradient) return RMSEG_ERROR_MEMORY;
     for (int64_t i = 0; i < count; i++) s->weight[i] = NAN;
     return RMSEG_OK;
 }
@@ -37,21 +34,6 @@ void rmseg_shares_destroy(rmseg_evaluator *e)
     rmseg_free(e->shares.used);
     rmseg_free(e->shares.target);
     rmseg_free(e->shares.gradient);
-    rmseg_free(e->shares.partial);
-}
-
-static void square_chunk(void *context, int64_t chunk, int thread)
-{
-    (void)thread;
-    const rmseg_evaluator *e = context;
-    const rmseg_batch *b = &e->sweep.batch;
-    int64_t elements = b->n * b->k * b->size[0] * b->size[1] * b->size[2];
-    double sum = 0;
-    for (int64_t i = chunk * CHUNK; i < rmseg_chunk_end(elements, CHUNK, chunk); i++) {
-        double x = b->wide ? ((const double *)e->shares.gradient)[i] : (double)((const float *)e->shares.gradient)[i];
-        sum += x * x;
-    }
-    e->shares.partial[chunk] = sum;
 }
 
 /* Norm of the gradient of the terms that have this share, taken as 1; of those without one where it is -1. */
@@ -68,10 +50,7 @@ static double norm_of(rmseg_evaluator *e, int64_t share)
     rmseg_evaluator_finish(e);
     e->sweep.dlogits = s->gradient;
     e->kernels->scatter(&e->sweep);
-    rmseg_parallel_for(s->chunks, square_chunk, e);
-    double sum = 0;
-    for (int64_t i = 0; i < s->chunks; i++) sum += s->partial[i];
-    return sqrt(sum);
+    return rmseg_evaluator_norm(e, s->gradient);
 }
 
 /* The share wanted: of the one node that is this share(). */

@@ -76,6 +76,7 @@ static const struct glyph {
     {'9', 8, "1b3c5c888350300204266684"},
     {'+', 8, "434b 0787"},
     {'-', 6, "0767"},
+    {'*', 8, "444a 1579 7519"},
     {'=', 8, "0585 0989"},
     {'.', 0, "0b0c"},
     {',', 1, "1b1c0e"},
@@ -84,6 +85,8 @@ static const struct glyph {
     {'(', 3, "30040a3e"},
     {')', 3, "00343a0e"},
     {'/', 6, "600d"},
+    {'_', 8, "0d8d"},
+    {'>', 8, "04780c"},
     {'%', 9, "900c 10304234140210 68889a8c6c5a68"},
 };
 enum { GLYPHS = sizeof glyphs / sizeof *glyphs, CAPITAL = 12, GAP = 4 };
@@ -115,4 +118,11 @@ void rmseg_pen_text(rmseg_pen *pen, const char *text, double x, double y, double
         }
         x += unit * (glyph->width + GAP);
     }
+}
+
+double rmseg_text_width(const char *text, double height)
+{
+    double width = 0;
+    for (; *text; text++) width += height / CAPITAL * (glyph_of(*text)->width + GAP);
+    return width;
 }

@@ -501,6 +501,46 @@ static void test_out_of_memory(void **state)
     free_sample(&s);
 }
 
+/* The terms' gradients add up to the whole one, whose run they leave as it was. */
+static void test_gradients_of_single_terms(void **state)
+{
+    static const char *const expressions[] = {
+        "softmax: ce + 0.5*dice - 2*rm(2,0) + hausdorff(log=true)",
+        "sigmoid: a*focal + (1 - a)*size + share(10%)*centroid + boundary, a = ramp(1 -> 0)"};
+    (void)state;
+    for (int i = 0; i < 2; i++) {
+        rmseg_objective *o;
+        rmseg_evaluator *e;
+        double total, norm = 0;
+        sample s = make_sample(2, 2, 1, 9, 7, 2);
+        s.batch.progress = 0.3;
+        double *sum = rmseg_alloc(s.elements, sizeof *sum), *alone = rmseg_alloc(s.elements, sizeof *alone);
+        assert_ok(rmseg_objective_parse(&o, expressions[i]));
+        assert_ok(rmseg_evaluator_create(&e, o, &s.batch, NULL));
+        assert_true(isnan(rmseg_evaluator_term_gradient(e, 0, 1, alone)));
+        assert_ok(rmseg_evaluator_run(e, &total, NULL, s.gradient, &s.batch));
+        for (int64_t t = 0; t < rmseg_objective_terms(o); t++) {
+            double weight = rmseg_evaluator_weight(e, t), pull = rmseg_evaluator_term_gradient(e, t, weight, alone);
+            double half = rmseg_evaluator_term_gradient(e, t, weight / 2, alone);
+            assert_close(half, pull / 2, 1e-13);
+            assert_close(rmseg_evaluator_norm(e, alone), half, 1e-15);
+            assert_true(rmseg_evaluator_weight(e, t) == weight);
+            for (int64_t v = 0; v < s.elements; v++) sum[v] += 2 * alone[v];
+        }
+        assert_true(isnan(rmseg_evaluator_term_gradient(e, rmseg_objective_terms(o), 1, alone)));
+        for (int64_t v = 0; v < s.elements; v++) {
+            norm += s.gradient[v] * s.gradient[v];
+            assert_true(fabs(sum[v] - s.gradient[v]) < 1e-14);
+        }
+        assert_close(rmseg_evaluator_norm(e, s.gradient), sqrt(norm), 1e-14);
+        rmseg_evaluator_destroy(e);
+        rmseg_objective_destroy(o);
+        rmseg_free(sum);
+        rmseg_free(alone);
+        free_sample(&s);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -517,6 +557,7 @@ int main(void)
         cmocka_unit_test(test_mean_weights),
         cmocka_unit_test(test_schedules),
         cmocka_unit_test(test_share),
+        cmocka_unit_test(test_gradients_of_single_terms),
         cmocka_unit_test(test_out_of_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
