@@ -247,6 +247,8 @@ FUNCTIONS = {
     "rmseg_evaluator_run": (c_int, [c_void_p, c_void_p, c_void_p, c_void_p, POINTER(rmseg_batch)]),
     "rmseg_evaluator_destroy": (None, [c_void_p]),
     "rmseg_evaluator_weight": (c_double, [c_void_p, c_int64]),
+    "rmseg_evaluator_term_gradient": (c_double, [c_void_p, c_int64, c_double, c_void_p]),
+    "rmseg_evaluator_norm": (c_double, [c_void_p, c_void_p]),
     "rmseg_evaluator_shares": (c_void_p, [c_void_p, c_void_p]),
     "rmseg_evaluator_mean_weight": (c_double, [c_void_p, c_int64]),
     "rmseg_metric_settings_default": (None, [POINTER(rmseg_metric_settings)]),
