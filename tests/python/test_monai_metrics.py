@@ -45,7 +45,9 @@ class MonaiMetrics(unittest.TestCase):
         for expected, found in zip(*results):
             self.assertEqual((expected.dtype, expected.shape), (found.dtype, found.shape), (name, arguments))
             # Both are float32; MONAI also rounds each distance to float32 before it averages some hundred of them.
-            torch.testing.assert_close(found, expected, rtol=2e-6, atol=1e-7, equal_nan=True, msg=lambda m: f"{name} {arguments} {call}: {m}")
+            torch.testing.assert_close(
+                found, expected, rtol=2e-6, atol=1e-7, equal_nan=True, msg=lambda m: f"{name} {arguments} {call}: {m}"
+            )
 
     def test_overlap(self):
         y_pred, y = blobs(1)
@@ -70,14 +72,18 @@ class MonaiMetrics(unittest.TestCase):
             for background in (True, False):
                 common = {"include_background": background}
                 for percentile, directed in itertools.product((None, 0, 50, 95, 100), (True, False)):
-                    self.equal("HausdorffDistanceMetric", {**common, "percentile": percentile, "directed": directed}, y_pred, y, spacing=spacing)
+                    self.equal(
+                        "HausdorffDistanceMetric", {**common, "percentile": percentile, "directed": directed}, y_pred, y, spacing=spacing
+                    )
                 for symmetric in (True, False):
                     self.equal("SurfaceDistanceMetric", {**common, "symmetric": symmetric}, y_pred, y, spacing=spacing)
                 for subvoxels, tolerance in itertools.product((True, False), (0.0, 1.0, 1.9)):
                     # One number for all axes is no spacing for MONAI's subvoxel tables.
                     step = [spacing] * axes if isinstance(spacing, float) and subvoxels else spacing
                     thresholds = [tolerance] * (3 if background else 2)
-                    self.equal("SurfaceDiceMetric", {**common, "class_thresholds": thresholds, "use_subvoxels": subvoxels}, y_pred, y, spacing=step)
+                    self.equal(
+                        "SurfaceDiceMetric", {**common, "class_thresholds": thresholds, "use_subvoxels": subvoxels}, y_pred, y, spacing=step
+                    )
 
     def test_other_distances(self):
         y_pred, y = blobs(5)

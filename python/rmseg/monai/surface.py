@@ -134,13 +134,9 @@ def compute_surface_dice(
     if y_pred.ndim not in (4, 5) or y.ndim not in (4, 5):
         raise ValueError("y_pred and y should be one-hot encoded: [B,C,H,W] or [B,C,H,W,D].")
     if y_pred.shape != y.shape:
-        raise ValueError(
-            f"y_pred and y should have same shape, but instead, shapes are {y_pred.shape} (y_pred) and {y.shape} (y)."
-        )
+        raise ValueError(f"y_pred and y should have same shape, but instead, shapes are {y_pred.shape} (y_pred) and {y.shape} (y).")
     if y_pred.shape[1] != len(class_thresholds):
-        raise ValueError(
-            f"number of classes ({y_pred.shape[1]}) does not match number of class thresholds ({len(class_thresholds)})."
-        )
+        raise ValueError(f"number of classes ({y_pred.shape[1]}) does not match number of class thresholds ({len(class_thresholds)}).")
     if not np.isfinite(class_thresholds).all():
         raise ValueError("All class thresholds need to be finite.")
     if (np.asarray(class_thresholds) < 0).any():
