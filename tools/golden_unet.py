@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
-"""Writes tests/golden/unet/*.safetensors: small U-Nets in PyTorch, from the weights that rmseg's own random stream gives.
+"""Writes tests/golden/unet/*.safetensors: small U-Nets and V-Nets in PyTorch, from the weights that rmseg's own random stream gives.
 
     python3 tools/golden_unet.py                   (needs torch and safetensors; the tests read the files and need neither)
+    python3 tools/golden_unet.py NAME ...          these cases alone
     python3 tools/golden_unet.py --check FILE      a weights file of rmseg: read by safetensors, by NumPy alone, loaded with
                                                    strict=True and written again; all must agree
 
@@ -27,6 +28,7 @@ sys.path.insert(0, str(ROOT / "python"))
 from rmseg.torch import UNet, load_unet  # noqa: E402
 from rmseg.torch.unet import read_safetensors  # noqa: E402
 from rmseg_random import WEIGHTS, stream_uniform  # noqa: E402
+from vnet_reference import VNet, norm_of  # noqa: E402
 
 TEST = 99  # a purpose of core/random.h
 SEED, STEPS = 3, 10
@@ -38,6 +40,14 @@ CASES = [
          head="softmax", rm=[(1, (2, 0)), (1, (0, 2)), (1, (2, 2))]),
     dict(name="solid_batch", spatial=3, n=1, size=(8, 8, 8), k_in=1, k_out=3, width=3, depth=2, norm="batch", activation="relu", lr=0.05,
          head="softmax", rm=[(1, (2, 0, 0)), (1, (0, 0, 2)), (0.5, (2, 2, 2))]),
+    dict(name="flat_group", spatial=2, n=1, size=(16, 16), k_in=3, k_out=2, width=5, depth=2, norm="group", activation="relu", lr=0.05,
+         head="sigmoid", rm=[(1, (2, 0)), (1, (0, 2))]),
+    dict(name="solid_instance", spatial=3, n=2, size=(8, 8, 8), k_in=1, k_out=2, width=3, depth=2, norm="instance",
+         activation="leaky-relu", lr=0.05, head="softmax", rm=[(1, (2, 0, 0)), (1, (0, 0, 2))]),
+    dict(name="vnet_batch", net="vnet", spatial=3, n=2, size=(16, 16, 32), k_in=1, k_out=2, width=1, depth=4, norm="batch",
+         activation="relu", lr=0.003, head="softmax", rm=[(1, (2, 0, 0)), (1, (0, 2, 0)), (1, (0, 0, 2))]),
+    dict(name="vnet_none", net="vnet", spatial=3, n=1, size=(16, 16, 32), k_in=2, k_out=3, width=1, depth=4, norm="none",
+         activation="leaky-relu", lr=0.1, head="softmax", rm=[(1, (2, 0, 0)), (1, (0, 2, 0)), (1, (0, 0, 2))]),
 ]
 
 
@@ -100,9 +110,20 @@ def expression(case):
 # ---- one case ----------------------------------------------------------------------------------------------------
 
 
+def build(case):
+    if case.get("net") == "vnet":
+        return VNet(case["k_in"], case["k_out"], case["width"], case["norm"], case["activation"], dropout=0)
+    model = UNet(case["k_in"], case["k_out"], width=case["width"], depth=case["depth"], spatial=case["spatial"],
+                 norm="batch" if case["norm"] in ("instance", "group") else case["norm"], activation=case["activation"])
+    for block in model.children():  # the other norms, in the place of batch norm
+        for name, module in block.named_children():
+            if case["norm"] in ("instance", "group") and name.startswith("norm"):
+                setattr(block, name, norm_of(case["norm"], module.num_features)[0])
+    return model
+
+
 def make(case, dtype):
-    model = UNet(case["k_in"], case["k_out"], width=case["width"], depth=case["depth"], spatial=case["spatial"], norm=case["norm"],
-                 activation=case["activation"])
+    model = build(case)
     init_from_stream(model)
     shape = (case["n"], case["k_in"], *case["size"])
     x = (2 * uniform(TEST, 1, int(np.prod(shape))) - 1).astype(np.float32).reshape(shape)
@@ -142,7 +163,7 @@ def write(case):
     tensors = {name: torch.as_tensor(value, dtype=torch.float64).detach().numpy() for name, value in record.items()}
     wide = ("losses", "losses_f32", "init_first", "init_sum")  # the rest is kept in float32
     arrays = {name: value if name in wide else value.astype(np.float32) for name, value in tensors.items()}
-    notes = {"net": "unet", "spatial": case["spatial"], "in-channels": case["k_in"], "out-channels": case["k_out"], "width": case["width"],
+    notes = {"net": case.get("net", "unet"), "spatial": case["spatial"], "in-channels": case["k_in"], "out-channels": case["k_out"], "width": case["width"],
              "depth": case["depth"], "norm": case["norm"], "activation": case["activation"], "dropout": 0, "objective": expression(case),
              "lr": case["lr"]}
     metadata = {f"rmseg.{key}": str(value) for key, value in notes.items()}
@@ -173,4 +194,5 @@ if __name__ == "__main__":
         check(sys.argv[2])
     else:
         for case in CASES:
-            write(case)
+            if len(sys.argv) == 1 or case["name"] in sys.argv[1:]:
+                write(case)

@@ -12,20 +12,23 @@ extern "C" {
 #endif
 
 typedef struct rmseg_net_info {
-    const char *name, *help, *source;
+    const char *name, *help;
+    const char *defaults; /* "width=16 dropout=0.5": train options it suggests, key=value, space-separated; or "" */
+    const char *example;  /* "in-channels=1 grid=112,112,80": what `rmseg info --net` shows; or "" */
+    const char *source;
 } rmseg_net_info;
 RMSEG_API const rmseg_net_info *rmseg_net_list(int64_t index); /* `rmseg nets`; NULL past the last */
 
 /* What a network is made of; saved with the weights. */
 typedef struct rmseg_net_spec {
-    const char *net; /* "unet" */
+    const char *net; /* "unet" | "vnet" */
     int spatial;     /* 2 or 3 */
     int64_t in_channels, out_channels;
     int64_t width;          /* channels of the first level */
-    int64_t depth;          /* poolings; U-Net: 4 */
-    const char *norm;       /* "batch" | "none" */
+    int64_t depth;          /* halvings of the grid; V-Net: always 4 */
+    const char *norm;       /* "batch" | "instance" | "group" | "none" */
     const char *activation; /* "relu" | "leaky-relu" */
-    double dropout;         /* whole channels, at the bottleneck; 0: none */
+    double dropout;         /* of whole channels: at the bottom, V-Net: and before its last convolution; 0: none */
     bool exact;             /* convolutions by direct sums alone, never by Winograd's algorithm: slower */
 } rmseg_net_spec;
 

@@ -26,12 +26,13 @@ typedef enum rmseg_op_kind {
     RMSEG_OP_CONV,           /* in[0] -> out[0]; parameters weight (O,I,kd,kh,kw), bias (O) */
     RMSEG_OP_CONV_TRANSPOSE, /* kernel == stride, no padding; weight (I,O,kd,kh,kw), bias (O) */
     RMSEG_OP_NORM,           /* batch norm + activation; weight, bias (C); state running_mean, running_var (C) */
-    RMSEG_OP_ACTIVATION,     /* out = f(in); may run in place (out == in, dout == din) */
-    RMSEG_OP_MAXPOOL,        /* kernel == stride */
-    RMSEG_OP_ADD,            /* out = in[0] + in[1] */
-    RMSEG_OP_CONCAT,         /* out channels = in[0]'s, then in[1]'s */
-    RMSEG_OP_FORK,           /* out[0], out[1] = in[0]: alias forward, sum backward */
-    RMSEG_OP_DROPOUT, /* drops whole channels with `probability`, scales the kept by 1/(1-probability); identity at
+    RMSEG_OP_GROUP_NORM, /* the same over groups of channels of one sample, without state; groups = channels: instance norm */
+    RMSEG_OP_ACTIVATION, /* out = f(in); may run in place (out == in, dout == din) */
+    RMSEG_OP_MAXPOOL,    /* kernel == stride */
+    RMSEG_OP_ADD,        /* out = in[0] + in[1] */
+    RMSEG_OP_CONCAT,     /* out channels = in[0]'s, then in[1]'s */
+    RMSEG_OP_FORK,       /* out[0], out[1] = in[0]: alias forward, sum backward */
+    RMSEG_OP_DROPOUT,    /* drops whole channels with `probability`, scales the kept by 1/(1-probability); identity at
                          inference */
     RMSEG_OP_KINDS
 } rmseg_op_kind;
@@ -54,7 +55,8 @@ typedef struct rmseg_op_desc {
                         is faster */
     bool first;      /* no gradient is wanted at in[0] */
     rmseg_activation activation;
-    double slope; /* leaky ReLU */
+    double slope;   /* leaky ReLU */
+    int64_t groups; /* group norm: divides the channels */
     double eps,
         momentum;       /* norm: 1e-5, 0.1 (running = (1-momentum) running + momentum batch; variance unbiased there) */
     double probability; /* dropout */

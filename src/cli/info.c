@@ -3,14 +3,18 @@
  */
 #include "cli/cli.h"
 
+#include <stdlib.h>
+#include <string.h>
+
 static const rmseg_option_info rows[] = {
     {"net", "text", "", "", 0, 0, "", "print the op list of this network", "unet"},
     {"width", "integer", "64", "", 1, 1 << 20, "channels", "channels of the first level", "16"},
     {"depth", "integer", "4", "", 1, 16, "", "poolings", "4"},
     {"in-channels", "integer", "3", "", 1, 1 << 20, "", "channels of the image", "1"},
     {"out-channels", "integer", "2", "", 1, 1 << 20, "", "channels of the prediction", "2"},
-    {"norm", "choice", "batch", "batch|none", 0, 0, "", "normalisation", "none"},
+    {"norm", "choice", "batch", "batch|instance|group|none", 0, 0, "", "normalisation", "none"},
     {"activation", "choice", "relu", "relu|leaky-relu", 0, 0, "", "activation", "relu"},
+    {"dropout", "number", "0", "", 0, 0.95, "", "probability to drop a channel", "0.5"},
     {"grid", "text", "512,512", "", 0, 0, "voxels", "size of a sample: H,W or D,H,W", "256,256"},
     {"batch", "integer", "1", "", 1, 1 << 20, "samples", "samples at a time", "4"},
     {"exact", "switch", "false", "", 0, 0, "", "plans of direct sums alone, as train --exact makes them", ""},
@@ -34,9 +38,35 @@ static int read_grid(int64_t size[3], const char *text)
     return (n == 2 || n == 3) && size[0] > 0 && size[1] > 0 && size[2] > 0 ? n : 0;
 }
 
+static const rmseg_net_info *find_net(const char *name)
+{
+    const rmseg_net_info *net;
+    for (int64_t i = 0; (net = rmseg_net_list(i)); i++)
+        if (!strcmp(net->name, name)) return net;
+    return NULL;
+}
+
+/* Copies the value of `key` out of "key=value key=value"; false where it is not there. */
+static bool find_pair(char value[32], const char *pairs, const char *key)
+{
+    char found[32];
+    for (int length = 0; sscanf(pairs, " %31[^=]=%31s%n", found, value, &length) == 2; pairs += length)
+        if (!strcmp(found, key)) return true;
+    return false;
+}
+
+/* What the user gave, else what the network suggests, else the option's default. */
+static const char *value_of(char value[32], const rmseg_options *options, const char *key)
+{
+    const rmseg_net_info *net = find_net(rmseg_options_get(options, "net"));
+    bool suggested = net && (find_pair(value, net->defaults, key) || find_pair(value, net->example, key));
+    return suggested && !rmseg_options_given(options, key) ? value : rmseg_options_get(options, key);
+}
+
 static rmseg_status describe_net(const rmseg_options *options)
 {
-    const char *grid = rmseg_options_get(options, "grid");
+    char grid_text[32], channels[32], width[32], dropout[32];
+    const char *grid = value_of(grid_text, options, "grid");
     int64_t size[3];
     int spatial = read_grid(size, grid);
     if (!spatial)
@@ -44,12 +74,13 @@ static rmseg_status describe_net(const rmseg_options *options)
                         grid);
     const rmseg_net_spec spec = {.net = rmseg_options_get(options, "net"),
                                  .spatial = spatial,
-                                 .in_channels = cli_integer(options, "in-channels"),
+                                 .in_channels = strtoll(value_of(channels, options, "in-channels"), NULL, 10),
                                  .out_channels = cli_integer(options, "out-channels"),
-                                 .width = cli_integer(options, "width"),
+                                 .width = strtoll(value_of(width, options, "width"), NULL, 10),
                                  .depth = cli_integer(options, "depth"),
                                  .norm = rmseg_options_get(options, "norm"),
                                  .activation = rmseg_options_get(options, "activation"),
+                                 .dropout = strtod(value_of(dropout, options, "dropout"), NULL),
                                  .exact = cli_switch(options, "exact")};
     char *text = NULL;
     rmseg_status status =

@@ -205,6 +205,7 @@ rmseg_status cli_nets(const rmseg_options *options, const char *const *operands,
     (void)options, (void)operands, (void)count;
     for (int64_t i = 0; rmseg_net_list(i); i++) {
         printf("%s  %s\n", rmseg_net_list(i)->name, rmseg_net_list(i)->help);
+        line("defaults", rmseg_net_list(i)->defaults);
         line("source", rmseg_net_list(i)->source);
     }
     return RMSEG_OK;

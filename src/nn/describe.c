@@ -1,4 +1,6 @@
 /* describe.c - `rmseg info --net`: the op list with shapes, work, bytes and algorithms, planned and not run. */
+#include <string.h>
+
 #include "nn/executor.h"
 
 static double macs_of(const rmseg_op_desc *op)
@@ -34,6 +36,15 @@ static void add_grouped(rmseg_text *text, int64_t value)
     }
 }
 
+/* Of the column of names. */
+static int name_width(const rmseg_net *net)
+{
+    size_t width = 14;
+    for (int64_t op = 0; op < net->node_count; op++)
+        if (strlen(net->nodes[op].name) > width) width = strlen(net->nodes[op].name);
+    return (int)width;
+}
+
 static void add_op(rmseg_text *text, const rmseg_executor *executor, int64_t op)
 {
     const rmseg_op_desc *desc = &executor->ops[op];
@@ -42,8 +53,8 @@ static void add_op(rmseg_text *text, const rmseg_executor *executor, int64_t op)
     add_grouped(&parameters, parameters_of(executor->net, op));
     int64_t elements = executor->backend->sample_elements(&desc->out[0]) * desc->out[0].n;
     rmseg_layer_info info = executor->backend->layer_info(executor->layers[op]);
-    rmseg_text_addf(text, "%-14s %-10s %-24s %12s %9.3f %9.2f  %s\n", executor->net->nodes[op].name,
-                    rmseg_op_row_get(desc->kind)->name, shape.length ? shape.data : "",
+    rmseg_text_addf(text, "%-*s %-10s %-24s %12s %9.3f %9.2f  %s\n", name_width(executor->net),
+                    executor->net->nodes[op].name, rmseg_op_row_get(desc->kind)->name, shape.length ? shape.data : "",
                     parameters.length ? parameters.data : "", macs_of(desc) / 1e9,
                     (double)elements * (double)executor->backend->element / 1e6, info.algorithm);
     text->failed = text->failed || shape.failed || parameters.failed;
@@ -66,8 +77,8 @@ static void add_head(rmseg_text *text, const rmseg_executor *executor)
     rmseg_text_addf(text, "\n%s on backend %s: %.1f MB beside the weights\n\n",
                     executor->training ? "training" : "inference", executor->backend->name,
                     (double)rmseg_executor_bytes(executor) / 1e6);
-    rmseg_text_addf(text, "%-14s %-10s %-24s %12s %9s %9s  %s\n", "name", "op", "output", "parameters", "GMAC", "MB",
-                    "algorithm");
+    rmseg_text_addf(text, "%-*s %-10s %-24s %12s %9s %9s  %s\n", name_width(net), "name", "op", "output", "parameters",
+                    "GMAC", "MB", "algorithm");
 }
 
 static rmseg_status describe(char **text, const rmseg_executor *executor)
@@ -97,6 +108,7 @@ static rmseg_status example(rmseg_op_desc *op, rmseg_op_kind kind)
                           .stride = {1, stride, stride},
                           .pad = {0, kernel / 3, kernel / 3},
                           .activation = RMSEG_ACT_RELU,
+                          .groups = shape.c,
                           .eps = 1e-5};
     return rmseg_op_row_get(kind)->shape(op, rmseg_op_row_get(kind)->name);
 }

@@ -11,12 +11,14 @@
 static rmseg_status check_norms(const rmseg_executor *executor)
 {
     for (int64_t op = 0; executor->training && op < executor->net->node_count; op++) {
-        const rmseg_shape *s = &executor->ops[op].in[0];
-        if (executor->ops[op].kind == RMSEG_OP_NORM && s->n * s->d * s->h * s->w == 1)
-            return rmseg_fail(
-                RMSEG_ERROR_ARGUMENT,
-                "%s would normalise a single value per channel; train with a larger batch or a larger input",
-                executor->net->nodes[op].name);
+        const rmseg_op_desc *desc = &executor->ops[op];
+        const rmseg_shape *s = &desc->in[0];
+        int64_t voxels = s->d * s->h * s->w;
+        bool alone = (desc->kind == RMSEG_OP_NORM && s->n * voxels == 1) ||
+                     (desc->kind == RMSEG_OP_GROUP_NORM && s->c / desc->groups * voxels == 1);
+        if (alone)
+            return rmseg_fail(RMSEG_ERROR_ARGUMENT, "%s would normalise a single value; train with %sa larger input",
+                              executor->net->nodes[op].name, desc->kind == RMSEG_OP_NORM ? "a larger batch or " : "");
     }
     return RMSEG_OK;
 }

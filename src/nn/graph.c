@@ -1,11 +1,10 @@
 /* graph.c - a network's list of ops: how it is written, what its parameters are called, which shapes an input gives. */
 #include "nn/graph.h"
 
-#include <string.h>
-
 #define LEAKY_SLOPE   0.01 /* PyTorch's defaults */
 #define NORM_EPS      1e-5
 #define NORM_MOMENTUM 0.1
+#define MOST_GROUPS   16 /* of a group norm, as in UA-MT */
 
 /* ---- adding ops -------------------------------------------------------------------------------------------------- */
 
@@ -87,6 +86,14 @@ int64_t rmseg_graph_conv(rmseg_net *net, const char *block, const char *part, in
     return add_op(net, desc, block, part, x, -1);
 }
 
+int64_t rmseg_graph_conv_halve(rmseg_net *net, const char *block, const char *part, int64_t x, int64_t channels)
+{
+    rmseg_op_desc desc = {.kind = RMSEG_OP_CONV, .bias = true, .first = x == 0, .out[0].c = channels};
+    rmseg_graph_axes(desc.kernel, net, 2, 1);
+    rmseg_graph_axes(desc.stride, net, 2, 1);
+    return add_op(net, desc, block, part, x, -1);
+}
+
 int64_t rmseg_graph_double(rmseg_net *net, const char *block, const char *part, int64_t x, int64_t channels)
 {
     rmseg_op_desc desc = {.kind = RMSEG_OP_CONV_TRANSPOSE, .bias = true, .first = x == 0, .out[0].c = channels};
@@ -103,19 +110,44 @@ int64_t rmseg_graph_halve(rmseg_net *net, const char *block, const char *part, i
     return add_op(net, desc, block, part, x, -1);
 }
 
+/* As many groups as there can be of equal size. */
+static int64_t groups_of(int64_t channels)
+{
+    int64_t groups = MOST_GROUPS;
+    while (channels % groups) groups--;
+    return groups;
+}
+
+/* A convolution right before a batch norm leaves it the sums. */
+static void feed_norm(rmseg_net *net, int64_t x)
+{
+    if (net->node_count == 0 || net->edges[x].producer != net->node_count - 1) return;
+    rmseg_op_desc *before = &net->nodes[net->node_count - 1].desc;
+    before->feeds_norm = before->kind == RMSEG_OP_CONV || before->kind == RMSEG_OP_CONV_TRANSPOSE;
+}
+
 int64_t rmseg_graph_norm(rmseg_net *net, const char *block, const char *norm, const char *act, int64_t x)
 {
     rmseg_op_desc desc = {
         .kind = RMSEG_OP_ACTIVATION, .first = x == 0, .activation = net->activation, .slope = LEAKY_SLOPE};
-    if (strcmp(net->spec.norm, "none") == 0) return add_op(net, desc, block, act, x, -1);
-    desc.kind = RMSEG_OP_NORM;
+    if (net->status != RMSEG_OK) return -1;
+    if (net->norm == RMSEG_NORM_NONE) return add_op(net, desc, block, act, x, -1);
     desc.eps = NORM_EPS;
-    desc.momentum = NORM_MOMENTUM;
-    if (net->status == RMSEG_OK && net->node_count > 0 && net->edges[x].producer == net->node_count - 1) {
-        rmseg_op_desc *before = &net->nodes[net->node_count - 1].desc;
-        before->feeds_norm = before->kind == RMSEG_OP_CONV;
+    if (net->norm == RMSEG_NORM_BATCH) {
+        desc.kind = RMSEG_OP_NORM;
+        desc.momentum = NORM_MOMENTUM;
+        feed_norm(net, x);
+    } else {
+        int64_t channels = net->edges[x].shape.c;
+        desc.kind = RMSEG_OP_GROUP_NORM;
+        desc.groups = net->norm == RMSEG_NORM_INSTANCE ? channels : groups_of(channels);
     }
     return add_op(net, desc, block, norm, x, -1);
+}
+
+int64_t rmseg_graph_add(rmseg_net *net, const char *block, const char *part, int64_t first, int64_t second)
+{
+    return add_op(net, (rmseg_op_desc){.kind = RMSEG_OP_ADD}, block, part, first, second);
 }
 
 int64_t rmseg_graph_concat(rmseg_net *net, const char *block, const char *part, int64_t first, int64_t second)

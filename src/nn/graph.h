@@ -15,6 +15,8 @@
 #include "nn/nn.h"
 #include "nn/ops.h"
 
+typedef enum rmseg_norm { RMSEG_NORM_NONE, RMSEG_NORM_BATCH, RMSEG_NORM_INSTANCE, RMSEG_NORM_GROUP } rmseg_norm;
+
 typedef struct rmseg_node {
     rmseg_op_desc desc;
     int64_t in[RMSEG_OP_TENSORS], out[RMSEG_OP_TENSORS]; /* tensors; -1: none */
@@ -29,6 +31,7 @@ typedef struct rmseg_edge {
 
 struct rmseg_net {
     rmseg_net_spec spec; /* its strings are static */
+    rmseg_norm norm;
     rmseg_activation activation;
     int64_t divisor[3];
     rmseg_node *nodes;
@@ -45,12 +48,15 @@ struct rmseg_net {
 /* kernel voxels a side, stride 1, padded so that the size stays, with bias; 2D nets keep D alone. */
 int64_t rmseg_graph_conv(rmseg_net *net, const char *block, const char *part, int64_t x, int64_t channels,
                          int64_t kernel);
+/* Convolution with a kernel and stride of 2: half the size. */
+int64_t rmseg_graph_conv_halve(rmseg_net *net, const char *block, const char *part, int64_t x, int64_t channels);
 /* Transposed convolution with a kernel and stride of 2: twice the size. */
 int64_t rmseg_graph_double(rmseg_net *net, const char *block, const char *part, int64_t x, int64_t channels);
 /* Max-pooling with a kernel and stride of 2: half the size. */
 int64_t rmseg_graph_halve(rmseg_net *net, const char *block, const char *part, int64_t x);
 /* The norm and the activation the spec asks for: one op, named `norm`, or the activation alone, named `act`. */
 int64_t rmseg_graph_norm(rmseg_net *net, const char *block, const char *norm, const char *act, int64_t x);
+int64_t rmseg_graph_add(rmseg_net *net, const char *block, const char *part, int64_t first, int64_t second);
 int64_t rmseg_graph_concat(rmseg_net *net, const char *block, const char *part, int64_t first, int64_t second);
 int64_t rmseg_graph_dropout(rmseg_net *net, const char *block, const char *part, int64_t x);
 /* Returns a second tensor of the same content and leaves the first in *x. */
@@ -58,6 +64,7 @@ int64_t rmseg_graph_fork(rmseg_net *net, const char *block, const char *part, in
 
 /* The builders; each sets divisor, adds its ops, and returns nothing but net->status. */
 void rmseg_unet_build(rmseg_net *net);
+void rmseg_vnet_build(rmseg_net *net);
 
 /* ---- what net.c and the executor ask ----------------------------------------------------------------------------- */
 

@@ -10,9 +10,13 @@ static const struct {
     void (*build)(rmseg_net *net);
 } nets[] = {
     {{"unet",
-      "U-Net: two 3x3 convolutions a level, max-pooling, transposed convolutions, skips concatenated; 2D and 3D",
-      "Ronneberger, Fischer, Brox: U-Net, MICCAI 2015"},
+      "U-Net: two 3x3 convolutions a level, max-pooling, transposed convolutions, skips concatenated; 2D and 3D", "",
+      "", "Ronneberger, Fischer, Brox: U-Net, MICCAI 2015"},
      rmseg_unet_build},
+    {{"vnet", "V-Net: 3x3x3 convolutions, strided convolutions down, transposed ones up, skips added; 3D and 2D",
+      "width=16 dropout=0.5", "in-channels=1 grid=112,112,80",
+      "Milletari, Navab, Ahmadi: V-Net, 3DV 2016; this form: Yu et al., UA-MT, MICCAI 2019"},
+     rmseg_vnet_build},
 };
 
 #define NETS (int64_t)(sizeof nets / sizeof *nets)
@@ -21,7 +25,10 @@ const rmseg_net_info *rmseg_net_list(int64_t index) { return index >= 0 && index
 
 /* ---- the spec ---------------------------------------------------------------------------------------------------- */
 
-static const char *const norms[] = {"none", "batch"};
+static const char *const norms[] = {[RMSEG_NORM_NONE] = "none",
+                                    [RMSEG_NORM_BATCH] = "batch",
+                                    [RMSEG_NORM_INSTANCE] = "instance",
+                                    [RMSEG_NORM_GROUP] = "group"};
 static const char *const activations[] = {
     [RMSEG_ACT_NONE] = "", [RMSEG_ACT_RELU] = "relu", [RMSEG_ACT_LEAKY_RELU] = "leaky-relu"};
 
@@ -56,6 +63,13 @@ static rmseg_status check_range(int64_t value, int64_t least, int64_t most, cons
 #define MOST_CHANNELS ((int64_t)1 << 20)
 #define MOST_DEPTH    12
 
+static rmseg_status check_depth(const rmseg_net_spec *spec)
+{
+    if (strcmp(spec->net, "vnet") != 0 || spec->depth == 4) return check_range(spec->depth, 1, MOST_DEPTH, "depth");
+    return rmseg_fail(RMSEG_ERROR_ARGUMENT, "depth is %lld; a V-Net halves its input four times: depth 4",
+                      (long long)spec->depth);
+}
+
 static rmseg_status check_spec(rmseg_net *net, int64_t *row)
 {
     rmseg_net_spec *spec = &net->spec;
@@ -66,11 +80,12 @@ static rmseg_status check_spec(rmseg_net *net, int64_t *row)
     RMSEG_TRY(choose(&norm, &spec->norm, "norm", norms, sizeof norms / sizeof *norms));
     RMSEG_TRY(
         choose(&activation, &spec->activation, "activation", activations, sizeof activations / sizeof *activations));
+    net->norm = (rmseg_norm)norm;
     net->activation = (rmseg_activation)activation;
     RMSEG_TRY(check_range(spec->spatial, 2, 3, "the number of spatial axes"));
     RMSEG_TRY(check_range(spec->in_channels, 1, MOST_CHANNELS, "the number of input channels"));
     RMSEG_TRY(check_range(spec->out_channels, 1, MOST_CHANNELS, "the number of output channels"));
-    RMSEG_TRY(check_range(spec->depth, 1, MOST_DEPTH, "depth"));
+    RMSEG_TRY(check_depth(spec));
     RMSEG_TRY(check_range(spec->width, 1, MOST_CHANNELS >> spec->depth, "width (at this depth)"));
     if (!(spec->dropout >= 0 && spec->dropout < 1))
         return rmseg_fail(RMSEG_ERROR_ARGUMENT, "dropout is %g; expected a probability from 0 to below 1",

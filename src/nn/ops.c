@@ -131,6 +131,7 @@ static const rmseg_op_row rows[RMSEG_OP_KINDS] = {
     [RMSEG_OP_CONV_TRANSPOSE] =
         {"transpose", 1, 1, {"weight", "bias"}, {NULL}, false, transpose_shape, transpose_dims, transpose_macs},
     [RMSEG_OP_NORM] = {"norm", 1, 1, {"weight", "bias"}, {"running_mean", "running_var"}, true, same_shape, NULL, NULL},
+    [RMSEG_OP_GROUP_NORM] = {"group-norm", 1, 1, {"weight", "bias"}, {NULL}, false, same_shape, NULL, NULL},
     [RMSEG_OP_ACTIVATION] = {"activation", 1, 1, {NULL}, {NULL}, false, same_shape, NULL, NULL},
     [RMSEG_OP_MAXPOOL] = {"maxpool", 1, 1, {NULL}, {NULL}, false, maxpool_shape, NULL, NULL},
     [RMSEG_OP_ADD] = {"add", 2, 1, {NULL}, {NULL}, false, add_shape, NULL, NULL},

@@ -75,10 +75,16 @@ static rmseg_status fill(rmseg_weights *weights, int64_t tensor, double value)
     return status;
 }
 
+static bool is_norm(const rmseg_weights *weights, const rmseg_tensor_info *info)
+{
+    rmseg_op_kind kind = desc_of(weights, info)->kind;
+    return kind == RMSEG_OP_NORM || kind == RMSEG_OP_GROUP_NORM;
+}
+
 /* A norm starts as the identity: weight 1, running variance 1. */
 static bool starts_at_one(const rmseg_weights *weights, const rmseg_tensor_info *info)
 {
-    if (desc_of(weights, info)->kind != RMSEG_OP_NORM) return false;
+    if (!is_norm(weights, info)) return false;
     return (info->role == RMSEG_ROLE_PARAMETER && info->index == 0) ||
            (info->role == RMSEG_ROLE_STATE && info->index == 1);
 }
@@ -267,7 +273,7 @@ rmseg_status rmseg_weights_init(rmseg_weights *weights, uint64_t seed)
     weights->batches_tracked = 0;
     for (int64_t i = 0; i < rmseg_net_tensors(weights->net); i++) {
         const rmseg_tensor_info *info = rmseg_net_tensor(weights->net, i);
-        if (info->role != RMSEG_ROLE_PARAMETER || desc_of(weights, info)->kind == RMSEG_OP_NORM) continue;
+        if (info->role != RMSEG_ROLE_PARAMETER || is_norm(weights, info)) continue;
         const rmseg_tensor_info *weight = rmseg_net_tensor(weights->net, weights->net->nodes[info->op].first_info);
         RMSEG_TRY(init_uniform(weights, i, init_bound(weight), seed));
     }

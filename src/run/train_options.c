@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "data/data.h"
+#include "nn/nn.h"
 #include "run/run.h"
 
 RMSEG_OPTIONS_DEFINE(train_options, TRAIN_OPTIONS)
@@ -52,18 +53,33 @@ static rmseg_status suggest(rmseg_options *own, char *pair, bool shape_given)
     return rmseg_options_suggest(own, pair, value);
 }
 
-rmseg_status rmseg_train_options_suggest(rmseg_options *own)
+static const rmseg_net_info *find_net(const char *name)
 {
-    const rmseg_layout_info *layout = find_layout(rmseg_options_get(own, "layout"));
-    if (!layout || !layout->defaults) return RMSEG_OK; /* an unknown layout is refused where the data is opened */
-    bool shape_given = rmseg_options_given(own, "grid") || rmseg_options_given(own, "patch");
-    char *copy = rmseg_strdup(layout->defaults), *rest = NULL;
+    const rmseg_net_info *net = NULL;
+    for (int64_t i = 0; (net = rmseg_net_list(i)); i++)
+        if (!strcmp(net->name, name)) return net;
+    return NULL;
+}
+
+static rmseg_status suggest_all(rmseg_options *own, const char *pairs, bool shape_given)
+{
+    char *copy = rmseg_strdup(pairs), *rest = NULL;
     if (!copy) return RMSEG_ERROR_MEMORY;
     rmseg_status status = RMSEG_OK;
     for (char *pair = strtok_r(copy, " ", &rest); pair && !status; pair = strtok_r(NULL, " ", &rest))
         status = suggest(own, pair, shape_given);
     rmseg_free(copy);
     return status;
+}
+
+/* An unknown layout or network is refused where the data is opened and the network is made. */
+rmseg_status rmseg_train_options_suggest(rmseg_options *own)
+{
+    const rmseg_layout_info *layout = find_layout(rmseg_options_get(own, "layout"));
+    const rmseg_net_info *net = find_net(rmseg_options_get(own, "net"));
+    bool shape_given = rmseg_options_given(own, "grid") || rmseg_options_given(own, "patch");
+    if (layout && layout->defaults) RMSEG_TRY(suggest_all(own, layout->defaults, shape_given));
+    return net ? suggest_all(own, net->defaults, shape_given) : RMSEG_OK;
 }
 
 static bool is_one_of(const char *key, const char *const *keys)

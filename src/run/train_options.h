@@ -1,6 +1,7 @@
 /*
  * run/train_options.h - the options of a training, as rows, and where a training's values come from: what the user
- * gave, else what the run being resumed recorded, else what the layout suggests, else the default of the row.
+ * gave, else what the run being resumed recorded, else what the layout and the network suggest, else the default of the
+ * row.
  */
 #ifndef RUN_TRAIN_OPTIONS_H
 #define RUN_TRAIN_OPTIONS_H
@@ -29,12 +30,12 @@
     X(pick, select, "last", 0, 0, "last|best", "",                                                                     \
       "weights to keep: of the last step, or of the best validation Dice", "best")                                     \
     X(i64, patience, "0", 0, INT64_MAX, "", "validations", "stop after so many without a better Dice; 0: never", "10") \
-    X(str, net, "unet", 0, 0, "", "", "network (`rmseg nets`)", "unet")                                                \
+    X(str, net, "unet", 0, 0, "", "", "network (`rmseg nets`)", "vnet")                                                \
     X(i64, width, "32", 1, 4096, "", "channels", "channels of the first level, doubled at each below", "16")           \
     X(i64, depth, "4", 1, 8, "", "levels", "how often the network halves the grid", "3")                               \
-    X(str, norm, "batch", 0, 0, "", "", "normalisation after each convolution: batch or none", "none")                 \
+    X(str, norm, "batch", 0, 0, "", "", "normalisation: batch, instance, group or none", "none")                       \
     X(str, activation, "relu", 0, 0, "", "", "relu or leaky-relu", "leaky-relu")                                       \
-    X(f64, dropout, "0", 0, 0.95, "", "", "probability to drop a channel at the lowest level", "0.5")                  \
+    X(f64, dropout, "0", 0, 0.95, "", "", "probability to drop a channel (docs/networks.md)", "0.5")                   \
     X(flag, exact, "no", 0, 0, "", "", "direct sums in every convolution: slower, other last bits (docs/engine.md)",   \
       "")                                                                                                              \
     X(str, init, "", 0, 0, "", "", "weights to start from (safetensors); none: drawn from the seed", "w.safetensors")  \
@@ -64,7 +65,8 @@ RMSEG_OPTIONS_DECLARE(train_options, TRAIN_OPTIONS)
 /* Own options with all that the user gave in `given`. */
 rmseg_status rmseg_train_options_copy(rmseg_options **own, const rmseg_options *given);
 
-/* Adds what `layout` suggests where the user gave nothing; a grid or a patch given keeps both of the layout's out. */
+/* Adds what `layout` and `net` suggest where the user gave nothing; a grid or a patch given keeps both of the layout's
+ * out. */
 rmseg_status rmseg_train_options_suggest(rmseg_options *own);
 
 /* Takes the value `recorded` of `key` from the run that goes on. An option that the user gave and that decides what is

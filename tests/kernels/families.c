@@ -247,6 +247,20 @@ static void norm_list(case_list *list)
     case_add(list, tensor_op(RMSEG_OP_NORM, odd_tensors[1]), FILL_HOSTILE, false);
 }
 
+/* One group, groups of several channels, and each channel alone (instance norm). */
+static void group_norm_list(case_list *list)
+{
+    for (int i = 0; i < ODD_TENSORS; i++)
+        for (int64_t groups = 1; groups <= odd_tensors[i].c; groups++) {
+            rmseg_op_desc op = tensor_op(RMSEG_OP_GROUP_NORM, odd_tensors[i]);
+            op.groups = groups;
+            if (op.in[0].c % groups || op.in[0].h == 1) continue; /* as for the norm above */
+            add_activations(list, op, FILL_NORMAL, true);
+            case_add(list, op, FILL_HOSTILE, true);
+            case_add(list, op, FILL_NORMAL, false);
+        }
+}
+
 static void activation_list(case_list *list)
 {
     for (int i = 0; i < ODD_TENSORS; i++) {
@@ -351,6 +365,16 @@ static void tensor_bench(case_list *list, rmseg_op_kind kind)
 }
 
 static void norm_bench(case_list *list) { tensor_bench(list, RMSEG_OP_NORM); }
+static void group_norm_bench(case_list *list)
+{
+    for (size_t i = 0; i < sizeof large_tensors / sizeof *large_tensors; i++) {
+        rmseg_op_desc op = tensor_op(RMSEG_OP_GROUP_NORM, large_tensors[i]);
+        op.activation = RMSEG_ACT_RELU;
+        op.groups = 16;
+        case_add(list, op, FILL_NORMAL, true);
+    }
+}
+
 static void activation_bench(case_list *list) { tensor_bench(list, RMSEG_OP_ACTIVATION); }
 static void pool_bench(case_list *list) { tensor_bench(list, RMSEG_OP_MAXPOOL); }
 static void add_bench(case_list *list) { tensor_bench(list, RMSEG_OP_ADD); }
@@ -375,6 +399,7 @@ const family families[] = {
     {"transposed", "transposed convolutions", transposed_list, transposed_bench, NULL},
     {"conv-norm", "convolutions and the norm that reads their sums", conv_norm_list, conv_norm_bench, NULL},
     {"norm", "batch norm with its activation", norm_list, norm_bench, NULL},
+    {"group-norm", "group and instance norm with their activation", group_norm_list, group_norm_bench, NULL},
     {"activation", "activations", activation_list, activation_bench, NULL},
     {"maxpool", "max-pooling", pool_list, pool_bench, NULL},
     {"add", "sums of two tensors", add_list, add_bench, NULL},

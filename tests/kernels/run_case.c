@@ -60,6 +60,8 @@ static rmseg_view view_of(const buffer *b) { return (rmseg_view){b->data, b->str
 
 /* ---- fills ------------------------------------------------------------------------------------------------------- */
 
+static bool is_norm(const rmseg_op_desc *op) { return op->kind == RMSEG_OP_NORM || op->kind == RMSEG_OP_GROUP_NORM; }
+
 static float hostile_value(rmseg_random *random)
 {
     static const float values[] = {0,   -0.0f, 80, -80, 1e-40f, -1e-40f, INFINITY, -INFINITY,
@@ -73,7 +75,7 @@ static float *filled(const check_case *c, uint32_t which, int64_t count, int64_t
     rmseg_random random = rmseg_random_stream((uint64_t)c->seed, RMSEG_RANDOM_TEST, which, 0);
     float *values = malloc((size_t)(count + 1) * sizeof *values);
     if (!values) abort();
-    bool norm = c->op[0].kind == RMSEG_OP_NORM;
+    bool norm = is_norm(&c->op[0]);
     for (int64_t i = 0; i < count; i++) {
         int64_t channel = i / plane % channels;
         if (c->fill == FILL_INTEGERS)
@@ -102,7 +104,7 @@ static int64_t dense_param(const rmseg_op_desc *op, int index)
 {
     if (is_conv(op) && index == 0) return op->in[0].c * op->out[0].c * taps(op);
     if (is_conv(op)) return op->bias ? op->out[0].c : 0;
-    return op->kind == RMSEG_OP_NORM ? op->out[0].c : 0;
+    return is_norm(op) ? op->out[0].c : 0;
 }
 
 static int64_t dense_state(const rmseg_op_desc *op) { return op->kind == RMSEG_OP_NORM ? op->out[0].c : 0; }
@@ -117,6 +119,8 @@ static double terms(const check_case *c, int at, role role)
     double sum = 1;
     if (c->ops > 1 || op->kind == RMSEG_OP_NORM)
         return space; /* statistics: each output depends on all of its channel */
+    if (op->kind == RMSEG_OP_GROUP_NORM && role != ROLE_DPARAM)
+        return (double)(op->in[0].c / op->groups * pixels(&op->in[0])); /* or of its group */
     if (role == ROLE_DPARAM)
         sum = is_conv(op) && op->kind == RMSEG_OP_CONV_TRANSPOSE ? (double)(op->in[0].n * pixels(&op->in[0])) : space;
     if (role == ROLE_OUT && is_conv(op)) sum = (double)(op->in[0].c * (op->kind == RMSEG_OP_CONV ? taps(op) : 1));
@@ -270,7 +274,7 @@ static result *add_result(results *r, const char *name, int at, int index, int64
 /* Whether an element is a plain sum of products of what the fill made. */
 static bool sums_products(const check_case *c, const op_run *run, role role)
 {
-    return c->ops == 1 && (is_conv(run->op) || (role == ROLE_DPARAM && run->op->kind == RMSEG_OP_NORM));
+    return c->ops == 1 && (is_conv(run->op) || (role == ROLE_DPARAM && is_norm(run->op)));
 }
 
 /* Unpacks a tensor; packed again it must be what it was, padding included. */

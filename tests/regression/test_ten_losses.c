@@ -1,5 +1,5 @@
 /*
- * Ten training losses of small U-Nets against PyTorch, from the same weights and batches (tools/golden_unet.py), on
+ * Ten training losses of small U-Nets and V-Nets against PyTorch, from the same weights and batches (tools/golden_unet.py), on
  * every backend and level this machine can run: numbers that only forward, objective, backward and optimiser can
  * produce together.
  */
@@ -18,6 +18,10 @@ typedef struct closeness {
     double losses, tensors;
 } closeness;
 static const closeness single = {1e-4, 1e-4}, wide = {1e-11, 1e-7};
+
+/* 29 batch norms one behind another, the lowest over four numbers: rounding alone moves float trainings apart, PyTorch's
+ * as well (by 5e-4 within ten losses at a learning rate of 0.01). In double they agree as all others. */
+static const closeness single_deep = {1e-3, 2e-3};
 
 typedef struct training {
     rmseg_tensor_file golden;
@@ -123,7 +127,7 @@ static void open_training(training *t, const rmseg_backend *backend, const char 
     snprintf(path, sizeof path, "%s/unet/%s.safetensors", RMSEG_GOLDEN, name);
     *t = (training){.backend = backend, .sgd = {.momentum = 0.9, .decay = 1e-4}};
     t->wide = backend->element == sizeof(double);
-    t->close = t->wide ? wide : single;
+    t->close = t->wide ? wide : strcmp(name, "vnet_batch") == 0 ? single_deep : single;
     assert_ok(rmseg_tensor_file_read(&t->golden, path));
     assert_ok(rmseg_net_spec_load(&spec, &t->golden, path));
     assert_true(rmseg_parse_number(&t->sgd.lr, note(t, "rmseg.lr")));
@@ -260,7 +264,7 @@ static void check_case(const rmseg_backend *backend, const char *level, const ch
     double losses = check_steps(&t, &logits, &gradient);
     check_states(&t);
     double evaluation = check_evaluation(&t);
-    printf("  %-8s %-3s %-12s losses %.1e  logits %.1e  gradient %.1e  after ten steps %.1e\n", backend->name, level,
+    printf("  %-8s %-3s %-14s losses %.1e  logits %.1e  gradient %.1e  after ten steps %.1e\n", backend->name, level,
            name, losses, logits, gradient, evaluation);
     close_training(&t);
 }
@@ -272,6 +276,10 @@ static void check_cases(const rmseg_backend *backend, const char *level)
     check_case(backend, level, "flat_batch");
     check_case(backend, level, "flat_none");
     check_case(backend, level, "solid_batch");
+    check_case(backend, level, "flat_group");
+    check_case(backend, level, "solid_instance");
+    check_case(backend, level, "vnet_batch");
+    check_case(backend, level, "vnet_none");
 }
 
 static void plain(void **state)

@@ -75,6 +75,53 @@ static void names_follow_the_module(void **state)
     rmseg_net_destroy(net);
 }
 
+static const rmseg_net_spec left_atrium = {"vnet", 3, 1, 2, 16, 4, "batch", "relu", 0.5, false};
+
+static void the_vnet_is_that_of_ua_mt(void **state)
+{
+    (void)state;
+    rmseg_net_spec spec = left_atrium;
+    rmseg_net *net = make(spec);
+    assert_int_equal(rmseg_net_parameter_count(net), 9448866);
+    assert_float_equal(giga_macs(net, (const int64_t[3]){112, 112, 80}), 40.1, 0.05);
+    assert_int_equal(rmseg_net_tensors(net), 29 * 7 + 2);
+    check_name(net, 0, "block_one.conv.0.weight", RMSEG_ROLE_PARAMETER, 5);
+    check_name(net, 2, "block_one.conv.1.weight", RMSEG_ROLE_PARAMETER, 1);
+    check_name(net, 6, "block_one.conv.1.num_batches_tracked", RMSEG_ROLE_COUNTER, 0);
+    check_name(net, 7, "block_one_dw.conv.0.weight", RMSEG_ROLE_PARAMETER, 5);
+    check_name(net, 7 * 3, "block_two.conv.3.weight", RMSEG_ROLE_PARAMETER, 5);
+    check_name(net, 7 * 3 + 4, "block_two.conv.4.running_mean", RMSEG_ROLE_STATE, 1);
+    check_name(net, 7 * 16, "block_five_up.conv.0.weight", RMSEG_ROLE_PARAMETER, 5);
+    check_name(net, 7 * 29, "out_conv.weight", RMSEG_ROLE_PARAMETER, 5);
+    const int64_t down[5] = {32, 16, 2, 2, 2}, up[5] = {256, 128, 2, 2, 2};
+    assert_memory_equal(rmseg_net_tensor(net, 7)->dims, down, sizeof down);
+    assert_memory_equal(rmseg_net_tensor(net, 7 * 16)->dims, up, sizeof up);
+    rmseg_net_destroy(net);
+    net = make((spec.norm = "none", spec));
+    check_name(net, 2, "block_one_dw.conv.0.weight", RMSEG_ROLE_PARAMETER, 5);
+    check_name(net, 6, "block_two.conv.2.weight", RMSEG_ROLE_PARAMETER, 5);
+    rmseg_net_destroy(net);
+    assert_fails(rmseg_net_create(&net, (spec.depth = 3, &spec)), RMSEG_ERROR_ARGUMENT, "depth is 3; a V-Net");
+}
+
+static void norms_have_the_groups_that_fit(void **state)
+{
+    (void)state;
+    const struct {
+        const char *norm;
+        int64_t width, groups[2]; /* of the first level and the second */
+    } cases[] = {{"group", 16, {16, 16}}, {"group", 5, {5, 10}}, {"group", 17, {1, 2}}, {"instance", 24, {24, 48}}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        rmseg_net_spec spec = left_atrium;
+        spec.norm = cases[i].norm, spec.width = cases[i].width;
+        rmseg_net *net = make(spec);
+        for (int64_t op = 0, level = 0; level < 2; op++)
+            if (net->nodes[op].desc.kind == RMSEG_OP_GROUP_NORM)
+                assert_int_equal(net->nodes[op].desc.groups, cases[i].groups[level++]);
+        rmseg_net_destroy(net);
+    }
+}
+
 static void shapes_have_depth_in_3d(void **state)
 {
     (void)state;
@@ -92,11 +139,9 @@ static void shapes_have_depth_in_3d(void **state)
     rmseg_net_destroy(net);
 }
 
-static void every_tensor_has_one_reader(void **state)
+static void check_readers(rmseg_net_spec spec)
 {
-    (void)state;
-    rmseg_net_spec spec = standard;
-    rmseg_net *net = make((spec.dropout = 0.5, spec));
+    rmseg_net *net = make(spec);
     int64_t *readers = rmseg_alloc(net->edge_count, sizeof *readers);
     for (int64_t op = 0; op < net->node_count; op++)
         for (int i = 0; i < rmseg_op_row_get(net->nodes[op].desc.kind)->inputs; i++) {
@@ -109,6 +154,15 @@ static void every_tensor_has_one_reader(void **state)
         assert_int_equal(readers[tensor], tensor != net->nodes[net->node_count - 1].out[0]);
     rmseg_free(readers);
     rmseg_net_destroy(net);
+}
+
+static void every_tensor_has_one_reader(void **state)
+{
+    (void)state;
+    rmseg_net_spec spec = standard;
+    check_readers((spec.dropout = 0.5, spec));
+    check_readers(left_atrium);
+    check_readers((spec = left_atrium, spec.norm = "none", spec));
 }
 
 static void convolutions_know_what_they_feed(void **state)
@@ -131,8 +185,9 @@ static void wrong_specs_are_told(void **state)
     rmseg_net *net = NULL;
     rmseg_net_spec s = standard;
     assert_fails(rmseg_net_create(&net, (s.net = "u-net", &s)), RMSEG_ERROR_ARGUMENT,
-                 "net is \"u-net\"; expected one of: unet");
-    assert_fails(rmseg_net_create(&net, (s = standard, s.norm = "layer", &s)), RMSEG_ERROR_ARGUMENT, "none, batch");
+                 "net is \"u-net\"; expected one of: unet, vnet");
+    assert_fails(rmseg_net_create(&net, (s = standard, s.norm = "layer", &s)), RMSEG_ERROR_ARGUMENT,
+                 "none, batch, instance, group");
     assert_fails(rmseg_net_create(&net, (s = standard, s.activation = "", &s)), RMSEG_ERROR_ARGUMENT,
                  "relu, leaky-relu");
     assert_fails(rmseg_net_create(&net, (s = standard, s.activation = NULL, &s)), RMSEG_ERROR_ARGUMENT, "activation");
@@ -180,21 +235,27 @@ static void nets_are_listed(void **state)
     assert_null(rmseg_net_list(-1));
 }
 
-static void description_is_the_golden_one(void **state)
+static void check_description(const char *path, const rmseg_net_spec *spec, int64_t batch, const int64_t size[3])
 {
-    (void)state;
-    rmseg_net_spec spec = {"unet", 2, 3, 2, 16, 4, "batch", "relu", 0.5, false};
-    const int64_t size[3] = {1, 256, 256};
     char *text = NULL;
     uint8_t *golden = NULL;
     size_t length = 0;
     setenv("RMSEG_CPU", "plain", 1);
-    assert_ok(rmseg_net_describe(&text, &spec, 4, size, true));
-    if (getenv("RMSEG_RECORD")) assert_ok(rmseg_file_write(RMSEG_GOLDEN "/unet/describe.txt", text, strlen(text)));
-    assert_ok(rmseg_file_read(&golden, &length, RMSEG_GOLDEN "/unet/describe.txt", 0));
+    assert_ok(rmseg_net_describe(&text, spec, batch, size, true));
+    if (getenv("RMSEG_RECORD")) assert_ok(rmseg_file_write(path, text, strlen(text)));
+    assert_ok(rmseg_file_read(&golden, &length, path, 0));
     assert_string_equal(text, (const char *)golden);
     rmseg_free(golden);
     rmseg_text_free(text);
+}
+
+static void descriptions_are_the_golden_ones(void **state)
+{
+    (void)state;
+    rmseg_net_spec spec = {"unet", 2, 3, 2, 16, 4, "batch", "relu", 0.5, false};
+    char *text = NULL;
+    check_description(RMSEG_GOLDEN "/unet/describe.txt", &spec, 4, (const int64_t[3]){1, 256, 256});
+    check_description(RMSEG_GOLDEN "/unet/describe_vnet.txt", &left_atrium, 1, (const int64_t[3]){112, 112, 80});
     assert_fails(rmseg_net_describe(&text, &spec, 4, (const int64_t[3]){1, 250, 250}, true), RMSEG_ERROR_ARGUMENT,
                  "240 x 240");
 }
@@ -239,13 +300,15 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(parameters_and_work_are_those_of_the_paper),
         cmocka_unit_test(names_follow_the_module),
+        cmocka_unit_test(the_vnet_is_that_of_ua_mt),
+        cmocka_unit_test(norms_have_the_groups_that_fit),
         cmocka_unit_test(shapes_have_depth_in_3d),
         cmocka_unit_test(every_tensor_has_one_reader),
         cmocka_unit_test(convolutions_know_what_they_feed),
         cmocka_unit_test(wrong_specs_are_told),
         cmocka_unit_test(sizes_that_do_not_fit_are_told_with_those_that_do),
         cmocka_unit_test(nets_are_listed),
-        cmocka_unit_test(description_is_the_golden_one),
+        cmocka_unit_test(descriptions_are_the_golden_ones),
         cmocka_unit_test(an_exact_net_keeps_to_direct_sums),
         cmocka_unit_test(running_out_of_memory_is_told_and_nothing_leaks),
     };

@@ -131,7 +131,9 @@ typedef struct norm_pass {
     tensor x, y, dx, dy;
     const float *mean, *rsd, *offset; /* xhat = (x - mean) rsd + offset */
     const float *weight, *bias;
-    const float *mean_g, *mean_gx; /* dbias/M, dweight/M */
+    const float *mean_g, *mean_gx; /* batch norm: weight rsd dbias/M, weight rsd dweight/M */
+    int64_t sample_stride;         /* numbers from one sample's mean, rsd, offset, mean_g, mean_gx to the next's; 0: the
+                                      same ones for all */
     float slope;                   /* of the negative side: 1 no activation, 0 ReLU */
     double *partial;               /* [rmseg_cpu_channel_parts(x)][padded C][2]: sums of g and of g xhat */
 } norm_pass;

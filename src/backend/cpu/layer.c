@@ -6,11 +6,11 @@
 #include "backend/cpu/layer.h"
 
 static const layer_row *const rows[RMSEG_OP_KINDS] = {
-    [RMSEG_OP_CONV] = &rmseg_cpu_conv_row,       [RMSEG_OP_CONV_TRANSPOSE] = &rmseg_cpu_conv_row,
-    [RMSEG_OP_NORM] = &rmseg_cpu_norm_row,       [RMSEG_OP_ACTIVATION] = &rmseg_cpu_activation_row,
-    [RMSEG_OP_MAXPOOL] = &rmseg_cpu_pool_row,    [RMSEG_OP_ADD] = &rmseg_cpu_add_row,
-    [RMSEG_OP_CONCAT] = &rmseg_cpu_concat_row,   [RMSEG_OP_FORK] = &rmseg_cpu_fork_row,
-    [RMSEG_OP_DROPOUT] = &rmseg_cpu_dropout_row,
+    [RMSEG_OP_CONV] = &rmseg_cpu_conv_row,    [RMSEG_OP_CONV_TRANSPOSE] = &rmseg_cpu_conv_row,
+    [RMSEG_OP_NORM] = &rmseg_cpu_norm_row,    [RMSEG_OP_GROUP_NORM] = &rmseg_cpu_group_norm_row,
+    [RMSEG_OP_MAXPOOL] = &rmseg_cpu_pool_row, [RMSEG_OP_ACTIVATION] = &rmseg_cpu_activation_row,
+    [RMSEG_OP_ADD] = &rmseg_cpu_add_row,      [RMSEG_OP_CONCAT] = &rmseg_cpu_concat_row,
+    [RMSEG_OP_FORK] = &rmseg_cpu_fork_row,    [RMSEG_OP_DROPOUT] = &rmseg_cpu_dropout_row,
 };
 
 rmseg_status rmseg_cpu_layer_create(rmseg_layer **layer, const rmseg_op_desc *op, bool training,

@@ -34,8 +34,8 @@ typedef struct layer_row {
     void (*backward)(const rmseg_layer *layer, const rmseg_op_io *io);
 } layer_row;
 
-extern const layer_row rmseg_cpu_conv_row, rmseg_cpu_norm_row, rmseg_cpu_activation_row, rmseg_cpu_pool_row,
-    rmseg_cpu_add_row, rmseg_cpu_concat_row, rmseg_cpu_fork_row, rmseg_cpu_dropout_row;
+extern const layer_row rmseg_cpu_conv_row, rmseg_cpu_norm_row, rmseg_cpu_group_norm_row, rmseg_cpu_activation_row,
+    rmseg_cpu_pool_row, rmseg_cpu_add_row, rmseg_cpu_concat_row, rmseg_cpu_fork_row, rmseg_cpu_dropout_row;
 
 static inline size_t larger(size_t a, size_t b) { return a > b ? a : b; }
 
@@ -44,6 +44,9 @@ void rmseg_cpu_clear_uncovered(const tensor *x, const int64_t stride[3]);
 
 /* Negative side of an activation: 1 none, 0 ReLU. */
 float rmseg_cpu_slope(const rmseg_op_desc *op);
+
+/* Mean, 1/sd and offset (norm_layer.c) of one channel, at vectors[0], [stride] and [2 stride]. */
+void rmseg_cpu_norm_set(float *vectors, int64_t stride, double mean, double var, double eps);
 
 rmseg_status rmseg_cpu_layer_create(rmseg_layer **layer, const rmseg_op_desc *op, bool training,
                                     const rmseg_cpu_kernels *kernels);

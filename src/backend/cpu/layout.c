@@ -127,7 +127,7 @@ int64_t rmseg_cpu_param_elements(const rmseg_op_desc *op, int index)
 {
     if (is_conv(op) && index == 0) return weight_elements(weight_shape_of(op));
     if (is_conv(op)) return op->bias ? padded(op->out[0].c) : 0;
-    return op->kind == RMSEG_OP_NORM ? padded(op->out[0].c) : 0;
+    return op->kind == RMSEG_OP_NORM || op->kind == RMSEG_OP_GROUP_NORM ? padded(op->out[0].c) : 0;
 }
 
 int64_t rmseg_cpu_state_elements(const rmseg_op_desc *op, int index)

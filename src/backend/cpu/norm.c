@@ -1,9 +1,10 @@
 /*
- * norm.c - batch norm with its activation, given the statistics.
+ * norm.c - batch and group norm with their activation, given the statistics.
  *
  *     xhat = (x - mean) rsd + offset (norm_layer.c)    z = weight xhat + bias       y = z > 0 ? z : slope z
  *     g = z > 0 ? dy : slope dy  dbias = sum g                dweight = sum g xhat
- *     dx = weight rsd (g - dbias/M - xhat dweight/M), M numbers a channel
+ *     dx = weight rsd g - mean_g - xhat mean_gx; batch norm: mean_g = weight rsd dbias/M, mean_gx = weight rsd
+ *     dweight/M, M numbers a channel; group norm: group_norm_layer.c
  *
  * z is computed again on the way back rather than kept: two passes read x and dy, the second writes dx. Padding
  * channels have weight and bias zero, so all they make is zero.
@@ -21,18 +22,19 @@ typedef struct norm_block {
     int64_t block;
 } norm_block;
 
-static norm_block block_numbers(const norm_pass *pass, int64_t block)
+static norm_block block_numbers(const norm_pass *pass, int64_t sample, int64_t block)
 {
     norm_block b = {.slope = pass->slope, .block = pass->x.block};
-    int64_t at = block * BLOCK;
-    b.mean = pixel_load(pass->mean + at), b.rsd = pixel_load(pass->rsd + at), b.offset = pixel_load(pass->offset + at);
+    int64_t at = block * BLOCK, own = sample * pass->sample_stride + at;
+    b.mean = pixel_load(pass->mean + own), b.rsd = pixel_load(pass->rsd + own),
+    b.offset = pixel_load(pass->offset + own);
     pixel weight = pixel_load(pass->weight + at), bias = pixel_load(pass->bias + at);
     EACH_VECTOR(v)
     {
         b.scale.v[v] = weight.v[v] * b.rsd.v[v];
         b.bias.v[v] = weight.v[v] * b.offset.v[v] + bias.v[v];
     }
-    if (pass->mean_g) b.mean_g = pixel_load(pass->mean_g + at), b.mean_gx = pixel_load(pass->mean_gx + at);
+    if (pass->mean_g) b.mean_g = pixel_load(pass->mean_g + own), b.mean_gx = pixel_load(pass->mean_gx + own);
     return b;
 }
 
@@ -73,7 +75,7 @@ static void forward_chunk(void *context, int64_t chunk, int thread)
     (void)thread;
     const norm_pass *pass = context;
     range r = range_of(&pass->x, chunk);
-    norm_block b = block_numbers(pass, r.block);
+    norm_block b = block_numbers(pass, r.sample, r.block);
     const float *x = at(&pass->x, &r, r.first);
     float *y = (float *)at(&pass->y, &r, r.first);
     if (b.block == BLOCK)
@@ -114,7 +116,7 @@ static void sums_chunk(void *context, int64_t chunk, int thread)
     (void)thread;
     const norm_pass *pass = context;
     range r = range_of(&pass->x, chunk);
-    norm_block b = block_numbers(pass, r.block);
+    norm_block b = block_numbers(pass, r.sample, r.block);
     double sums[BLOCK][2] = {{0}};
     for (int64_t p = r.first; p < r.end; p += STRETCH) {
         const float *x = at(&pass->x, &r, p), *dy = at(&pass->dy, &r, p);
@@ -131,7 +133,7 @@ INLINE void back_pixels(float *dx, const float *x, const float *dy, int64_t coun
     pixel xhat;
     for (int64_t p = 0; p < count; p++) {
         pixel g = back_pixel(&xhat, x + p * block, dy + p * block, b, block);
-        EACH_VECTOR(v) g.v[v] = b->scale.v[v] * (g.v[v] - b->mean_g.v[v] - xhat.v[v] * b->mean_gx.v[v]);
+        EACH_VECTOR(v) g.v[v] = b->scale.v[v] * g.v[v] - b->mean_g.v[v] - xhat.v[v] * b->mean_gx.v[v];
         pixel_put(dx + p * block, g, block);
     }
 }
@@ -141,7 +143,7 @@ static void backward_chunk(void *context, int64_t chunk, int thread)
     (void)thread;
     const norm_pass *pass = context;
     range r = range_of(&pass->x, chunk);
-    norm_block b = block_numbers(pass, r.block);
+    norm_block b = block_numbers(pass, r.sample, r.block);
     const float *x = at(&pass->x, &r, r.first), *dy = at(&pass->dy, &r, r.first);
     float *dx = (float *)at(&pass->dx, &r, r.first);
     if (b.block == BLOCK)

@@ -31,13 +31,12 @@ static rmseg_status norm_prepare(rmseg_layer *layer)
     return RMSEG_OK;
 }
 
-/* The three vectors, one after another. */
-static void set_channel(float *vectors, int64_t channels, int64_t c, double mean, double var, double eps)
+void rmseg_cpu_norm_set(float *vectors, int64_t stride, double mean, double var, double eps)
 {
     double rsd = 1 / sqrt(var + eps);
-    vectors[c] = (float)mean;
-    vectors[channels + c] = (float)rsd;
-    vectors[2 * channels + c] = (float)((vectors[c] - mean) * rsd);
+    vectors[0] = (float)mean;
+    vectors[stride] = (float)rsd;
+    vectors[2 * stride] = (float)((vectors[0] - mean) * rsd);
 }
 
 /* Batch statistics from sums of x and x^2, and what they do to the running ones. */
@@ -48,7 +47,7 @@ static void batch_statistics(const rmseg_layer *layer, const rmseg_op_io *io, co
     double m = numbers(op), keep = 1 - op->momentum;
     for (int64_t c = 0; c < padded(op->in[0].c); c++) {
         double mean = sums[2 * c] / m, var = fmax(0, sums[2 * c + 1] / m - mean * mean);
-        set_channel(io->saved, padded(op->in[0].c), c, mean, var, op->eps);
+        rmseg_cpu_norm_set((float *)io->saved + c, padded(op->in[0].c), mean, var, op->eps);
         if (c >= op->in[0].c) continue;
         running_mean[c] = (float)(keep * running_mean[c] + op->momentum * mean);
         running_var[c] = (float)(keep * running_var[c] + op->momentum * var * m / (m - 1));
@@ -80,7 +79,8 @@ static void norm_forward(const rmseg_layer *layer, const rmseg_op_io *io)
         batch_statistics(layer, io, sums);
     } else {
         const float *mean = io->state[0], *var = io->state[1];
-        for (int64_t c = 0; c < channels; c++) set_channel(io->scratch, channels, c, mean[c], var[c], op->eps);
+        for (int64_t c = 0; c < channels; c++)
+            rmseg_cpu_norm_set((float *)io->scratch + c, channels, mean[c], var[c], op->eps);
     }
     layer->kernels->norm_forward(&pass);
 }
@@ -100,8 +100,9 @@ static void norm_backward(const rmseg_layer *layer, const rmseg_op_io *io)
     for (int64_t c = 0; c < channels; c++) {
         ((float *)io->dparam[1])[c] = (float)sums[2 * c];
         ((float *)io->dparam[0])[c] = (float)sums[2 * c + 1];
-        mean_g[c] = (float)(sums[2 * c] / numbers(op));
-        mean_gx[c] = (float)(sums[2 * c + 1] / numbers(op));
+        double scale = (double)pass.weight[c] * pass.rsd[c] / numbers(op);
+        mean_g[c] = (float)(scale * sums[2 * c]);
+        mean_gx[c] = (float)(scale * sums[2 * c + 1]);
     }
     if (!io->din[0].data) return;
     pass.mean_g = mean_g, pass.mean_gx = mean_gx;
