@@ -29,6 +29,8 @@ static rmseg_status make_header(rmseg_text *text, const rmseg_objective *objecti
     for (int64_t i = 0; i < rmseg_objective_terms(objective); i++)
         if (rmseg_objective_term_varies(objective, i))
             add_name(text, "weight ", rmseg_objective_term_name(objective, i));
+    for (int64_t i = 0; i < rmseg_objective_terms(objective); i++)
+        add_name(text, "share ", rmseg_objective_term_name(objective, i));
     static const char *const names[] = {"total", "gradient_norm", "lr", "seconds"};
     for (int i = 0; i < 4; i++) rmseg_csv_cell(text, names[i]);
     for (int64_t i = 0; regions && i < regions->count; i++) add_name(text, "dice_", regions->items[i].name);

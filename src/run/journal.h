@@ -1,8 +1,9 @@
 /*
  * run/journal.h - log.csv: one row for each training step.
  *
- *     iteration, one column for each term (unweighted), "weight NAME" for each term whose weight varies, total,
- *     gradient_norm, lr, seconds, dice_NAME for each region
+ *     iteration, one column for each term (unweighted), "weight NAME" for each term whose weight varies, "share NAME"
+ *     for each term, total, gradient_norm, lr, seconds, dice_NAME for each region
+ * A share is that of a term in the gradient at the logits (docs/running.md), in the rows of steps where it was measured.
  * The Dice of the held-out cases stands in the rows of the steps after which it was measured.
  */
 #ifndef RUN_JOURNAL_H

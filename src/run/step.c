@@ -56,6 +56,19 @@ rmseg_status rmseg_step_judge(rmseg_trainer *t, const rmseg_loaded_batch *batch)
     return check_values(t);
 }
 
+void rmseg_step_share(rmseg_trainer *t)
+{
+    int64_t terms = rmseg_objective_terms(t->objective), every = t->o->log_gradients;
+    bool due = every && t->state.iteration % every == 0;
+    double sum = 0;
+    for (int64_t i = 0; i < terms; i++) {
+        double weight = rmseg_evaluator_weight(t->evaluator, i);
+        t->share[i] = due ? rmseg_evaluator_term_gradient(t->evaluator, i, weight, t->dlogits) : NAN;
+        sum += t->share[i];
+    }
+    for (int64_t i = 0; i < terms; i++) t->share[i] /= sum;
+}
+
 /* ---- moving ------------------------------------------------------------------------------------------------------ */
 
 double rmseg_learning_rate(const train_options *o, int64_t step)
@@ -93,6 +106,7 @@ rmseg_status rmseg_step_log(rmseg_trainer *t, bool validated)
     for (int64_t i = 0; i < rmseg_objective_terms(t->objective); i++)
         if (rmseg_objective_term_varies(t->objective, i))
             rmseg_journal_number(j, rmseg_evaluator_weight(t->evaluator, i));
+    for (int64_t i = 0; i < rmseg_objective_terms(t->objective); i++) rmseg_journal_number(j, t->share[i]);
     rmseg_journal_number(j, t->total);
     rmseg_journal_number(j, t->norm);
     rmseg_journal_number(j, t->lr);

@@ -10,6 +10,10 @@
  */
 rmseg_status rmseg_step_judge(rmseg_trainer *trainer, const rmseg_loaded_batch *batch);
 
+/* Every --log-gradients steps, the first one included: how the gradient at the logits is divided among the terms, for
+ * log.csv. After the backward pass, whose dlogits it writes over. */
+void rmseg_step_share(rmseg_trainer *trainer);
+
 /* Gradients -> weights, with the learning rate of this step. Errors: numeric, when the gradient is NaN or infinite. */
 rmseg_status rmseg_step_move(rmseg_trainer *trainer);
 

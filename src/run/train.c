@@ -16,6 +16,7 @@ rmseg_status rmseg_trainer_step(rmseg_trainer *t)
     RMSEG_TRY(rmseg_executor_forward(t->logits, t->executor, t->model.weights, batch.image, seed, i));
     RMSEG_TRY(rmseg_step_judge(t, &batch)); /* value of the objective, gradient at the logits */
     RMSEG_TRY(rmseg_executor_backward(t->executor, t->model.weights, t->dlogits));
+    rmseg_step_share(t);
     RMSEG_TRY(rmseg_step_move(t)); /* one process: the gradient is not summed over others first */
     t->state.iteration = i + 1;
     t->state.seconds = rmseg_now_s() - t->clock_s;

@@ -54,6 +54,8 @@
     X(pick, cache, "ram", 0, 0, "ram|none", "", "keep prepared cases in memory", "none")                               \
     X(i64, workers, "1", 1, 64, "", "threads", "threads that prepare batches in the background", "2")                  \
     X(i64, threads, "0", 0, RMSEG_MOST_THREADS, "", "threads", "threads that compute; 0: every processor", "8")        \
+    X(i64, log_gradients, "100", 0, INT64_MAX, "", "steps",                                                            \
+      "log this often what share of the gradient each term has; 0: never", "10")                                       \
     X(i64, save_every, "0", 0, INT64_MAX, "", "steps", "save the state this often; 0: by time alone", "500")           \
     X(f64, save_seconds, "300", 1, 1e9, "", "seconds", "save the state at least this often", "60")                     \
     X(flag, samples, "no", 0, 0, "", "", "write samples.csv too: case and augmentation of every sample of every step", \

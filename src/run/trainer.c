@@ -151,7 +151,8 @@ static rmseg_status make_batch(rmseg_trainer *t)
     t->logits = rmseg_alloc(elements, sizeof *t->logits);
     t->dlogits = rmseg_alloc(elements, sizeof *t->dlogits);
     t->terms = rmseg_alloc(rmseg_objective_terms(t->objective), sizeof *t->terms);
-    if (!t->logits || !t->dlogits || !t->terms) return RMSEG_ERROR_MEMORY;
+    t->share = rmseg_alloc(rmseg_objective_terms(t->objective), sizeof *t->share);
+    if (!t->logits || !t->dlogits || !t->terms || !t->share) return RMSEG_ERROR_MEMORY;
     b->logits = t->logits;
     if (t->model.head != RMSEG_HEAD_SIGMOID) return RMSEG_OK;
     int64_t classes = t->model.classes;
@@ -304,5 +305,6 @@ void rmseg_trainer_destroy(rmseg_trainer *t)
     rmseg_free(t->map);
     rmseg_free(t->member);
     rmseg_free(t->terms);
+    rmseg_free(t->share);
     rmseg_free(t);
 }

@@ -32,6 +32,7 @@ typedef struct rmseg_trainer {
     float *member;                /* (K,classes), 1 where the label is in the region; NULL for a softmax */
 
     double *terms; /* of the last step, unweighted */
+    double *share; /* of each term in the last step's gradient; NaN where it was not measured */
     double total, norm, lr;
 
     rmseg_training_state state;

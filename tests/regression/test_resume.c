@@ -42,6 +42,7 @@ static void assert_same_run(const char *a, const char *b)
     add_columns(&log_a, a);
     add_columns(&log_b, b);
     assert_non_null(strstr(log_a.data, "weight rm(2,0)"));
+    assert_non_null(strstr(log_a.data, "share rm(2,0)"));
     assert_string_equal(log_a.data, log_b.data);
     rmseg_text_destroy(&log_a);
     rmseg_text_destroy(&log_b);
@@ -52,7 +53,8 @@ static void train_in_two(const char *run, int threads)
     assert_ok(rmseg_threads_set(threads));
     cancel_after = 5;
     rmseg_progress_set(cancel_then, NULL);
-    assert_fails(toy_train(toy_options(run, "overwrite", "yes", "iterations", "10", "objective", OBJECTIVE, NULL)),
+    assert_fails(toy_train(toy_options(run, "overwrite", "yes", "iterations", "10", "objective", OBJECTIVE,
+                                       "log-gradients", "3", NULL)),
                  RMSEG_ERROR_CANCELLED, "--resume");
     rmseg_cancel_reset();
     rmseg_progress_set(NULL, NULL);
@@ -70,7 +72,8 @@ static void five_and_five_are_ten(void **state)
     const char *whole = RMSEG_TEST_TMP "/whole", *parts = RMSEG_TEST_TMP "/parts";
     toy_data();
     assert_ok(rmseg_threads_set(2));
-    assert_ok(toy_train(toy_options(whole, "overwrite", "yes", "iterations", "10", "objective", OBJECTIVE, NULL)));
+    assert_ok(toy_train(toy_options(whole, "overwrite", "yes", "iterations", "10", "objective", OBJECTIVE,
+                                    "log-gradients", "3", NULL)));
     for (size_t i = 0; i < sizeof threads / sizeof *threads; i++) {
         train_in_two(parts, threads[i]);
         assert_same_run(whole, parts);
