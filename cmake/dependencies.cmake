@@ -32,6 +32,7 @@ if(NOT RMSEG_CORE_ONLY)
     rmseg_dependency(png "libpng>=1.6" "PNG images")
     rmseg_dependency(jpeg "libjpeg>=1.5" "JPEG images")
     rmseg_dependency(tiff "libtiff-4>=4.5" "TIFF images")
+    rmseg_dependency(hdf5 "hdf5>=1.10" "HDF5 images")
 endif()
 
 # What the build says of itself: src/core/build.c reads these tables.

@@ -20,6 +20,7 @@ need libjansson-dev pkg-config --exists jansson
 need libpng-dev pkg-config --exists libpng
 need libjpeg-dev pkg-config --exists libjpeg
 need libtiff-dev pkg-config --exists libtiff-4
+need libhdf5-dev pkg-config --exists hdf5
 need libcmocka-dev pkg-config --exists cmocka
 if [ "${1:-}" = ci ]; then
     need clang command -v clang

@@ -11,6 +11,11 @@
  *   NIfTI  1 and 2, either byte order, plain or gzip, one file or a pair (.hdr names it); every type of real numbers:
  *          int8 becomes I16; uint32, int64 and uint64 F64, an error beyond 2^53; slope and intercept are applied, to
  *          F32 from 16 bits and less, else to F64. File axes i, j, k are W, H, D.
+ *   NRRD   raw and gzip, one file or a header that names the file of its voxels (.nhdr); either byte order; the types of
+ *          NIfTI, converted alike; an axis that is no place (kinds, space directions) becomes the channels
+ *   MetaImage  (.mha, .mhd with .raw or .zraw) raw and packed, either byte order, the same types, several channels
+ *   HDF5   the dataset `image` of 2 or 3 axes (D, H, W); integers and floats; no geometry. Its library is known to fail on
+ *          files that were made to harm: not for files from people you do not trust
  * Dots per inch in the first three are about printing and are not taken for a spacing.
  *
  * The world is NIfTI's: millimetres, x to the right, y to anterior, z to superior (RAS+). Voxel (d, h, w) lies at
@@ -46,6 +51,8 @@ typedef struct rmseg_image {
     bool has_spacing;    /* the file said it */
     double origin[3];    /* world position of voxel (0,0,0), mm; 0 where unknown */
     double direction[9]; /* columns are the world directions of D, H, W; identity where unknown */
+    int64_t axes;        /* of its file that hold D, H, W: 1 to 3; 0 where unknown, or it does not matter */
+    const char *format;  /* of its file, as rmseg_image_formats() names it; NULL: of none; static */
     rmseg_nifti_forms nifti; /* written again as long as the geometry above is what they say */
     void *data;              /* channels * D * H * W elements, owned; NULL after rmseg_image_read_header */
 } rmseg_image;
@@ -70,7 +77,8 @@ RMSEG_API rmseg_status rmseg_image_decode(rmseg_image **image, const void *bytes
 
 /* Writes atomically in the format that the path's extension names (.png: U8 or U16 with 1 or 3 channels and D = 1;
  * .tif: every type, 1 or 3 channels, one page per slice; both without the geometry; .nii, .nii.gz: every type, 1
- * channel, with the geometry). The same image gives the same bytes. */
+ * channel, with the geometry; .nrrd, .mha: every type, any number of channels, packed, with the geometry, in LPS). The
+ * same image gives the same bytes. */
 RMSEG_API rmseg_status rmseg_image_write(const rmseg_image *image, const char *path);
 
 /* A copy in another type: values are rounded to nearest even and clamped for integers, never scaled. */

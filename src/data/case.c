@@ -26,7 +26,7 @@ const char *rmseg_extent_text(char text[64], const int64_t size[3], int spatial)
 rmseg_status rmseg_grey_read(rmseg_image **grey, const char *path)
 {
     rmseg_image *image = NULL;
-    RMSEG_TRY(rmseg_image_read(&image, path));
+    RMSEG_TRY(rmseg_image_read_part(&image, path, "label"));
     size_t plane = (size_t)rmseg_image_voxels(image) * rmseg_dtype_size(image->dtype);
     const char *first = image->data;
     for (int64_t c = 1; c < image->channels; c++) {

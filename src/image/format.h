@@ -16,6 +16,7 @@ typedef struct rmseg_image_file {
     const char *path;     /* NULL for bytes that are of no file */
     const char *name;     /* for sentences */
     const char *format;   /* "PNG", for sentences */
+    const char *part;     /* of a file that holds several images by name, the one wanted; NULL: "image" */
 } rmseg_image_file;
 
 typedef struct rmseg_format {
@@ -27,6 +28,9 @@ typedef struct rmseg_format {
     /* Fills an image that is zero; `data` is left NULL when `header_only`. What it leaves there on failure its caller
      * frees. */
     rmseg_status (*decode)(rmseg_image *image, const rmseg_image_file *file, bool header_only);
+
+    /* As rmseg_image_partner, for a path with this format's extension; NULL where a format is always one file. */
+    rmseg_status (*partner)(char **partner, const char *path);
 
     /* Puts the file into `writer`; NULL where the format is not written. `name` is for sentences. */
     rmseg_status (*encode)(rmseg_file_writer *writer, const rmseg_image *image, const char *name);
@@ -40,7 +44,20 @@ rmseg_status rmseg_tiff_encode(rmseg_file_writer *writer, const rmseg_image *ima
 
 bool rmseg_nifti_sniff(const uint8_t *bytes, size_t length);
 rmseg_status rmseg_nifti_decode(rmseg_image *image, const rmseg_image_file *file, bool header_only);
+rmseg_status rmseg_nifti_partner(char **partner, const char *path);
 rmseg_status rmseg_nifti_encode(rmseg_file_writer *writer, const rmseg_image *image, const char *name);
+
+bool rmseg_nrrd_sniff(const uint8_t *bytes, size_t length);
+rmseg_status rmseg_nrrd_decode(rmseg_image *image, const rmseg_image_file *file, bool header_only);
+rmseg_status rmseg_nrrd_partner(char **partner, const char *path);
+rmseg_status rmseg_nrrd_encode(rmseg_file_writer *writer, const rmseg_image *image, const char *name);
+
+bool rmseg_metaimage_sniff(const uint8_t *bytes, size_t length);
+rmseg_status rmseg_metaimage_decode(rmseg_image *image, const rmseg_image_file *file, bool header_only);
+rmseg_status rmseg_metaimage_partner(char **partner, const char *path);
+rmseg_status rmseg_metaimage_encode(rmseg_file_writer *writer, const rmseg_image *image, const char *name);
+
+rmseg_status rmseg_hdf5_decode(rmseg_image *image, const rmseg_image_file *file, bool header_only);
 
 /* ---- for decoders ----------------------------------------------------------------------------------------------- */
 

@@ -23,6 +23,9 @@ static bool is_tiff(const uint8_t *bytes, size_t length)
            starts_with(bytes, length, "II+\0", 4) || starts_with(bytes, length, "MM\0+", 4);
 }
 
+/* Behind a block of the user's own it may start later; such files are not known to us. */
+static bool is_hdf5(const uint8_t *bytes, size_t length) { return starts_with(bytes, length, "\x89HDF\r\n\x1a\n", 8); }
+
 /* A format whose library is absent keeps its row, so that its files are recognised and the sentence says what to
  * install. */
 #ifdef RMSEG_HAVE_PNG
@@ -45,16 +48,28 @@ static bool is_tiff(const uint8_t *bytes, size_t length)
 #define rmseg_tiff_decode NULL
 #define rmseg_tiff_encode NULL
 #endif
+#ifdef RMSEG_HAVE_HDF5
+#define HAS_HDF5 true
+#else
+#define HAS_HDF5          false
+#define rmseg_hdf5_decode NULL
+#endif
 
 enum { START = 1 << 14 }; /* nearly always holds the header, whatever names and thumbnails come first */
 
 /* clang-format off */
 static const rmseg_format formats[] = {
-    /* name, extensions, reads, writes, package, sniff, header, decode, encode */
-    {{"PNG", ".png", HAS_PNG, HAS_PNG}, "libpng-dev", is_png, START, rmseg_png_decode, rmseg_png_encode},
-    {{"JPEG", ".jpg .jpeg", HAS_JPEG, false}, "libjpeg-dev", is_jpeg, START, rmseg_jpeg_decode, NULL},
-    {{"TIFF", ".tif .tiff", HAS_TIFF, HAS_TIFF}, "libtiff-dev", is_tiff, 0, rmseg_tiff_decode, rmseg_tiff_encode},
-    {{"NIfTI", ".nii .nii.gz .hdr", true, true}, "", rmseg_nifti_sniff, START, rmseg_nifti_decode, rmseg_nifti_encode},
+    /* name, extensions, reads, writes, package, sniff, header, decode, partner, encode */
+    {{"PNG", ".png", HAS_PNG, HAS_PNG}, "libpng-dev", is_png, START, rmseg_png_decode, NULL, rmseg_png_encode},
+    {{"JPEG", ".jpg .jpeg", HAS_JPEG, false}, "libjpeg-dev", is_jpeg, START, rmseg_jpeg_decode, NULL, NULL},
+    {{"TIFF", ".tif .tiff", HAS_TIFF, HAS_TIFF}, "libtiff-dev", is_tiff, 0, rmseg_tiff_decode, NULL, rmseg_tiff_encode},
+    {{"NIfTI", ".nii .nii.gz .hdr", true, true}, "", rmseg_nifti_sniff, START, rmseg_nifti_decode, rmseg_nifti_partner,
+     rmseg_nifti_encode},
+    {{"NRRD", ".nrrd .nhdr", true, true}, "", rmseg_nrrd_sniff, START, rmseg_nrrd_decode, rmseg_nrrd_partner,
+     rmseg_nrrd_encode},
+    {{"MetaImage", ".mha .mhd", true, true}, "", rmseg_metaimage_sniff, START, rmseg_metaimage_decode,
+     rmseg_metaimage_partner, rmseg_metaimage_encode},
+    {{"HDF5", ".h5 .hdf5", HAS_HDF5, false}, "libhdf5-dev", is_hdf5, START, rmseg_hdf5_decode, NULL, NULL},
 };
 /* clang-format on */
 enum { FORMATS = sizeof formats / sizeof *formats };
@@ -62,6 +77,18 @@ enum { FORMATS = sizeof formats / sizeof *formats };
 const rmseg_format_info *rmseg_image_formats(int64_t index)
 {
     return index >= 0 && index < FORMATS ? &formats[index].info : NULL;
+}
+
+/* Does the name end with one of the space-separated `extensions`? */
+static bool has_extension(const char *extensions, const char *name)
+{
+    size_t length = strlen(name);
+    for (const char *at = extensions; *at; at += *at == ' ') {
+        size_t word = strcspn(at, " ");
+        if (length >= word && strncasecmp(name + length - word, at, word) == 0) return true;
+        at += word;
+    }
+    return false;
 }
 
 /* ---- reading ---------------------------------------------------------------------------------------------------- */
@@ -94,8 +121,20 @@ static void list_readable(rmseg_text *text)
     }
 }
 
+static bool is_dicom(const uint8_t *bytes, size_t length) { return length >= 132 && !memcmp(bytes + 128, "DICM", 4); }
+
+static rmseg_status fail_dicom(const char *name)
+{
+    return rmseg_fail(
+        RMSEG_ERROR_UNSUPPORTED,
+        "%s: a DICOM file, a slice as scanners write it; turn the folder of its series into one NIfTI first: "
+        "dcm2niix -z y -o OUT FOLDER",
+        name);
+}
+
 static rmseg_status fail_unknown(const uint8_t *bytes, size_t length, const char *name)
 {
+    if (is_dicom(bytes, length)) return fail_dicom(name);
     rmseg_text start = {0}, readable = {0};
     describe_start(&start, bytes, length);
     list_readable(&readable);
@@ -126,7 +165,9 @@ static rmseg_status decode(rmseg_image *image, const rmseg_image_file *file, boo
                           format->info.name, format->package);
     rmseg_image_file named = *file;
     named.format = format->info.name;
-    return format->decode(image, &named, header_only);
+    rmseg_status status = format->decode(image, &named, header_only);
+    if (!status) image->format = format->info.name;
+    return status;
 }
 
 static rmseg_status decode_new(rmseg_image **image, const rmseg_image_file *file)
@@ -148,8 +189,13 @@ rmseg_status rmseg_image_decode(rmseg_image **image, const void *bytes, size_t l
 
 rmseg_status rmseg_image_read(rmseg_image **image, const char *path)
 {
+    return rmseg_image_read_part(image, path, NULL);
+}
+
+rmseg_status rmseg_image_read_part(rmseg_image **image, const char *path, const char *part)
+{
     uint8_t *bytes = NULL;
-    rmseg_image_file file = {.path = path, .name = path};
+    rmseg_image_file file = {.path = path, .name = path, .part = part};
     RMSEG_TRY(rmseg_file_read_start(&bytes, &file.length, &file.total, path, 0));
     file.bytes = bytes;
     rmseg_status status = decode_new(image, &file);
@@ -181,19 +227,16 @@ rmseg_status rmseg_image_read_header(rmseg_image *header, const char *path)
     return again ? read_header(header, &again, path, 0) : status;
 }
 
-/* ---- writing ---------------------------------------------------------------------------------------------------- */
-
-/* Does the name end with one of the space-separated `extensions`? */
-static bool has_extension(const char *extensions, const char *name)
+rmseg_status rmseg_image_partner(char **partner, const char *path)
 {
-    size_t length = strlen(name);
-    for (const char *at = extensions; *at; at += *at == ' ') {
-        size_t word = strcspn(at, " ");
-        if (length >= word && strncasecmp(name + length - word, at, word) == 0) return true;
-        at += word;
-    }
-    return false;
+    *partner = NULL;
+    for (int i = 0; i < FORMATS; i++)
+        if (formats[i].partner && has_extension(formats[i].info.extensions, path))
+            return formats[i].partner(partner, path);
+    return RMSEG_OK;
 }
+
+/* ---- writing ---------------------------------------------------------------------------------------------------- */
 
 static rmseg_status find_encoder(const rmseg_format **format, const char *path)
 {
@@ -207,12 +250,12 @@ static rmseg_status find_encoder(const rmseg_format **format, const char *path)
             return rmseg_fail(RMSEG_ERROR_UNSUPPORTED, "%s: this build does not write %s: install %s and build again",
                               path, row->info.name, row->package);
         return rmseg_fail(RMSEG_ERROR_UNSUPPORTED,
-                          "%s: rmseg does not write %s, which would lose values; use .png or .tif", path,
-                          row->info.name);
+                          "%s: rmseg does not write %s; use .png, .tif, .nii.gz, .nrrd or .mha", path, row->info.name);
     }
-    return rmseg_fail(RMSEG_ERROR_ARGUMENT,
-                      "%s: the extension \"%s\" names no image format that rmseg writes; use .png, .tif or .nii.gz",
-                      path, dot ? dot : "");
+    return rmseg_fail(
+        RMSEG_ERROR_ARGUMENT,
+        "%s: the extension \"%s\" names no image format that rmseg writes; use .png, .tif, .nii.gz, .nrrd or .mha",
+        path, dot ? dot : "");
 }
 
 rmseg_status rmseg_image_write(const rmseg_image *image, const char *path)

@@ -5,7 +5,9 @@
 #include <zlib.h>
 
 enum {
-    GZIP_WINDOW = 15 + 16, /* zlib's largest window; 16 asks for gzip's header and checksum */
+    WINDOW = 15,           /* zlib's largest */
+    GZIP_WINDOW = 15 + 16, /* 16 asks for gzip's header and checksum */
+    ANY_WINDOW = 15 + 32,  /* 32 for gzip's or zlib's, whichever is there */
     PIECE = 1 << 30,       /* zlib counts in unsigned int */
     BLOCK = 1 << 15,
     LEVEL = 4, /* label maps: a tenth larger than by 6, packed in a third of the time */
@@ -39,14 +41,15 @@ struct rmseg_unpacker {
     z_stream z;
 };
 
-rmseg_status rmseg_unpack_open(rmseg_unpacker **unpacker, const rmseg_image_file *file)
+rmseg_status rmseg_unpack_open(rmseg_unpacker **unpacker, const rmseg_image_file *file, rmseg_packing packing)
 {
     rmseg_unpacker *made = rmseg_alloc(1, sizeof *made);
     if (!made) return RMSEG_ERROR_MEMORY;
     made->file = file;
-    made->packed = rmseg_is_gzip(file->bytes, file->length);
+    made->packed =
+        packing == RMSEG_PACKING_ZLIB || (packing == RMSEG_PACKING_GZIP && rmseg_is_gzip(file->bytes, file->length));
     made->z = (z_stream){.zalloc = on_alloc, .zfree = on_free};
-    if (made->packed && inflateInit2(&made->z, GZIP_WINDOW) != Z_OK) {
+    if (made->packed && inflateInit2(&made->z, packing == RMSEG_PACKING_ZLIB ? ANY_WINDOW : GZIP_WINDOW) != Z_OK) {
         rmseg_free(made);
         return rmseg_fail_memory();
     }
@@ -94,7 +97,7 @@ static rmseg_status inflate_some(rmseg_unpacker *u, uint8_t *to, size_t count, s
         if (result == Z_MEM_ERROR) return rmseg_fail_memory();
         if (result == Z_STREAM_END) next_member(u);
         if (result != Z_STREAM_END && result != Z_OK && result != Z_BUF_ERROR)
-            return rmseg_image_fail_damaged(u->file, u->z.msg ? u->z.msg : "its gzip stream makes no sense");
+            return rmseg_image_fail_damaged(u->file, u->z.msg ? u->z.msg : "its packed stream makes no sense");
     }
     return RMSEG_OK;
 }
@@ -128,19 +131,22 @@ rmseg_status rmseg_unpack_end(rmseg_unpacker *u)
 
 struct rmseg_packer {
     rmseg_file_writer *writer;
+    rmseg_text *text; /* where there is no writer */
     bool packed;
     z_stream z;
     uint8_t block[BLOCK];
 };
 
-rmseg_status rmseg_pack_open(rmseg_packer **packer, rmseg_file_writer *writer, bool packed)
+rmseg_status rmseg_pack_open(rmseg_packer **packer, rmseg_file_writer *writer, rmseg_text *text, rmseg_packing packing)
 {
+    int window = packing == RMSEG_PACKING_GZIP ? GZIP_WINDOW : WINDOW;
     rmseg_packer *made = rmseg_alloc(1, sizeof *made);
     if (!made) return RMSEG_ERROR_MEMORY;
     made->writer = writer;
-    made->packed = packed;
+    made->text = text;
+    made->packed = packing != RMSEG_PACKING_NONE;
     made->z = (z_stream){.zalloc = on_alloc, .zfree = on_free};
-    if (packed && deflateInit2(&made->z, LEVEL, Z_DEFLATED, GZIP_WINDOW, 8, Z_DEFAULT_STRATEGY) != Z_OK) {
+    if (made->packed && deflateInit2(&made->z, LEVEL, Z_DEFLATED, window, 8, Z_DEFAULT_STRATEGY) != Z_OK) {
         rmseg_free(made);
         return rmseg_fail_memory();
     }
@@ -155,6 +161,13 @@ void rmseg_pack_close(rmseg_packer *packer)
     rmseg_free(packer);
 }
 
+static rmseg_status put(rmseg_packer *p, const void *bytes, size_t count)
+{
+    if (p->writer) return rmseg_file_put(p->writer, bytes, count);
+    rmseg_text_addn(p->text, bytes, count);
+    return p->text->failed ? rmseg_fail_memory() : RMSEG_OK;
+}
+
 /* deflate with room left over has taken all it was given. */
 static rmseg_status deflate_all(rmseg_packer *p, int flush)
 {
@@ -162,14 +175,14 @@ static rmseg_status deflate_all(rmseg_packer *p, int flush)
         p->z.next_out = p->block;
         p->z.avail_out = sizeof p->block;
         deflate(&p->z, flush);
-        RMSEG_TRY(rmseg_file_put(p->writer, p->block, sizeof p->block - p->z.avail_out));
+        RMSEG_TRY(put(p, p->block, sizeof p->block - p->z.avail_out));
     } while (p->z.avail_out == 0);
     return RMSEG_OK;
 }
 
 rmseg_status rmseg_pack(rmseg_packer *p, const void *bytes, size_t count)
 {
-    if (!p->packed) return rmseg_file_put(p->writer, bytes, count);
+    if (!p->packed) return put(p, bytes, count);
     for (size_t done = 0, more; done < count; done += more) {
         more = least(count - done, PIECE);
         p->z.next_in = (Bytef *)(uintptr_t)((const uint8_t *)bytes + done); /* zlib reads it only */

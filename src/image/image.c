@@ -86,6 +86,7 @@ void rmseg_image_copy_geometry(rmseg_image *to, const rmseg_image *from)
     memcpy(to->origin, from->origin, sizeof to->origin);
     memcpy(to->direction, from->direction, sizeof to->direction);
     to->has_spacing = from->has_spacing;
+    to->axes = from->axes;
     to->nifti = from->nifti;
 }
 

@@ -6,10 +6,6 @@
 #include <string.h>
 #include <strings.h>
 
-#include "image/gzip.h"
-
-enum { BLOCK_VOXELS = 1 << 13 };
-
 /* ---- pairs ------------------------------------------------------------------------------------------------------ */
 
 /* The length of the name before its ".hdr" or ".hdr.gz"; 0 where it has none. */
@@ -24,7 +20,7 @@ static size_t stem_of_header(const char *path)
     return 0;
 }
 
-rmseg_status rmseg_image_partner(char **partner, const char *path)
+rmseg_status rmseg_nifti_partner(char **partner, const char *path)
 {
     static const char *const endings[] = {".img", ".img.gz", ".IMG"};
     size_t stem = stem_of_header(path);
@@ -94,141 +90,96 @@ static rmseg_status find_size(int64_t size[3], rmseg_nifti_header *header, const
     return RMSEG_OK;
 }
 
-static rmseg_status find_type(const rmseg_nifti_type **type, const rmseg_nifti_header *header,
-                              const rmseg_image_file *file)
+/* ---- reading: the voxels ---------------------------------------------------------------------------------------- */
+
+/* clang-format off */
+static const struct {
+    int64_t code;
+    const char *name;
+    bool reads;
+    rmseg_stored stored;
+} types[] = {
+    {   2, "uint8",      true,  RMSEG_STORED_U8},
+    { 256, "int8",       true,  RMSEG_STORED_I8},
+    {   4, "int16",      true,  RMSEG_STORED_I16},
+    { 512, "uint16",     true,  RMSEG_STORED_U16},
+    {   8, "int32",      true,  RMSEG_STORED_I32},
+    { 768, "uint32",     true,  RMSEG_STORED_U32},
+    {1024, "int64",      true,  RMSEG_STORED_I64},
+    {1280, "uint64",     true,  RMSEG_STORED_U64},
+    {  16, "float32",    true,  RMSEG_STORED_F32},
+    {  64, "float64",    true,  RMSEG_STORED_F64},
+    {   1, "binary",     false, RMSEG_STORED_U8},
+    {  32, "complex64",  false, RMSEG_STORED_F32},
+    {1792, "complex128", false, RMSEG_STORED_F64},
+    {2048, "complex256", false, RMSEG_STORED_F64},
+    {1536, "float128",   false, RMSEG_STORED_F64},
+    { 128, "RGB",        false, RMSEG_STORED_U8},
+    {2304, "RGBA",       false, RMSEG_STORED_U8},
+};
+/* clang-format on */
+enum { TYPES = sizeof types / sizeof *types };
+
+static rmseg_status find_type(rmseg_stored *stored, const rmseg_nifti_header *header, const rmseg_image_file *file)
 {
-    *type = rmseg_nifti_type_find(header->datatype);
-    if (!*type)
-        return rmseg_fail(RMSEG_ERROR_FORMAT,
-                          "%s: this NIfTI has voxels of type %" PRId64 ", which the format does not have", file->name,
-                          header->datatype);
-    if (!(*type)->reads)
+    for (int i = 0; i < TYPES; i++) {
+        if (types[i].code != header->datatype) continue;
+        *stored = types[i].stored;
+        if (types[i].reads) return RMSEG_OK;
         return rmseg_fail(RMSEG_ERROR_UNSUPPORTED,
                           "%s: this NIfTI has %s voxels; rmseg reads integers of 8 to 64 bits and floats of 32 and 64: "
                           "convert it",
-                          file->name, (*type)->name);
-    if (rmseg_nifti_is_scaled(header) && !isfinite(header->intercept))
-        return rmseg_fail(RMSEG_ERROR_FORMAT,
-                          "%s: this NIfTI scales its values by %g and adds %g; expected finite numbers", file->name,
-                          header->slope, header->intercept);
-    return RMSEG_OK;
-}
-
-/* `file` is the one that holds the voxels. */
-static rmseg_status announce(rmseg_image *image, const rmseg_nifti_header *header, const rmseg_nifti_type *type,
-                             const int64_t size[3], const rmseg_image_file *file)
-{
-    int64_t voxels = 0, bytes = 0, end = -1;
-    bool packed = rmseg_is_gzip(file->bytes, file->length);
-    if (rmseg_mul3(&voxels, size[0], size[1], size[2]) && rmseg_mul(&bytes, voxels, (int64_t)type->size) &&
-        bytes < INT64_MAX - (int64_t)header->offset)
-        end = bytes + (int64_t)header->offset;
-    return rmseg_image_announce(image, file, rmseg_nifti_is_scaled(header) ? type->scaled : type->dtype, 1, size, end,
-                                packed ? RMSEG_DEFLATE_EXPANSION : 1);
-}
-
-/* ---- reading: the voxels ---------------------------------------------------------------------------------------- */
-
-static rmseg_status fail_inexact(const rmseg_image_file *file, const rmseg_nifti_type *type)
-{
-    return rmseg_fail(RMSEG_ERROR_UNSUPPORTED,
-                      "%s: this NIfTI has %s values beyond 2^53, which would be rounded: convert it", file->name,
-                      type->name);
-}
-
-static rmseg_status convert_voxels(rmseg_image *image, rmseg_unpacker *unpacker, const rmseg_nifti_header *header,
-                                   const rmseg_nifti_type *type, const rmseg_image_file *file)
-{
-    int64_t voxels = rmseg_image_voxels(image);
-    bool exact = true;
-    void *block = rmseg_alloc(BLOCK_VOXELS, type->size);
-    rmseg_status status = block ? RMSEG_OK : RMSEG_ERROR_MEMORY;
-    for (int64_t at = 0; at < voxels && !status; at += BLOCK_VOXELS) {
-        int64_t count = voxels - at < BLOCK_VOXELS ? voxels - at : BLOCK_VOXELS;
-        status = rmseg_unpack(unpacker, block, (size_t)count * type->size);
-        if (!status) exact &= rmseg_nifti_voxels_read(image, at, block, count, type, header);
+                          file->name, types[i].name);
     }
-    rmseg_free(block);
-    return status || exact ? status : fail_inexact(file, type);
+    return rmseg_fail(RMSEG_ERROR_FORMAT,
+                      "%s: this NIfTI has voxels of type %" PRId64 ", which the format does not have", file->name,
+                      header->datatype);
 }
 
-/* `unpacker` stands at the first voxel. */
-static rmseg_status read_voxels(rmseg_image *image, rmseg_unpacker *unpacker, const rmseg_nifti_header *header,
-                                const rmseg_nifti_type *type, const rmseg_image_file *file)
+/* Values are as stored where the slope is 0 or none at all, and where it is 1 with intercept 0. */
+static rmseg_status find_scale(rmseg_raw *raw, const rmseg_nifti_header *header, const rmseg_image_file *file)
 {
-    RMSEG_TRY(rmseg_image_allocate(image));
-    if (rmseg_nifti_is_scaled(header) || type != rmseg_nifti_type_of(image->dtype)) {
-        RMSEG_TRY(convert_voxels(image, unpacker, header, type, file));
-    } else {
-        int64_t voxels = rmseg_image_voxels(image);
-        RMSEG_TRY(rmseg_unpack(unpacker, image->data, (size_t)voxels * type->size));
-        rmseg_nifti_swap(image->data, voxels, type->size, header->big_endian);
-    }
-    return rmseg_unpack_end(unpacker);
+    bool scaled = header->slope != 0 && isfinite(header->slope) && !(header->slope == 1 && header->intercept == 0);
+    if (!scaled) return RMSEG_OK;
+    raw->slope = header->slope;
+    raw->intercept = header->intercept;
+    if (isfinite(header->intercept)) return RMSEG_OK;
+    return rmseg_fail(RMSEG_ERROR_FORMAT, "%s: this NIfTI scales its values by %g and adds %g; expected finite numbers",
+                      file->name, header->slope, header->intercept);
 }
 
-typedef struct volume {
-    rmseg_nifti_header header;
-    const rmseg_nifti_type *type;
-    int64_t size[3];
-} volume;
-
-static rmseg_status describe(volume *v, rmseg_unpacker *unpacker, const rmseg_image_file *file)
+static rmseg_status decode_voxels(rmseg_image *image, const rmseg_nifti_header *header, const int64_t size[3],
+                                  const rmseg_image_file *file, bool header_only)
 {
-    RMSEG_TRY(read_header(&v->header, unpacker, file));
-    RMSEG_TRY(find_size(v->size, &v->header, file));
-    return find_type(&v->type, &v->header, file);
-}
-
-/* The voxels of a pair lie in a file of their own. */
-static rmseg_status decode_partner(rmseg_image *image, const volume *v, const rmseg_image_file *file, bool header_only)
-{
-    char *path = NULL;
-    uint8_t *bytes = NULL;
-    rmseg_image_file voxels = {.format = file->format};
-    rmseg_unpacker *unpacker = NULL;
-    if (file->path) RMSEG_TRY(rmseg_image_partner(&path, file->path));
-    if (!path)
+    rmseg_raw raw = {.big_endian = header->big_endian, .inner = 1, .packing = RMSEG_PACKING_GZIP};
+    char *partner = NULL;
+    RMSEG_TRY(find_type(&raw.stored, header, file));
+    RMSEG_TRY(find_scale(&raw, header, file));
+    raw.skip = (int64_t)header->offset;
+    if (header->pair && file->path) RMSEG_TRY(rmseg_nifti_partner(&partner, file->path));
+    if (header->pair && !partner)
         return rmseg_fail(
             RMSEG_ERROR_FILE,
             "%s: the header of a NIfTI pair, but its voxels are missing; expected NAME.img beside NAME.hdr",
             file->name);
-    rmseg_status status = rmseg_file_read_start(&bytes, &voxels.length, &voxels.total, path, header_only ? 16 : 0);
-    voxels.bytes = bytes;
-    voxels.name = voxels.path = path;
-    if (!status) status = announce(image, &v->header, v->type, v->size, &voxels);
-    if (!status && !header_only) status = rmseg_unpack_open(&unpacker, &voxels);
-    if (unpacker) status = rmseg_unpack(unpacker, NULL, (size_t)v->header.offset);
-    if (unpacker && !status) status = read_voxels(image, unpacker, &v->header, v->type, &voxels);
-    rmseg_unpack_close(unpacker);
-    rmseg_free(bytes);
-    rmseg_free(path);
+    raw.data_file = partner;
+    rmseg_status status = rmseg_raw_decode(image, &raw, 1, size, file, header_only);
+    rmseg_free(partner);
     return status;
-}
-
-static rmseg_status decode_voxels(rmseg_image *image, const volume *v, rmseg_unpacker *unpacker,
-                                  const rmseg_image_file *file, bool header_only)
-{
-    size_t read = v->header.forms.version == 2 ? RMSEG_NIFTI_2_BYTES : RMSEG_NIFTI_1_BYTES;
-    RMSEG_TRY(announce(image, &v->header, v->type, v->size, file));
-    if (header_only) return RMSEG_OK;
-    RMSEG_TRY(rmseg_unpack(unpacker, NULL, (size_t)v->header.offset - read));
-    return read_voxels(image, unpacker, &v->header, v->type, file);
 }
 
 rmseg_status rmseg_nifti_decode(rmseg_image *image, const rmseg_image_file *file, bool header_only)
 {
     rmseg_unpacker *unpacker = NULL;
-    volume v = {0};
-    RMSEG_TRY(rmseg_unpack_open(&unpacker, file));
-    rmseg_status status = describe(&v, unpacker, file);
-    if (!status && v.header.pair)
-        status = decode_partner(image, &v, file, header_only);
-    else if (!status)
-        status = decode_voxels(image, &v, unpacker, file, header_only);
-    if (!status) status = rmseg_nifti_geometry_read(image, &v.header.forms, file);
+    rmseg_nifti_header header = {0};
+    int64_t size[3];
+    RMSEG_TRY(rmseg_unpack_open(&unpacker, file, RMSEG_PACKING_GZIP));
+    rmseg_status status = read_header(&header, unpacker, file);
     rmseg_unpack_close(unpacker);
-    return status;
+    RMSEG_TRY(status);
+    RMSEG_TRY(find_size(size, &header, file));
+    RMSEG_TRY(decode_voxels(image, &header, size, file, header_only));
+    return rmseg_nifti_geometry_read(image, &header.forms, file);
 }
 
 /* ---- writing ---------------------------------------------------------------------------------------------------- */
@@ -239,27 +190,18 @@ static bool ends_with(const char *name, const char *ending)
     return length >= tail && !strcasecmp(name + length - tail, ending);
 }
 
-static rmseg_status put_voxels(rmseg_packer *packer, const rmseg_image *image)
+static int64_t code_of(rmseg_dtype dtype)
 {
-    size_t size = rmseg_dtype_size(image->dtype);
-    int64_t voxels = rmseg_image_voxels(image);
-    char *block = rmseg_alloc(BLOCK_VOXELS, size);
-    rmseg_status status = block ? RMSEG_OK : RMSEG_ERROR_MEMORY;
-    for (int64_t at = 0; at < voxels && !status; at += BLOCK_VOXELS) {
-        int64_t count = voxels - at < BLOCK_VOXELS ? voxels - at : BLOCK_VOXELS;
-        memcpy(block, (const char *)image->data + (size_t)at * size, (size_t)count * size);
-        rmseg_nifti_swap(block, count, size, false);
-        status = rmseg_pack(packer, block, (size_t)count * size);
-    }
-    rmseg_free(block);
-    return status;
+    int i = 0;
+    while (types[i].stored != rmseg_stored_of(dtype)) i++;
+    return types[i].code;
 }
 
 static rmseg_status put(rmseg_packer *packer, const rmseg_image *image)
 {
     uint8_t bytes[RMSEG_NIFTI_2_BYTES + RMSEG_NIFTI_EXTENSION_BYTES];
-    const rmseg_nifti_type *type = rmseg_nifti_type_of(image->dtype);
-    rmseg_nifti_header header = {.datatype = type->code, .bitpix = (int64_t)type->size * 8, .slope = 1};
+    rmseg_nifti_header header = {
+        .datatype = code_of(image->dtype), .bitpix = (int64_t)rmseg_dtype_size(image->dtype) * 8, .slope = 1};
     rmseg_nifti_geometry_write(&header.forms, image);
     header.dim[0] = header.forms.axes;
     for (int i = 1; i < 8; i++) header.dim[i] = i <= 3 ? image->size[3 - i] : 1;
@@ -267,7 +209,7 @@ static rmseg_status put(rmseg_packer *packer, const rmseg_image *image)
                                               : RMSEG_NIFTI_1_BYTES + RMSEG_NIFTI_EXTENSION_BYTES;
     size_t length = rmseg_nifti_print(bytes, &header);
     RMSEG_TRY(rmseg_pack(packer, bytes, length));
-    RMSEG_TRY(put_voxels(packer, image));
+    RMSEG_TRY(rmseg_raw_put(packer, image));
     return rmseg_pack_end(packer);
 }
 
@@ -281,7 +223,7 @@ rmseg_status rmseg_nifti_encode(rmseg_file_writer *writer, const rmseg_image *im
                           "%s: a NIfTI is written with one channel; this image has %" PRId64
                           ": write its channels one by one, or use .tif",
                           name, image->channels);
-    RMSEG_TRY(rmseg_pack_open(&packer, writer, ends_with(name, ".gz")));
+    RMSEG_TRY(rmseg_pack_open(&packer, writer, NULL, ends_with(name, ".gz") ? RMSEG_PACKING_GZIP : RMSEG_PACKING_NONE));
     rmseg_status status = put(packer, image);
     rmseg_pack_close(packer);
     return status;

@@ -1,11 +1,11 @@
 /*
- * image/nifti.h - what the files of NIfTI share: its header, its geometry, its types of voxels. Sources: nifti1.h and
+ * image/nifti.h - what the files of NIfTI share: its header and its geometry. Sources: nifti1.h and
  * nifti2.h of nifti.nimh.nih.gov; where they leave a choice, nibabel's.
  */
 #ifndef IMAGE_NIFTI_H
 #define IMAGE_NIFTI_H
 
-#include "image/format.h"
+#include "image/raw.h"
 
 /* ---- header: nifti_header.c ------------------------------------------------------------------------------------- */
 
@@ -43,32 +43,5 @@ rmseg_status rmseg_nifti_geometry_read(rmseg_image *image, const rmseg_nifti_for
 
 /* The forms to write for an image: those it was read with where its geometry is still theirs, else new ones. */
 void rmseg_nifti_geometry_write(rmseg_nifti_forms *forms, const rmseg_image *image);
-
-/* ---- voxels: nifti_voxels.c ------------------------------------------------------------------------------------- */
-
-typedef struct rmseg_nifti_type {
-    int64_t code;
-    const char *name; /* "uint8" */
-    size_t size;      /* bytes of one voxel in the file */
-    bool reads;
-    rmseg_dtype dtype, scaled; /* of the image: where values are as stored, and where slope and intercept apply */
-} rmseg_nifti_type;
-
-/* NULL for a code that the format does not have. */
-const rmseg_nifti_type *rmseg_nifti_type_find(int64_t code);
-
-/* The type that holds an image's. */
-const rmseg_nifti_type *rmseg_nifti_type_of(rmseg_dtype dtype);
-
-/* Are values as stored? Slope 0 or none at all says so, and so does 1 with intercept 0. */
-bool rmseg_nifti_is_scaled(const rmseg_nifti_header *header);
-
-/* `count` voxels as they lie in the file become elements at .. of an image of the type that find gave. False where an
- * integer is beyond 2^53, which no double holds. `voxels` is overwritten. */
-bool rmseg_nifti_voxels_read(rmseg_image *image, int64_t at, void *voxels, int64_t count, const rmseg_nifti_type *type,
-                             const rmseg_nifti_header *header);
-
-/* Turns the bytes of each of `count` values around where `big_endian` is not this machine's order. */
-void rmseg_nifti_swap(void *values, int64_t count, size_t size, bool big_endian);
 
 #endif

@@ -28,6 +28,20 @@ static rmseg_status add(rmseg_cases *cases, const char *path)
     return RMSEG_OK;
 }
 
+/* A folder of DICOM slices, whose names need not end in anything, gets the sentence of the first of them. */
+static rmseg_status fail_empty(const char *folder)
+{
+    rmseg_names names = {0};
+    rmseg_image header = {0};
+    RMSEG_TRY(rmseg_folder_list(&names, folder));
+    char *path = names.count ? rmseg_path_join(folder, names.items[0]) : NULL;
+    rmseg_status status = path && rmseg_file_exists(path) ? rmseg_image_read_header(&header, path) : RMSEG_OK;
+    rmseg_free(path);
+    rmseg_names_destroy(&names);
+    if (status == RMSEG_ERROR_UNSUPPORTED) return status;
+    return rmseg_fail(RMSEG_ERROR_FILE, "%s: the folder holds no image that rmseg reads", folder);
+}
+
 static rmseg_status add_folder(rmseg_cases *cases, const char *folder)
 {
     rmseg_names names = {0};
@@ -41,9 +55,7 @@ static rmseg_status add_folder(rmseg_cases *cases, const char *folder)
         rmseg_free(path);
     }
     rmseg_names_destroy(&names);
-    if (!status && cases->count == before)
-        return rmseg_fail(RMSEG_ERROR_FILE, "%s: the folder holds no image that rmseg reads", folder);
-    return status;
+    return !status && cases->count == before ? fail_empty(folder) : status;
 }
 
 rmseg_status rmseg_cases_from_paths(rmseg_cases *cases, const char *const *paths, int64_t count)

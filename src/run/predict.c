@@ -180,11 +180,16 @@ static const char *input_path(const prediction *p, int64_t i)
     return p->cases.paths ? p->cases.paths[i] : p->cases.dataset->cases[i].images.items[0];
 }
 
-/* A NIfTI keeps the geometry of one; else a PNG, which holds one slice. A file that cannot be read is told of later. */
+/* A format that keeps the geometry gets its own back; else a PNG, which holds one slice. A file that cannot be read is
+ * told of later. */
 static const char *label_extension(const prediction *p, int64_t i)
 {
     rmseg_image header = {0};
-    if (rmseg_image_read_header(&header, input_path(p, i)) == RMSEG_OK && header.nifti.version) return ".nii.gz";
+    if (rmseg_image_read_header(&header, input_path(p, i)) == RMSEG_OK) {
+        if (!strcmp(header.format, "NIfTI")) return ".nii.gz";
+        if (!strcmp(header.format, "NRRD")) return ".nrrd";
+        if (!strcmp(header.format, "MetaImage")) return ".mha";
+    }
     return rmseg_net_get_spec(p->models[0].net)->spatial == 3 ? ".tif" : ".png";
 }
 

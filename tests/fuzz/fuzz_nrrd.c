@@ -1,0 +1,13 @@
+/*
+ * fuzz_nrrd.c - hostile NRRD files: any bytes are decoded; what could be read is written and read again, and has to be
+ * the same in the same place.
+ *
+ * Built as fuzz_image.c says.
+ */
+#include "written_again.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length)
+{
+    check_written_again(bytes, length, "fuzz.nrrd", rmseg_nrrd_encode);
+    return 0;
+}
