@@ -8,6 +8,8 @@ batch: truth (index or map), ignored value, number of frames (0: none), expressi
 the total and the gradient at the logits. The reference below is written from the formulas, not from the C code.
 """
 
+import itertools
+import math
 import sys
 from pathlib import Path
 
@@ -218,34 +220,236 @@ def over_samples(v, one, channels, weights, reduction):
     return total / dict(mean=v.batch.n * len(chosen), sum=1, batchmean=v.batch.n)[reduction]
 
 
+EPS = 1e-10  # beside every sum that is divided by
+
+
+def barrier(z, t):
+    """Kervadec's extended log barrier, as printed; `where` may not meet the branch that is not taken."""
+    inside = z <= -1 / t**2
+    safe = torch.where(inside, z, torch.tensor(-1.0))
+    return torch.where(inside, -torch.log(-safe) / t, t * z - math.log(1 / t**2) / t + 1 / t)
+
+
+def cost(v, p, y, penalty="match", margin=0.1, bounds="relative", t=1.0, growth=1.1, signed=False):
+    """A penalty on the scalar p where the truth has y."""
+    if penalty == "match":
+        return (p - y) ** 2
+    if bounds == "relative":
+        low, high = sorted([(1 - margin) * float(y), (1 + margin) * float(y)])
+    else:
+        low, high = float(y) - margin, float(y) + margin
+        low = low if signed else max(low, 0.0)
+    if penalty == "band":
+        return torch.relu(p - high) ** 2 + torch.relu(low - p) ** 2
+    t = t * growth ** (100 * 0.0)  # the cases are of the start of training
+    return barrier(p - high, t) + barrier(low - p, t)
+
+
 def moment(v, *orders, center="exact", scale=1, normalize="voxels", frame="patch", units="fraction", reduction="mean", channels="fg",
-           weights=None):
+           weights=None, **penalty):
     orders = [0] * (3 - len(orders)) + list(orders)
 
     def one(s, c):
         w = 1
         for axis in range(3):
             w = w * place(v, s, c, axis, center, scale, frame, units) ** orders[axis]
-        return ((w * (v.p[s, c] - v.y[s, c] * v.m[s, 0])).sum() / (v.m[s].sum() if normalize == "voxels" else 1)) ** 2
+        over = v.m[s].sum() if normalize == "voxels" else 1
+        return cost(v, (w * v.p[s, c]).sum() / over, (w * v.y[s, c] * v.m[s, 0]).sum() / over, signed=True, **penalty)
 
     return over_samples(v, one, channels, weights, reduction)
 
 
-def size(v, units="fraction", reduction="mean", channels="fg", weights=None):
+def size(v, units="fraction", reduction="mean", channels="fg", weights=None, **penalty):
     def one(s, c):
-        return ((v.p[s, c] - v.y[s, c] * v.m[s, 0]).sum() / (v.m[s].sum() if units == "fraction" else 1)) ** 2
+        over = v.m[s].sum() if units == "fraction" else 1
+        return cost(v, v.p[s, c].sum() / over, (v.y[s, c] * v.m[s, 0]).sum() / over, **penalty)
 
     return over_samples(v, one, channels, weights, reduction)
 
 
-def centroid(v, min_size=10, frame="patch", units="fraction", reduction="mean", channels="fg", weights=None):
+def axes_of(v, s, c, frame, units):
+    """For each axis that counts: the coordinate from the truth's centroid, its zero's distance from the first voxel, and its step."""
+    rows = []
+    for axis in range(3 - v.batch.spatial, 3):
+        kind = "mm" if units == "mm" else "fraction"
+        x, corner = (place(v, s, c, axis, center, 1, frame, kind) for center in ("centroid", "none"))
+        f = v.frames[s] if v.frames else dict(extent=v.batch.size)
+        stretch = (f["extent"] if frame == "volume" else v.batch.size)[axis] if units == "voxel" else 1
+        first = place(v, s, c, axis, "none", 1, frame, kind).flatten()[0]
+        start = 1 + v.frames[s]["offset"][axis] if v.frames and frame == "volume" else 1
+        step = stretch * first / start
+        rows.append((x * stretch, stretch * (corner - x).flatten()[0] - step, step))
+    return rows
+
+
+def central(mask, axes):
+    """Centroid and the function that gives mu of an exponent for each axis."""
+    mass = mask.sum() + EPS
+    middle = [(x * mask).sum() / mass for x, _, _ in axes]
+
+    def mu(*q):
+        w = mask
+        for (x, _, _), m, e in zip(axes, middle, q):
+            w = w * (x - m) ** e
+        return w.sum()
+
+    return mass, middle, mu
+
+
+def shape_measure(values):
+    """A term from values(mask, axes) -> [(share, scalar)]."""
+
+    def term(v, min_size=10, frame="patch", units=None, reduction="mean", channels="fg", weights=None, invariants="1+1", **penalty):
+        unit = units or ("voxel" if values in (inertia_values, eccentricity_values, hu_values) else "fraction")
+
+        def one(s, c):
+            p, y = v.p[s, c], v.y[s, c] * v.m[s, 0]
+            if not (y.sum() > 0 and p.sum() > min_size):
+                return p.sum() * 0
+            axes = axes_of(v, s, c, frame, unit)
+            shares = numbers(invariants) if values is hu_values else [None] * 99
+            signed = values in (covariance_values, hu_values)
+            rows = zip(values(p, axes), values(y, axes), shares)
+            return sum((share if own is None else own) * cost(v, a, b, signed=signed, **penalty) for (share, a), (_, b), own in rows)
+
+        return over_samples(v, one, channels, weights, reduction)
+
+    return term
+
+
+def unit_exponents(d, *axes):
+    q = [0] * d
+    for a in axes:
+        q[a] += 1
+    return q
+
+
+def centroid_values(mask, axes):
+    _, middle, _ = central(mask, axes)
+    return [(1, m + first) for m, (_, first, _) in zip(middle, axes)]
+
+
+def spread_values(mask, axes):
+    mass, _, mu = central(mask, axes)
+    return [(1, (mu(*unit_exponents(len(axes), k, k)) / mass).sqrt()) if len(axes[k][0].flatten()) > 1 else (1, mask.sum() * 0)
+            for k in range(len(axes))]
+
+
+def covariance_values(mask, axes):
+    mass, _, mu = central(mask, axes)
+    return [(1, mu(*unit_exponents(len(axes), a, b)) / mass) for a in range(len(axes)) for b in range(len(axes))]
+
+
+def nu_of(mask, axes):
+    mass, _, mu = central(mask, axes)
+    cell = math.prod(float(step) for _, _, step in axes)
+    return lambda *q: mu(*q) * cell / (mass * cell) ** (1 + sum(q) / len(axes))
+
+
+def inertia_values(mask, axes):
+    nu = nu_of(mask, axes)
+    return [(1, sum(nu(*unit_exponents(len(axes), k, k)) for k in range(len(axes))))]
+
+
+def eccentricity_values(mask, axes):
+    _, _, mu = central(mask, axes)
+    root = (4 * mu(1, 1) ** 2 + (mu(2, 0) - mu(0, 2)) ** 2).sqrt()
+    l1, l2 = (mu(2, 0) + mu(0, 2) + root) / 2, (mu(2, 0) + mu(0, 2) - root) / 2
+    return [(1, (1 - l2 / (l1 + EPS)).abs().sqrt())]
+
+
+def hu_values(mask, axes):
+    nu = nu_of(mask, axes)
+    if len(axes) == 3:
+        m = torch.stack([torch.stack([nu(*unit_exponents(3, a, b)) for b in range(3)]) for a in range(3)])
+        minors = sum(torch.linalg.det(m[[i for i in range(3) if i != k]][:, [i for i in range(3) if i != k]]) for k in range(3))
+        return [(1, m.trace()), (1, minors), (1, torch.linalg.det(m))]
+    a, b = nu(3, 0) + nu(1, 2), nu(2, 1) + nu(0, 3)
+    e, f, g, n11 = nu(3, 0) - 3 * nu(1, 2), 3 * nu(2, 1) - nu(0, 3), nu(2, 0) - nu(0, 2), nu(1, 1)
+    invariants = [nu(2, 0) + nu(0, 2), g**2 + 4 * n11**2, e**2 + f**2, a**2 + b**2,
+                  e * a * (a**2 - 3 * b**2) + f * b * (3 * a**2 - b**2), g * (a**2 - b**2) + 4 * n11 * a * b,
+                  f * a * (a**2 - 3 * b**2) - e * b * (3 * a**2 - b**2)]
+    return [(1, i) for i in invariants]
+
+
+centroid, spread, covariance = (shape_measure(f) for f in (centroid_values, spread_values, covariance_values))
+inertia, eccentricity, hu = (shape_measure(f) for f in (inertia_values, eccentricity_values, hu_values))
+
+
+def class_centroid(v, min_size=10, frame="patch", units="fraction", reduction="mean", channels="fg", weights=None, **penalty):
+    chosen = v.channels(channels)
+    w = numbers(weights) if weights else torch.ones(len(chosen))
+    total, pairs = v.p.sum() * 0, 0
+    for i, j in itertools.combinations(range(len(chosen)), 2):
+        pairs += 1
+        for s in range(v.batch.n):
+            masks = [(v.p[s, chosen[k]], v.y[s, chosen[k]] * v.m[s, 0], axes_of(v, s, chosen[k], frame, units)) for k in (i, j)]
+            if any(not (y.sum() > 0 and p.sum() > min_size) for p, y, _ in masks):
+                continue
+            apart = [sum((a - b) ** 2 for (_, a), (_, b) in zip(*(centroid_values(m[k], m[2]) for m in masks))) for k in (0, 1)]
+            total = total + w[i] * w[j] * cost(v, *apart, **penalty)
+    return total / dict(mean=v.batch.n * pairs, sum=1, batchmean=v.batch.n)[reduction]
+
+
+def neighbours(mask, valid):
+    """p^T (D - A) p of the graph in which valid voxels that touch, at a corner or more, are joined."""
+    n = mask.numel()
+    at = torch.stack(torch.meshgrid(*(torch.arange(k) for k in mask.shape), indexing="ij"), -1).reshape(n, 3)
+    near = ((at[:, None] - at[None]).abs().amax(-1) == 1) & valid.flatten()[:, None] & valid.flatten()[None]
+    laplacian = torch.diag(near.sum(1).double()) - near.double()
+    return mask.flatten() @ laplacian @ mask.flatten()
+
+
+def length(v, units="fraction", reduction="mean", channels="fg", weights=None, **penalty):
+    def one(s, c):
+        over = v.m[s].sum() if units == "fraction" else 1
+        p, y = (neighbours(m, v.valid[s]) / over for m in (v.p[s, c], v.y[s, c] * v.m[s, 0]))
+        return cost(v, p, y, **penalty)
+
+    return over_samples(v, one, channels, weights, reduction)
+
+
+def compactness(v, form="ratio", min_size=10, reduction="mean", channels="fg", weights=None, **penalty):
     def one(s, c):
         p, y = v.p[s, c], v.y[s, c] * v.m[s, 0]
         if not (y.sum() > 0 and p.sum() > min_size):
             return p.sum() * 0
-        x = [place(v, s, c, axis, "none", 1, frame, units) for axis in range(3 - v.batch.spatial, 3)]
-        middle = lambda mask: [(t * mask).sum() / mask.sum() for t in x]
-        return sum((a - b) ** 2 for a, b in zip(middle(p), middle(y)))
+        unit = 1 if form == "ratio" else 4 * math.pi
+        return cost(v, *(neighbours(m, v.valid[s]) ** 2 / (unit * (m.sum() + EPS)) for m in (p, y)), **penalty)
+
+    return over_samples(v, one, channels, weights, reduction)
+
+
+def polar(v, frame="patch", units="fraction", reduction="mean", channels="fg", weights=None):
+    def one(s, c):
+        def form(mask):
+            rows, columns = ((place(v, s, c, axis, "none", 1, frame, units)) for axis in (1, 2))
+            step = [axes[2] for axes in axes_of(v, s, c, frame, units)]
+            down, along = (((x - d) * mask).sum() / v.m[s].sum() for x, d in zip((rows, columns), step))
+            return torch.atan(down / (along + 1e-8)), (down**2 + along**2 + 1e-8).sqrt()
+
+        (turn, far), (turn_y, far_y) = form(v.p[s, c]), form(v.y[s, c] * v.m[s, 0])
+        return 4 / math.pi**2 * (turn - turn_y) ** 2 + 1 - torch.minimum(far, far_y) / (torch.maximum(far, far_y) + 1e-8)
+
+    return over_samples(v, one, channels, weights, reduction)
+
+
+def rays(v, beta=0.02, frame="patch", reduction="mean", channels="fg", weights=None):
+    def one(s, c):
+        b, terms = v.batch, []
+        residual, valid = v.p[s, c] - v.y[s, c] * v.m[s, 0], v.m[s, 0]
+        for axis in range(3 - b.spatial, 3):
+            inside = frame == "volume" and v.frames
+            extent = v.frames[s]["extent"][axis] if inside else b.size[axis]
+            start = v.frames[s]["offset"][axis] if inside else 0
+            x = torch.linspace(-1, 1, extent)[start:start + b.size[axis]] if extent > 1 else torch.zeros(1)
+            there = valid.sum(axis) > 0
+            for k in (0, 1):
+                shape = [1, 1, 1]
+                shape[axis] = -1
+                m = (residual * x.view(shape) ** k).sum(axis)[there] / valid.sum(axis)[there]
+                terms.append(torch.nn.functional.smooth_l1_loss(m, torch.zeros_like(m), beta=beta))
+        return sum(terms) / len(terms)
 
     return over_samples(v, one, channels, weights, reduction)
 
@@ -323,7 +527,9 @@ def hausdorff(v, variant="karimi", alpha=2.0, log="false", units="voxel", reduct
     return torch.log1p(value) if log == "true" else value
 
 
-TERMS = dict(moment=moment, size=size, centroid=centroid, boundary=boundary, hausdorff=hausdorff, ce=ce, dice=dice, jaccard=jaccard, tversky=tversky, focal=focal, rm=rm, mse=mse)
+TERMS = dict(moment=moment, size=size, centroid=centroid, class_centroid=class_centroid, spread=spread, covariance=covariance,
+             inertia=inertia, eccentricity=eccentricity, hu=hu, length=length, compactness=compactness, polar=polar, rays=rays, boundary=boundary, hausdorff=hausdorff, ce=ce, dice=dice,
+             jaccard=jaccard, tversky=tversky, focal=focal, rm=rm, mse=mse)
 
 
 class Term:
@@ -474,6 +680,31 @@ def shape_cases(batch):
         yield [Term(1.0, "hausdorff", variant=variant, alpha=1.5), Term(0.5, "hausdorff", variant=variant, units="mm", channels="all", log="true")]
 
 
+def measure_cases(batch):
+    """The other measures of a shape, every option, and every penalty; a channel of min_size=0 is always looked at."""
+    k, flat = batch.k, batch.spatial == 2
+    weights = "+".join(str(0.5 * (c + 1)) for c in range(k))
+    bands = [dict(), dict(penalty="band"), dict(penalty="band", margin=0.02, bounds="absolute"), dict(penalty="log-barrier", t=2.0),
+             dict(penalty="log-barrier", t=5.0, margin=0.3, bounds="absolute", growth=1.0)]
+    point = batch.size == [1, 1, 1]
+    for units, frame, band in zip(("fraction", "voxel", "mm", "fraction", "mm"), ("patch", "volume") * 3, bands):
+        row = dict(min_size=0, units=units, frame=frame, **band)
+        if not point:
+            yield [Term(1.0, "centroid", **row), Term(1.0, "spread", **row), Term(0.5, "covariance", **row)]
+            yield [Term(1.0, "inertia", **row), Term(2.0, "hu", invariants="1+2+0.5" if not flat else "1+2+3+4+5+6+7", **row)]
+            if flat and min(batch.size[1:]) > 1:
+                yield [Term(1.0, "eccentricity", channels="all", weights=weights, **row)]
+        if k > 1:
+            yield [Term(1.0, "class_centroid", channels="all", weights=weights, **row)]
+        yield [Term(1.0, "length", units="voxel" if units == "voxel" else "fraction", **band), Term(0.5, "compactness", min_size=0, **band)]
+        moment = Term(1.0, "moment", *((1, 0) if flat else (1, 0, 0)), **band)
+        yield [moment, Term(1.0, "size", **band), Term(1.0, "compactness", form="isoperimetric", min_size=0.5, **band)]
+    for row in (dict(), dict(reduction="sum", channels="all", weights=weights), dict(reduction="batchmean", frame="volume")):
+        yield [Term(1.0, "rays", **row)] + ([Term(1.0, "polar", **row)] if flat else [])
+        yield [Term(1.0, "length", **{a: b for a, b in row.items() if a != "frame"}), Term(1.0, "spread", **row), Term(1.0, "hu", **row)]
+    yield [Term(1.0, "rays", beta=0.5)] + ([Term(1.0, "polar", units="mm")] if flat else [])
+
+
 def cases(batch):
     """(head, truth, ignore, frames, terms) of one batch."""
     k, orders = batch.k, ((2, 0), (0, 2), (2, 1)) if batch.spatial == 2 else ((2, 0, 0), (0, 0, 2), (1, 2, 1))
@@ -490,6 +721,9 @@ def cases(batch):
     yield "none", "index", True, False, [Term(1.0, "ce")]
     for truth, terms in zip(("index", "map") * 20, shape_cases(batch)):
         for head in heads[:1] if batch.k != 2 else heads:
+            yield head, truth, batch.k != 2, True, terms
+    for truth, terms in zip(("map", "index") * 40, measure_cases(batch)):
+        for head in heads[:1] if batch.k != 2 else heads[1:]:
             yield head, truth, batch.k != 2, True, terms
     yield "none", "map", True, True, [Term(1.0, "hausdorff", variant="kervadec"), Term(1.0, "centroid", min_size=0), Term(1.0, "size")]
     for truth, terms in zip(("index", "map") * 20, region_cases(batch)):

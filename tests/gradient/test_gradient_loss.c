@@ -33,7 +33,8 @@ static problem make_problem(uint32_t seed)
                             .size = {d, h, w},
                             .spatial = spatial,
                             .wide = true,
-                            .ignore = -1};
+                            .ignore = -1,
+                            .progress = seed % 4 / 16.0};
     p.voxels = d * h * w;
     p.elements = p.batch.n * p.batch.k * p.voxels;
     double **arrays[] = {&p.x, &p.moved, &p.gradient, &p.direction, &p.map};
@@ -159,26 +160,51 @@ static const char *head_of(const problem *p, int64_t pick)
 
 /* ---- every term, every choice -------------------------------------------------------------------------------- */
 
-/* "rm(2,1; scale=2)" with one option set. */
-static void check_choice(const char *term, const char *key, const char *value, uint32_t seed)
+static bool flat_alone(const char *term) { return !strcmp(term, "eccentricity") || !strcmp(term, "polar"); }
+
+/* Whether the term takes the problem's shape with this choice. */
+static bool takes(const problem *p, int64_t head, const char *term, const char *key, const char *value)
 {
-    char expression[256], orders[32];
+    bool exclusive = head == 2 || (head == 1 && p->batch.k > 1), solid = p->batch.spatial == 3;
+    if (!strcmp(term, "focal") && !strcmp(key, "alpha") && exclusive) return false;
+    if (solid && (flat_alone(term) || (!strcmp(key, "invariants") && strlen(value) > 5))) return false;
+    return strcmp(term, "class_centroid") || (p->batch.k > 1 && (strcmp(key, "channels") || !strcmp(value, "all")));
+}
+
+/* What makes the choice matter: any size is enough, there are two channels, the penalty has a band. */
+static void add_company(rmseg_text *text, const rmseg_loss_info *info, const char *key)
+{
+    if (strstr(info->arguments, "min_size=") && strcmp(key, "min_size")) rmseg_text_add(text, ", min_size=0");
+    if (!strcmp(info->name, "class_centroid") && strcmp(key, "channels") && strcmp(key, "weights"))
+        rmseg_text_add(text, ", channels=all");
+    if (!strcmp(key, "margin") || !strcmp(key, "bounds")) rmseg_text_add(text, ", penalty=band");
+    if (!strcmp(key, "t") || !strcmp(key, "growth")) rmseg_text_add(text, ", penalty=log-barrier");
+}
+
+/* "rm(2,1; scale=2)" with one option set. */
+static void check_choice(const rmseg_loss_info *info, const char *key, const char *value, uint32_t seed)
+{
+    char orders[32];
+    const char *term = info->name;
     problem p = make_problem(seed);
     bool rm = !strcmp(term, "rm") || !strcmp(term, "moment");
     for (int64_t head = 0; head < (p.batch.k > 1 ? 3 : 2); head++) {
-        bool exclusive = head == 2 || (head == 1 && p.batch.k > 1);
-        if (!strcmp(term, "focal") && !strcmp(key, "alpha") && exclusive) continue;
-        int used = snprintf(expression, sizeof expression, "%s: %s(%s%s", head_of(&p, head), term,
-                            rm ? orders_of(&p, 2, 1, 1, orders) : "", rm ? "; " : "");
+        if (!takes(&p, head, term, key, value)) continue;
+        rmseg_text text = {0};
+        rmseg_text_addf(&text, "%s: %s(%s%s", head_of(&p, head), term, rm ? orders_of(&p, 2, 1, 1, orders) : "",
+                        rm ? "; " : "");
         if (!strcmp(key, "weights"))
-            snprintf(expression + used, sizeof expression - (size_t)used, "weights=%s%s)",
-                     p.batch.k == 3   ? "2+0.5+1"
-                     : p.batch.k == 2 ? "2+0.5"
-                                      : "3",
-                     strcmp(term, "ce") ? ", channels=all" : "");
+            rmseg_text_addf(&text, "weights=%s%s",
+                            p.batch.k == 3   ? "2+0.5+1"
+                            : p.batch.k == 2 ? "2+0.5"
+                                             : "3",
+                            strcmp(term, "ce") ? ", channels=all" : "");
         else
-            snprintf(expression + used, sizeof expression - (size_t)used, "%s=%s)", key, value);
-        check_expression(expression, seed);
+            rmseg_text_addf(&text, "%s=%s", key, value);
+        add_company(&text, info, key);
+        rmseg_text_add(&text, ")");
+        check_expression(text.data, seed);
+        rmseg_text_destroy(&text);
     }
     free_problem(&p);
 }
@@ -199,12 +225,16 @@ static int64_t check_arguments(const rmseg_loss_info *info, uint32_t seed)
             strcpy(choices, "1|2.5");
         else if (!strcmp(key, "alpha"))
             strcpy(choices, strcmp(info->name, "focal") ? "0|0.3|1.5" : "0.25");
-        if (!strcmp(key, "beta")) strcpy(choices, "0|0.7|2");
+        if (!strcmp(key, "beta")) strcpy(choices, strcmp(info->name, "rays") ? "0|0.7|2" : "0.02|0.5");
+        if (!strcmp(key, "margin")) strcpy(choices, "0|0.3");
+        if (!strcmp(key, "t")) strcpy(choices, "1|7");
+        if (!strcmp(key, "growth")) strcpy(choices, "1|1.05");
+        if (!strcmp(key, "invariants")) strcpy(choices, "1|0+1+2|0+0+1+1+1+1+1");
         if (!strcmp(key, "gamma")) strcpy(choices, "0|0.5|1|3");
         if (!strchr(choices, '|') && strcmp(key, "weights")) continue;
         for (char *save, *choice = strtok_r(choices, "|", &save); choice;
              choice = strtok_r(NULL, "|", &save), checked++)
-            check_choice(info->name, key, choice, seed + (uint32_t)checked);
+            check_choice(info, key, choice, seed + (uint32_t)checked);
     }
     return checked;
 }
@@ -258,18 +288,41 @@ static void add_overlap(rmseg_text *text, rmseg_random *r)
                     PICK(r, "true", "false", "auto"), PICK(r, "true", "false"), PICK(r, "mean", "sum", "batchmean"));
 }
 
-static void add_shape(rmseg_text *text, problem *p, rmseg_random *r)
+static void add_moment(rmseg_text *text, problem *p, rmseg_random *r)
 {
     char orders[32];
-    int64_t kind = rmseg_random_below(r, 3);
-    if (kind == 0) {
-        orders_of(p, rmseg_random_below(r, 4), rmseg_random_below(r, 4), rmseg_random_below(r, 3), orders);
-        rmseg_text_addf(text, "moment(%s; center=%s, normalize=%s, ", orders,
-                        PICK(r, "paper", "exact", "none", "centroid"), PICK(r, "voxels", "none"));
-    }
-    if (kind == 1) rmseg_text_addf(text, "size(units=%s, ", PICK(r, "fraction", "voxel"));
-    if (kind == 2) rmseg_text_addf(text, "centroid(min_size=0, units=%s, ", PICK(r, "fraction", "mm"));
-    rmseg_text_addf(text, "channels=%s, reduction=%s)", PICK(r, "fg", "all", "0"), PICK(r, "mean", "sum", "batchmean"));
+    orders_of(p, rmseg_random_below(r, 4), rmseg_random_below(r, 4), rmseg_random_below(r, 3), orders);
+    rmseg_text_addf(text, "moment(%s; center=%s, normalize=%s, ", orders, PICK(r, "paper", "exact", "none", "centroid"),
+                    PICK(r, "voxels", "none"));
+}
+
+static void add_shape(rmseg_text *text, problem *p, rmseg_random *r)
+{
+    int64_t kind = rmseg_random_below(r, 6);
+    bool flat = p->batch.spatial == 2;
+    if (kind == 0) add_moment(text, p, r);
+    if (kind == 1) rmseg_text_addf(text, "%s(units=%s, ", PICK(r, "size", "length"), PICK(r, "fraction", "voxel"));
+    if (kind == 2 || kind == 3)
+        rmseg_text_addf(text, "%s(min_size=0, units=%s, frame=%s, ",
+                        PICK(r, "centroid", "spread", "covariance", "inertia", flat ? "eccentricity" : "spread"),
+                        PICK(r, "fraction", "voxel", "mm"), PICK(r, "patch", "volume"));
+    if (kind == 4)
+        rmseg_text_addf(text, "hu(min_size=0, invariants=%s, units=%s, ",
+                        PICK(r, "1+1", "2+1+1", flat ? "1+1+1+1+1+1+1" : "0+0+1"), PICK(r, "fraction", "voxel", "mm"));
+    if (kind == 5) rmseg_text_addf(text, "compactness(min_size=0, form=%s, ", PICK(r, "ratio", "isoperimetric"));
+    rmseg_text_addf(text, "penalty=%s, margin=%g, bounds=%s, t=%g, ", PICK(r, "match", "band", "log-barrier"),
+                    rmseg_random_uniform(r), PICK(r, "relative", "absolute"), 1 + rmseg_random_uniform(r));
+    rmseg_text_addf(text, "growth=%g, channels=%s, reduction=%s)", 1 + 0.05 * rmseg_random_uniform(r),
+                    PICK(r, "fg", "all", "0"), PICK(r, "mean", "sum", "batchmean"));
+}
+
+static void add_line(rmseg_text *text, problem *p, rmseg_random *r)
+{
+    bool polar = p->batch.spatial == 2 && rmseg_random_below(r, 2);
+    if (!polar) rmseg_text_addf(text, "rays(beta=%g, ", 0.01 + rmseg_random_uniform(r));
+    if (polar) rmseg_text_addf(text, "polar(units=%s, ", PICK(r, "fraction", "mm"));
+    rmseg_text_addf(text, "frame=%s, channels=%s, reduction=%s)", PICK(r, "patch", "volume"), PICK(r, "fg", "all", "0"),
+                    PICK(r, "mean", "sum", "batchmean"));
 }
 
 static void add_distance(rmseg_text *text, rmseg_random *r)
@@ -283,7 +336,7 @@ static void add_distance(rmseg_text *text, rmseg_random *r)
                     PICK(r, "mean", "sum", "batchmean"));
 }
 
-#define KINDS 9
+#define KINDS 11
 
 static void add_term(rmseg_text *text, problem *p, rmseg_random *r, int64_t kind)
 {
@@ -292,7 +345,8 @@ static void add_term(rmseg_text *text, problem *p, rmseg_random *r, int64_t kind
     if (kind == 2) rmseg_text_addf(text, "mse(channels=%s)", PICK(r, "fg", "all"));
     if (kind == 3 || kind == 4) add_rm(text, p, r);
     if (kind == 5) add_overlap(text, r);
-    if (kind == 7) add_shape(text, p, r);
+    if (kind == 7 || kind == 9) add_shape(text, p, r);
+    if (kind == 10) add_line(text, p, r);
     if (kind == 8) add_distance(text, r);
     if (kind == 6)
         rmseg_text_addf(text, "focal(gamma=%g, channels=%s)", 3 * rmseg_random_uniform(r), PICK(r, "fg", "all"));
