@@ -122,6 +122,7 @@ void rmseg_evaluator_destroy(rmseg_evaluator *e)
         rmseg_free(e->part[i].weights);
         rmseg_free(e->part[i].index);
         rmseg_maps_destroy(e->part[i].maps);
+        rmseg_free(e->part[i].scratch);
     }
     rmseg_fields_destroy(e);
     rmseg_shares_destroy(e);

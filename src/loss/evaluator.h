@@ -38,6 +38,7 @@ struct rmseg_loss_part {
     int64_t indices;
     int64_t focal;                    /* which of sweep.focal */
     struct rmseg_distance_maps *maps; /* of terms made of distances: loss/distance_maps.h */
+    double *scratch;                  /* of the row's own; freed with the part */
 };
 
 /* What stands behind the objective's share()s. */

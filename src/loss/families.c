@@ -5,7 +5,6 @@
 
 #include "loss/objective.h"
 
-/* clang-format off: one row a line */
 static const rmseg_loss_row *const rows[] = {
     &rmseg_loss_ce,
     &rmseg_loss_dice,
@@ -30,7 +29,6 @@ static const rmseg_loss_row *const rows[] = {
     &rmseg_loss_compactness,
     &rmseg_loss_rays,
 };
-/* clang-format on */
 
 const rmseg_loss_row *rmseg_loss_row_at(int64_t index)
 {

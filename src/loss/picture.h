@@ -20,7 +20,7 @@ static inline double rmseg_picture_p(const rmseg_evaluator *e, int64_t n, int64_
 static inline double rmseg_picture_y(const rmseg_evaluator *e, int64_t n, int64_t c, int64_t voxels, int64_t v)
 {
     const rmseg_batch *b = &e->sweep.batch;
-    if (b->index) return b->index[n * voxels + v] == c + e->sweep.first_label;
+    if (b->index) return rmseg_index_at(b, n * voxels + v) == c + e->sweep.first_label;
     return rmseg_picture_at(b->map, b->wide, (n * b->k + c) * voxels + v);
 }
 

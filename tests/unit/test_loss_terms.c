@@ -139,7 +139,7 @@ static void test_threads_change_no_bit(void **state)
 static void test_allocates_once(void **state)
 {
     (void)state;
-    inputs small = make_inputs(3, 2, 60, 70), large = make_inputs(1, 1, 260, 270);
+    inputs small = make_inputs(3, 2, 60, 70), large = make_inputs(1, 2, 260, 270);
     for_every_term(&small, check_allocations);
     for_every_term(&large, check_allocations);
     free_inputs(&small);
