@@ -71,7 +71,8 @@ typedef struct rmseg_view {
 } rmseg_view;
 
 /* What a run of a layer reads and writes. Backward WRITES (never adds to) din and dparam; din.data NULL: not wanted. It
- * finds in and out as forward left them. Tensors overlap only so: an activation in place; a concat's inputs (and their
+ * finds in and out as forward left them. Tensors overlap only so: an activation or a dropout in place; an add over its
+ * first input, its gradients all in one place; a concat's inputs (and their
  * gradients) lying where they belong in its output, which leaves it nothing to do; a fork's three tensors in one place;
  * a fork's din in the place of dout[1]. */
 typedef struct rmseg_op_io {

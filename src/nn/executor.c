@@ -60,8 +60,11 @@ static rmseg_status plan(rmseg_executor *executor, int64_t n, const int64_t size
     for (int block = RMSEG_BLOCK_ACTIVATIONS; block <= (executor->training ? RMSEG_BLOCK_GRADIENTS : 0); block++) {
         executor->places[block] = rmseg_alloc(net->edge_count, sizeof *executor->places[block]);
         if (!executor->places[block]) return RMSEG_ERROR_MEMORY;
+        rmseg_arena arena = block == RMSEG_BLOCK_GRADIENTS ? RMSEG_ARENA_GRADIENTS
+                            : executor->training           ? RMSEG_ARENA_TRAINING
+                                                           : RMSEG_ARENA_INFERENCE;
         RMSEG_TRY(rmseg_places_find(executor->places[block], &executor->blocks[block].bytes, net, executor->ops,
-                                    executor->backend, block == RMSEG_BLOCK_GRADIENTS));
+                                    executor->backend, arena));
     }
     return create_layers(executor);
 }

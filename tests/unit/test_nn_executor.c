@@ -1,12 +1,12 @@
 /* Executors: shared memory changes no number, threads change no bit, running allocates nothing, wrong use is told. */
 #include <math.h>
 
-#include "nn/graph.h"
-#include "nn/places.h"
+#include "nn/executor.h"
 #include "unit.h"
 
 static const rmseg_net_spec batch_norm = {"unet", 2, 3, 2, 4, 2, "batch", "relu", 0.5, false};
 static const rmseg_net_spec no_norm = {"unet", 3, 1, 3, 5, 1, "none", "leaky-relu", 0, false};
+static const rmseg_net_spec vnet = {"vnet", 3, 1, 2, 3, 4, "group", "relu", 0.5, false};
 static const char *const backends[] = {"plain", "plain64", "cpu"};
 
 typedef struct run {
@@ -65,7 +65,7 @@ static void with_each_backend(void (*test)(const rmseg_backend *backend))
         if (rmseg_backend_find(backends[i])) test(rmseg_backend_find(backends[i]));
 }
 
-static const int64_t flat[3] = {1, 12, 8}, solid[3] = {4, 6, 4};
+static const int64_t flat[3] = {1, 12, 8}, solid[3] = {4, 6, 4}, deep[3] = {16, 32, 16};
 
 /* ---- places ------------------------------------------------------------------------------------------------------ */
 
@@ -79,8 +79,9 @@ static void skips_are_written_where_they_are_joined(void **state)
     rmseg_place *places = rmseg_alloc(net->edge_count, sizeof *places),
                 *gradients = rmseg_alloc(net->edge_count, sizeof *places);
     assert_ok(rmseg_graph_shapes(ops, net, 2, flat));
-    assert_ok(rmseg_places_find(places, &bytes, net, ops, rmseg_backend_find("plain"), false));
-    assert_ok(rmseg_places_find(gradients, &gradient_bytes, net, ops, rmseg_backend_find("plain"), true));
+    assert_ok(rmseg_places_find(places, &bytes, net, ops, rmseg_backend_find("plain"), RMSEG_ARENA_TRAINING));
+    assert_ok(
+        rmseg_places_find(gradients, &gradient_bytes, net, ops, rmseg_backend_find("plain"), RMSEG_ARENA_GRADIENTS));
     int joins = 0;
     for (int64_t op = 0; op < net->node_count; op++) {
         const rmseg_node *node = &net->nodes[op];
@@ -107,6 +108,35 @@ static void skips_are_written_where_they_are_joined(void **state)
     rmseg_net_destroy(net);
 }
 
+/* What a prediction and the gradients need at once, not what they need in all: a V-Net at full size. */
+static void what_does_not_live_at_once_shares_memory(void **state)
+{
+    (void)state;
+    const rmseg_net_spec spec = {"vnet", 3, 1, 2, 16, 4, "batch", "relu", 0.5, false};
+    const int64_t size[3] = {112, 112, 80}, voxels = size[0] * size[1] * size[2];
+    const size_t level = (size_t)(16 * voxels) * sizeof(float); /* of a tensor at the top */
+    rmseg_net *net = NULL;
+    rmseg_executor *inference = NULL, *training = NULL;
+    assert_ok(rmseg_net_create(&net, &spec));
+    assert_ok(rmseg_executor_plan(&inference, net, rmseg_backend_find("plain"), 1, size, false));
+    assert_ok(rmseg_executor_plan(&training, net, rmseg_backend_find("plain"), 1, size, true));
+    assert_true(inference->blocks[RMSEG_BLOCK_ACTIVATIONS].bytes < 3.3 * (double)level); /* skip, in, out */
+    assert_true(training->blocks[RMSEG_BLOCK_GRADIENTS].bytes < 3.3 * (double)level);
+    for (int64_t op = 0; op < net->node_count; op++) {
+        const rmseg_node *node = &net->nodes[op];
+        const rmseg_place *places = training->places[RMSEG_BLOCK_ACTIVATIONS],
+                          *gradients = training->places[RMSEG_BLOCK_GRADIENTS];
+        bool add = node->desc.kind == RMSEG_OP_ADD;
+        if (add || node->desc.kind == RMSEG_OP_DROPOUT)
+            assert_int_equal(places[node->in[0]].offset, places[node->out[0]].offset);
+        for (int i = 0; add && i < 2; i++)
+            assert_int_equal(gradients[node->in[i]].offset, gradients[node->out[0]].offset);
+    }
+    rmseg_executor_destroy(inference);
+    rmseg_executor_destroy(training);
+    rmseg_net_destroy(net);
+}
+
 /* ---- numbers ----------------------------------------------------------------------------------------------------- */
 
 /* All values and momenta of a run, as bytes. */
@@ -126,10 +156,10 @@ static void *snapshot(const run *r, size_t *bytes)
 
 static void check_threads(const rmseg_backend *backend)
 {
-    const rmseg_net_spec *specs[] = {&batch_norm, &no_norm};
-    const int64_t *sizes[] = {flat, solid};
+    const rmseg_net_spec *specs[] = {&batch_norm, &no_norm, &vnet};
+    const int64_t *sizes[] = {flat, solid, deep};
     const int counts[] = {1, 2, 3, 7};
-    for (int s = 0; s < 2; s++) {
+    for (int s = 0; s < 3; s++) {
         void *first = NULL;
         size_t bytes = 0;
         for (int c = 0; c < 4; c++) {
@@ -206,7 +236,7 @@ static void check_against_plain64(const rmseg_net_spec *spec, const rmseg_backen
     }
     printf("  %-6s %dD, width %lld, norm %-5s: gradient differs by %.1e\n", backend->name, spec->spatial,
            (long long)spec->width, spec->norm, sqrt(difference / all));
-    assert_true(sqrt(difference / all) < 1e-5);
+    assert_true(sqrt(difference / all) < (spec == &vnet ? 1e-4 : 1e-5)); /* 29 norms make much of rounding */
     rmseg_free(truth);
     rmseg_free(found);
 }
@@ -216,15 +246,16 @@ static void backends_agree(void **state)
 {
     (void)state;
     const rmseg_net_spec wide = {"unet", 2, 3, 2, 16, 2, "batch", "relu", 0.5, false},
-                         deep = {"unet", 3, 1, 3, 16, 1, "none", "relu", 0, false};
+                         volume = {"unet", 3, 1, 3, 16, 1, "none", "relu", 0, false};
     const char *const levels[] = {"v2", "v3", "v4", "native"};
     for (int i = -1; i < 4; i++) {
         const rmseg_backend *backend = i < 0 ? rmseg_backend_find("plain") : rmseg_backend_at_level(levels[i]);
         if (!backend) continue;
         check_against_plain64(&wide, backend, flat);
-        check_against_plain64(&deep, backend, solid);
+        check_against_plain64(&volume, backend, solid);
         check_against_plain64(&batch_norm, backend, flat);
         check_against_plain64(&no_norm, backend, solid);
+        check_against_plain64(&vnet, backend, deep);
     }
 }
 
@@ -324,6 +355,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(skips_are_written_where_they_are_joined),
+        cmocka_unit_test(what_does_not_live_at_once_shares_memory),
         cmocka_unit_test(backends_agree),
         cmocka_unit_test(threads_change_no_bit),
         cmocka_unit_test(running_allocates_nothing),
