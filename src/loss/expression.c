@@ -45,9 +45,16 @@ static rmseg_status fail_unknown_term(const rmseg_parser *p, size_t length)
     rmseg_names names = {0};
     rmseg_status status = RMSEG_OK;
     const rmseg_loss_row *row;
+    const char *schedule;
+    const rmseg_coefficients *all = &p->objective->coefficients;
     snprintf(word, sizeof word, "%.*s", (int)(length < sizeof word ? length : sizeof word - 1), p->at);
     snprintf(sentence, sizeof sentence, "there is no term '%s'", word);
+    rmseg_head head;
+    if (rmseg_head_parse(&head, word) == RMSEG_OK)
+        return rmseg_fail_at(p, p->at, "%s; a head is followed by ':', as in %s: ce", sentence, word);
     for (int64_t i = 0; !status && (row = rmseg_loss_row_at(i)); i++) status = rmseg_names_add(&names, row->info.name);
+    for (int i = 0; !status && (schedule = rmseg_schedule_name(i)); i++) status = rmseg_names_add(&names, schedule);
+    for (int64_t i = 0; !status && i < all->definitions; i++) status = rmseg_names_add(&names, all->definition[i].name);
     return rmseg_fail_inside(p, p->at, fail_unknown(sentence, word, &names, status));
 }
 
@@ -65,6 +72,12 @@ static rmseg_status fail_unknown_option(const rmseg_loss_term *term, const char 
     return fail_unknown(sentence, key, &names, status);
 }
 
+static rmseg_status fail_order(const rmseg_parser *p)
+{
+    if (!rmseg_starts_name(p)) return rmseg_fail_unexpected(p, "an order (a whole number)");
+    return rmseg_fail_unexpected(p, "an order (options stand behind a ';', as in rm(2,0; scale=2))");
+}
+
 static rmseg_status take_orders(rmseg_parser *p, rmseg_loss_term *term)
 {
     const char *start = p->at;
@@ -72,7 +85,7 @@ static rmseg_status take_orders(rmseg_parser *p, rmseg_loss_term *term)
         double order;
         rmseg_skip_space(p);
         const char *here = p->at;
-        if (!isdigit((unsigned char)*p->at)) return rmseg_fail_unexpected(p, "an order (a whole number)");
+        if (!isdigit((unsigned char)*p->at)) return fail_order(p);
         RMSEG_TRY(rmseg_take_number(p, &order));
         if (order != floor(order) || order > HIGHEST_ORDER)
             return rmseg_fail_at(p, here, "an order is a whole number from 0 to %d", HIGHEST_ORDER);
