@@ -16,9 +16,10 @@ def ones(tensor: torch.Tensor) -> torch.Tensor:
 
 def hard(tensor: torch.Tensor) -> torch.Tensor | None:
     """The same, or None where the tensor holds anything but 0 and 1."""
-    if tensor.dtype is torch.bool or bool(((tensor == 0) | (tensor == 1)).all()):
-        return ones(tensor)
-    return None
+    mask = ones(tensor)
+    if tensor.dtype is not torch.bool and torch.count_nonzero(mask) != torch.count_nonzero(tensor):
+        return None
+    return mask
 
 
 def spacing_of(spacing, axes: int) -> list[float]:

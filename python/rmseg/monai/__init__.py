@@ -4,10 +4,13 @@
 
 Each class derives from MONAI's own and replaces the measuring alone, so buffers, reductions, `get_not_nans`, lists of tensors and
 distributed gathering are MONAI's. What rmseg does not measure (soft labels, the chessboard and taxicab distances) is
-passed on to MONAI's own code: the result is the same, only not faster. Needs MONAI 1.4 or later and PyTorch.
+passed on to MONAI's own code: the result is the same, only not faster. MeanIoU is MONAI's own class: a sum over a
+batch of tensors is as fast there. Needs MONAI 1.4 or later and PyTorch.
 """
 
-from .overlap import DiceHelper, DiceMetric, MeanIoU, compute_dice, compute_iou
+from monai.metrics import MeanIoU, compute_iou
+
+from .overlap import DiceHelper, DiceMetric, compute_dice
 from .surface import (
     HausdorffDistanceMetric,
     SurfaceDiceMetric,
