@@ -22,7 +22,8 @@
 #include "core/core.h"
 #include "rmseg/loss.h"
 
-/* Sums over the valid voxels of one sample and channel. ABS: |r|. NLL: softmax and exclusive probabilities: y * -log p;
+/* Sums over the valid voxels of one sample and channel: P of every channel, the others where they are wanted (looked,
+ * absolute, nll below) and what a kernel likes elsewhere. ABS: |r|. NLL: softmax and exclusive probabilities: y * -log p;
  * sigmoid and a single channel of probabilities: binary cross-entropy. Behind them follow those of all fields, then two
  * of each focal term. */
 enum { RMSEG_SUM_PY, RMSEG_SUM_P, RMSEG_SUM_PP, RMSEG_SUM_Y, RMSEG_SUM_YY, RMSEG_SUM_ABS, RMSEG_SUM_NLL, RMSEG_SUMS };
@@ -71,6 +72,7 @@ typedef struct rmseg_sweep {
     rmseg_head head;
     int32_t first_label; /* the index value of channel 0: 0 where it is the background, 1 where it is foreground */
     bool nll, absolute;  /* whether RMSEG_SUM_NLL, RMSEG_SUM_ABS are wanted (else left 0) */
+    bool *looked;        /* (K): whether the channel's PY, PP, Y, YY are wanted */
     int64_t fields;
     rmseg_weight_field *field;
     int64_t focals;

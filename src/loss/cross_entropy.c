@@ -29,6 +29,7 @@ static rmseg_status compile(rmseg_evaluator *e, rmseg_loss_part *part)
 {
     const ce_options *o = ce_options_values(part->term->options);
     e->sweep.nll = true;
+    part->aside = !*o->weights;
     return rmseg_part_channels(e, part, "all", o->weights);
 }
 

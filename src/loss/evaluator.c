@@ -46,6 +46,8 @@ static rmseg_status create_parts(rmseg_evaluator *e)
         rmseg_status status = term->row->compile(e, e->part + i);
         if (status != RMSEG_OK)
             return status == RMSEG_ERROR_MEMORY ? status : rmseg_fail_in(status, "objective, term %s", term->name);
+        for (int64_t c = 0; c < e->sweep.batch.k && !e->part[i].aside; c++)
+            e->sweep.looked[c] |= !e->part[i].channels || e->part[i].channels[c];
     }
     return rmseg_fields_finish(e);
 }
@@ -73,7 +75,9 @@ static rmseg_status build(rmseg_evaluator *e)
     e->plan = rmseg_alloc(terms, sizeof *e->plan);
     s->field = rmseg_alloc(terms, sizeof *s->field);
     s->focal = rmseg_alloc(terms, sizeof *s->focal);
-    if (!e->part || !e->values || !e->coefficient || !e->plan || !s->field || !s->focal) return RMSEG_ERROR_MEMORY;
+    s->looked = rmseg_alloc(s->batch.k, sizeof *s->looked);
+    if (!e->part || !e->values || !e->coefficient || !e->plan || !s->field || !s->focal || !s->looked)
+        return RMSEG_ERROR_MEMORY;
     RMSEG_TRY(create_parts(e));
     int64_t sums;
     if (!rmseg_mul3(&sums, s->batch.n, s->batch.k, s->width)) return rmseg_fail_memory();
@@ -131,6 +135,7 @@ void rmseg_evaluator_destroy(rmseg_evaluator *e)
     rmseg_free(e->sweep.valid);
     rmseg_free(e->sweep.slope);
     rmseg_free(e->sweep.nll_slope);
+    rmseg_free(e->sweep.looked);
     rmseg_free(e->part);
     rmseg_free(e->predicted);
     rmseg_free(e->values);

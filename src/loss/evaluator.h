@@ -36,6 +36,7 @@ struct rmseg_loss_part {
     int64_t field;   /* the weight field it has parts of, -1: none */
     int64_t *index;  /* (indices) which parts, in the order they were asked for */
     int64_t indices;
+    bool aside;                       /* reads no plain sum of its channels but P and NLL: they need not be made */
     int64_t focal;                    /* which of sweep.focal */
     struct rmseg_distance_maps *maps; /* of terms made of distances: loss/distance_maps.h */
     double *scratch;                  /* of the row's own; freed with the part */

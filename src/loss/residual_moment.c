@@ -53,6 +53,7 @@ static rmseg_status compile(rmseg_evaluator *e, rmseg_loss_part *part)
     for (int axis = 0; axis < 3; axis++) order[axis] *= 2;
     RMSEG_TRY(rmseg_part_channels(e, part, o->channels, o->weights));
     rmseg_field_rule rule = rule_of(o);
+    part->aside = true;
     return rmseg_field_add(e, part, true, &rule, order);
 }
 
