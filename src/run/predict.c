@@ -45,8 +45,11 @@ typedef struct prediction {
     rmseg_names runs, inputs; /* run folders or weights files; what is to be predicted */
     rmseg_model *models;      /* [model_count] */
     rmseg_predictor **predictors;
+    rmseg_window *windows; /* of each model */
     int64_t model_count;
     rmseg_cases cases;
+    int64_t done, total; /* runs of a network, over all cases */
+    const char *now;     /* id of the case under way */
 } prediction;
 
 /* ---- which networks ---------------------------------------------------------------------------------------------- */
@@ -122,17 +125,27 @@ static rmseg_status settle_window(rmseg_window *window, const predict_options *o
     return RMSEG_OK;
 }
 
+/* Called after every window. */
+static void show_window(void *user)
+{
+    prediction *p = user;
+    rmseg_progress("predict", ++p->done, p->total, p->now);
+}
+
 static rmseg_status load_models(prediction *p)
 {
     p->models = rmseg_alloc(p->runs.count, sizeof *p->models);
     p->predictors = rmseg_alloc(p->runs.count, sizeof *p->predictors);
-    if (!p->models || !p->predictors) return RMSEG_ERROR_MEMORY;
+    p->windows = rmseg_alloc(p->runs.count, sizeof *p->windows);
+    if (!p->models || !p->predictors || !p->windows) return RMSEG_ERROR_MEMORY;
     for (int64_t i = 0; i < p->runs.count; i++) {
         rmseg_window window;
         RMSEG_TRY(rmseg_model_read(&p->models[i], p->runs.items[i]));
         p->model_count = i + 1;
         RMSEG_TRY(check_agreement(&p->models[0], &p->models[i], p->runs.items[0], p->runs.items[i]));
         RMSEG_TRY(settle_window(&window, p->o, &p->models[i]));
+        window.progress = show_window, window.user = p;
+        p->windows[i] = window;
         RMSEG_TRY(rmseg_predictor_create(&p->predictors[i], &p->models[i], &window));
     }
     return RMSEG_OK;
@@ -219,19 +232,30 @@ static rmseg_status check_outputs(const prediction *p)
 
 /* ---- one case ---------------------------------------------------------------------------------------------------- */
 
-/* Probabilities of one network, on the grid of the output. */
-static rmseg_status probabilities_of(rmseg_image **probabilities, prediction *p, int64_t model, const rmseg_image *raw)
+/* Networks that were trained on the same preparation share it. */
+static rmseg_status prepare(rmseg_image **prepared, const prediction *p, int64_t model, const rmseg_image *raw)
 {
-    rmseg_image *prepared = NULL, *native = NULL;
-    RMSEG_TRY(rmseg_prepare(&prepared, NULL, raw, NULL, &p->models[model].preparation));
-    rmseg_status status = rmseg_predictor_run(&native, p->predictors[model], prepared);
-    rmseg_image_destroy(prepared);
-    if (status) return status;
+    const rmseg_preparation *own = &p->models[model].preparation;
+    const rmseg_preparation *last = model > 0 ? &p->models[model - 1].preparation : own;
+    if (*prepared && !memcmp(own, last, sizeof *own)) return RMSEG_OK;
+    rmseg_image_destroy(*prepared);
+    *prepared = NULL;
+    return rmseg_prepare(prepared, NULL, raw, NULL, own);
+}
+
+/* Probabilities of one network, on the grid of the output. *prepared is what the last one saw, and then what this one
+ * did; NULL before the first. */
+static rmseg_status probabilities_of(rmseg_image **probabilities, rmseg_image **prepared, prediction *p, int64_t model,
+                                     const rmseg_image *raw)
+{
+    rmseg_image *native = NULL;
+    RMSEG_TRY(prepare(prepared, p, model, raw));
+    RMSEG_TRY(rmseg_predictor_run(&native, p->predictors[model], *prepared));
     if (!strcmp(p->o->grid, "native") || !memcmp(native->size, raw->size, sizeof raw->size)) {
         *probabilities = native;
         return RMSEG_OK;
     }
-    status = rmseg_image_resample(probabilities, native, raw->size, RMSEG_LINEAR);
+    rmseg_status status = rmseg_image_resample(probabilities, native, raw->size, RMSEG_LINEAR);
     rmseg_image_destroy(native);
     return status;
 }
@@ -249,15 +273,15 @@ static rmseg_status add_to(rmseg_image *sum, const rmseg_image *more)
 
 static rmseg_status mean_of_all(rmseg_image **mean, prediction *p, const rmseg_image *raw)
 {
-    rmseg_image *sum = NULL;
-    RMSEG_TRY(probabilities_of(&sum, p, 0, raw));
-    rmseg_status status = RMSEG_OK;
+    rmseg_image *sum = NULL, *prepared = NULL;
+    rmseg_status status = probabilities_of(&sum, &prepared, p, 0, raw);
     for (int64_t i = 1; i < p->model_count && !status; i++) {
         rmseg_image *more = NULL;
-        status = probabilities_of(&more, p, i, raw);
+        status = probabilities_of(&more, &prepared, p, i, raw);
         if (!status) status = add_to(sum, more);
         rmseg_image_destroy(more);
     }
+    rmseg_image_destroy(prepared);
     if (status) {
         rmseg_image_destroy(sum);
         return status;
@@ -312,20 +336,36 @@ static rmseg_status predict_case(prediction *p, int64_t i)
 
 /* ---- all of them ------------------------------------------------------------------------------------------------- */
 
+/* How often networks run for a case, from the header of its image; 1 where that cannot be read, which is told of later. */
+static int64_t work_of(const prediction *p, int64_t i)
+{
+    rmseg_image header = {0};
+    int64_t work = 0;
+    if (rmseg_image_read_header(&header, input_path(p, i)) != RMSEG_OK) return 1;
+    for (int64_t m = 0; m < p->model_count; m++) {
+        const int64_t *grid = p->models[m].preparation.grid;
+        work += rmseg_window_count(&p->windows[m], grid[0] ? grid : header.size);
+    }
+    return work;
+}
+
 /* A case that fails is told of and the others go on. */
 static rmseg_status predict_cases(prediction *p)
 {
     char first[RMSEG_ERROR_LENGTH];
     rmseg_status failure = RMSEG_OK;
     int64_t failed = 0, count = p->cases.count;
+    for (int64_t i = 0; i < count; i++) p->total += work_of(p, i);
     for (int64_t i = 0; i < count; i++) {
+        int64_t before = p->done, work = work_of(p, i);
+        p->now = p->cases.ids[i];
         rmseg_status status = rmseg_cancelled() ? RMSEG_ERROR_CANCELLED : predict_case(p, i);
         if (status == RMSEG_ERROR_CANCELLED)
             return rmseg_fail(status, "interrupted; the label images of %lld of %lld cases are in %s",
                               (long long)(i - failed), (long long)count, p->o->out);
         if (status && count > 1) rmseg_warn("%s", rmseg_error_last());
         if (status && !failed++) failure = status, rmseg_error_take(first);
-        rmseg_progress("predict", i + 1, count, p->cases.ids[i]);
+        if (p->done < before + work) rmseg_progress("predict", p->done = before + work, p->total, p->now);
     }
     return failed ? rmseg_cases_fail(failure, first, failed, count) : RMSEG_OK;
 }
@@ -351,6 +391,7 @@ rmseg_status rmseg_predict(const rmseg_options *options, const char *const *inpu
         rmseg_model_destroy(&p.models[i]);
     }
     rmseg_free(p.predictors);
+    rmseg_free(p.windows);
     rmseg_free(p.models);
     rmseg_cases_destroy(&p.cases);
     rmseg_names_destroy(&p.runs);

@@ -4,6 +4,8 @@
 #include <math.h>
 #include <string.h>
 
+#define MIRRORS 8 /* subsets of the axes */
+
 struct rmseg_predictor {
     const rmseg_model *model;
     rmseg_window window;
@@ -37,6 +39,40 @@ rmseg_window rmseg_window_default(const rmseg_model *model)
         window.stride[k] = (model->patch[k] + 1) / 2;
     }
     return window;
+}
+
+typedef struct axis {
+    int64_t before, count, stride, last; /* padding before the image; windows; start of the last one, padded */
+} axis;
+
+static axis axis_of(int64_t n, int64_t window, int64_t stride)
+{
+    int64_t padded = n > window ? n : window;
+    axis a = {.before = (padded - n) / 2, .stride = stride, .last = padded - window};
+    a.count = 1 + (a.last + stride - 1) / stride;
+    return a;
+}
+
+static int64_t start_of(const axis *a, int64_t i)
+{
+    int64_t start = i * a->stride;
+    return (start < a->last ? start : a->last) - a->before;
+}
+
+static bool has_mirror(const rmseg_window *window, int mirror, const int64_t size[3])
+{
+    bool wanted = mirror == 0 || window->flips;
+    for (int k = 0; k < 3; k++) wanted = wanted && !((mirror >> k & 1) && size[k] == 1);
+    return wanted;
+}
+
+int64_t rmseg_window_count(const rmseg_window *window, const int64_t size[3])
+{
+    int64_t count = 1, mirrors = 0;
+    const int64_t *extent = window->size[0] ? window->size : size;
+    for (int k = 0; k < 3 && window->size[0]; k++) count *= axis_of(size[k], window->size[k], window->stride[k]).count;
+    for (int mirror = 0; mirror < MIRRORS; mirror++) mirrors += has_mirror(window, mirror, extent);
+    return count * mirrors;
 }
 
 static int64_t round_up(int64_t n, int64_t divisor) { return (n + divisor - 1) / divisor * divisor; }
@@ -199,36 +235,17 @@ static rmseg_status run_window(blend *b)
 /* The window as it is and, with flips, its mirror images along every axis longer than 1. */
 static rmseg_status run_flips(blend *b)
 {
-    for (int mirror = 0; mirror < 8; mirror++) {
-        bool wanted = mirror == 0 || b->p->window.flips;
-        for (int k = 0; k < 3; k++) {
-            b->flip[k] = mirror >> k & 1;
-            if (b->flip[k] && b->p->size[k] == 1) wanted = false;
-        }
-        if (wanted) RMSEG_TRY(run_window(b));
+    const rmseg_window *window = &b->p->window;
+    for (int mirror = 0; mirror < MIRRORS; mirror++) {
+        if (!has_mirror(window, mirror, b->p->size)) continue;
+        for (int k = 0; k < 3; k++) b->flip[k] = mirror >> k & 1;
+        RMSEG_TRY(run_window(b));
+        if (window->progress) window->progress(window->user);
     }
     return RMSEG_OK;
 }
 
 /* ---- all windows ------------------------------------------------------------------------------------------------- */
-
-typedef struct axis {
-    int64_t before, count, stride, last; /* padding before the image; windows; start of the last one, padded */
-} axis;
-
-static axis axis_of(int64_t n, int64_t window, int64_t stride)
-{
-    int64_t padded = n > window ? n : window;
-    axis a = {.before = (padded - n) / 2, .stride = stride, .last = padded - window};
-    a.count = 1 + (a.last + stride - 1) / stride;
-    return a;
-}
-
-static int64_t start_of(const axis *a, int64_t i)
-{
-    int64_t start = i * a->stride;
-    return (start < a->last ? start : a->last) - a->before;
-}
 
 static rmseg_status run_windows(blend *b)
 {

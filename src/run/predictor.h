@@ -15,12 +15,17 @@
 typedef struct rmseg_window {
     int64_t size[3], stride[3]; /* D,H,W; size all 0: the whole image at once */
     bool gaussian;
-    bool flips;     /* mean over the image and its mirror images along every axis */
-    bool to_finish; /* does not stop for rmseg_cancel */
+    bool flips;                   /* mean over the image and its mirror images along every axis */
+    bool to_finish;               /* does not stop for rmseg_cancel */
+    void (*progress)(void *user); /* called after every run of the network, unless NULL */
+    void *user;
 } rmseg_window;
 
 /* What a training's own images suggest: windows of its patch that overlap by half, or the whole image. */
 rmseg_window rmseg_window_default(const rmseg_model *model);
+
+/* How often the network runs over an image of this size: windows, times mirror images. */
+int64_t rmseg_window_count(const rmseg_window *window, const int64_t size[3]);
 
 typedef struct rmseg_predictor rmseg_predictor;
 

@@ -145,6 +145,89 @@ static void mirror_images_are_averaged(void **state)
     for (int i = 0; i < 6; i++) rmseg_image_destroy(all[i]);
 }
 
+/* ---- volumes ----------------------------------------------------------------------------------------------------- */
+
+static void make_volume_model(rmseg_model *model)
+{
+    const rmseg_net_spec spec = {"vnet", 3, 1, 2, 2, 4, "batch", "relu", 0.5, false};
+    *model = (rmseg_model){.head = RMSEG_HEAD_SOFTMAX, .classes = 2};
+    assert_ok(rmseg_backend_default(&model->backend));
+    assert_ok(rmseg_net_create(&model->net, &spec));
+    assert_ok(rmseg_weights_create(&model->weights, model->net, model->backend, false));
+    assert_ok(rmseg_weights_init(model->weights, 3));
+}
+
+/* 29 x 52 x 13 in windows of 16 x 32 x 16: the last ones moved back to the edge, and one axis that is too short. */
+enum { VD = 29, VH = 52, VW = 13, WD = 16, WH = 32, WW = 16, VOXELS = VD * VH * VW };
+static const int64_t starts_d[] = {0, 5, 10, 13}, starts_h[] = {0, 9, 18, 20};
+
+/* Adds a window's softmax, by the formula and in double; the image lies 1 = floor((16 - 13) / 2) into it along W. */
+static void add_window(double *sum, double *weight, rmseg_executor *executor, const rmseg_model *model,
+                       const float *image, int64_t d0, int64_t h0)
+{
+    static float input[WD * WH * WW], logits[2 * WD * WH * WW];
+    const int64_t window = WD * WH * WW;
+    for (int64_t i = 0; i < window; i++) {
+        int64_t d = d0 + i / (WH * WW), h = h0 + i / WW % WH, w = i % WW - 1;
+        input[i] = w >= 0 && w < VW ? image[(d * VH + h) * VW + w] : 0;
+    }
+    assert_ok(rmseg_executor_forward(logits, executor, model->weights, input, 0, 0));
+    for (int64_t i = 0; i < window; i++) {
+        int64_t d = d0 + i / (WH * WW), h = h0 + i / WW % WH, w = i % WW - 1, at = (d * VH + h) * VW + w;
+        if (w < 0 || w >= VW) continue;
+        double one = 1 / (1 + exp((double)logits[i] - logits[window + i]));
+        sum[at] += 1 - one;
+        sum[VOXELS + at] += one;
+        weight[at]++;
+    }
+}
+
+static void volumes_are_windows_averaged(void **state)
+{
+    (void)state;
+    static double sum[2 * VOXELS], weight[VOXELS];
+    const rmseg_window window = {.size = {WD, WH, WW}, .stride = {5, 9, 4}};
+    rmseg_model model;
+    rmseg_executor *executor = NULL;
+    rmseg_image *image = NULL;
+    make_volume_model(&model);
+    assert_ok(rmseg_executor_create(&executor, model.net, model.backend, 1, window.size, false));
+    assert_ok(rmseg_image_create(&image, RMSEG_F32, 1, (const int64_t[3]){VD, VH, VW}));
+    rmseg_random r = rmseg_random_stream(5, RMSEG_RANDOM_TEST, 0, 0);
+    for (int64_t i = 0; i < VOXELS; i++) ((float *)image->data)[i] = (float)rmseg_random_normal(&r);
+    for (int d = 0; d < 4; d++)
+        for (int h = 0; h < 4; h++) add_window(sum, weight, executor, &model, image->data, starts_d[d], starts_h[h]);
+    assert_int_equal(rmseg_window_count(&window, image->size), 16);
+
+    rmseg_image *found = predict(&model, &window, image);
+    for (int64_t i = 0; i < 2 * VOXELS; i++)
+        if (!(fabs(((const float *)found->data)[i] - sum[i] / weight[i % VOXELS]) < 1e-6))
+            fail_msg("element %lld: %g, expected %g", (long long)i, ((const float *)found->data)[i],
+                     sum[i] / weight[i % VOXELS]);
+    rmseg_image_destroy(found);
+    rmseg_image_destroy(image);
+    rmseg_executor_destroy(executor);
+    rmseg_model_destroy(&model);
+}
+
+/* The 20 test volumes of the left atrium in UA-MT's windows. */
+static void windows_are_counted(void **state)
+{
+    (void)state;
+    static const int64_t sizes[20][2] = {{175, 132}, {196, 148}, {215, 140}, {209, 140}, {170, 136},
+                                         {210, 154}, {168, 136}, {215, 147}, {191, 154}, {186, 143},
+                                         {183, 133}, {190, 135}, {190, 138}, {187, 139}, {177, 139},
+                                         {182, 136}, {178, 146}, {192, 141}, {231, 143}, {232, 144}};
+    rmseg_window window = {.size = {112, 112, 80}, .stride = {18, 18, 4}};
+    int64_t count = 0;
+    for (int i = 0; i < 20; i++) count += rmseg_window_count(&window, (const int64_t[3]){sizes[i][0], sizes[i][1], 88});
+    assert_int_equal(count, 1128);
+    assert_int_equal(rmseg_window_count(&window, (const int64_t[3]){1, 1, 1}), 1);
+    window.flips = true;
+    assert_int_equal(rmseg_window_count(&window, (const int64_t[3]){112, 113, 80}), 16);
+    assert_int_equal(rmseg_window_count(&(rmseg_window){.flips = true}, (const int64_t[3]){1, 17, 30}), 4);
+}
+
 static void what_does_not_fit_is_refused(void **state)
 {
     const rmseg_model *model = *state;
@@ -197,8 +280,12 @@ static void labels_follow_the_head(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(windows_blend_as_the_header_says), cmocka_unit_test(whole_images_are_padded_and_cut_back),
-        cmocka_unit_test(mirror_images_are_averaged),       cmocka_unit_test(what_does_not_fit_is_refused),
+        cmocka_unit_test(windows_blend_as_the_header_says),
+        cmocka_unit_test(whole_images_are_padded_and_cut_back),
+        cmocka_unit_test(mirror_images_are_averaged),
+        cmocka_unit_test(volumes_are_windows_averaged),
+        cmocka_unit_test(windows_are_counted),
+        cmocka_unit_test(what_does_not_fit_is_refused),
         cmocka_unit_test(labels_follow_the_head),
     };
     return cmocka_run_group_tests(tests, make_model, destroy_model);
