@@ -230,8 +230,8 @@ def barrier(z, t):
     return torch.where(inside, -torch.log(-safe) / t, t * z - math.log(1 / t**2) / t + 1 / t)
 
 
-def cost(v, p, y, penalty="match", margin=0.1, bounds="relative", t=1.0, growth=1.1, signed=False):
-    """A penalty on the scalar p where the truth has y."""
+def cost(p, y, penalty="match", margin=0.1, bounds="relative", t=1.0, growth=1.1, signed=False):
+    """A penalty on the scalar p where the truth has y, at the start of training (growth does nothing yet)."""
     if penalty == "match":
         return (p - y) ** 2
     if bounds == "relative":
@@ -241,7 +241,6 @@ def cost(v, p, y, penalty="match", margin=0.1, bounds="relative", t=1.0, growth=
         low = low if signed else max(low, 0.0)
     if penalty == "band":
         return torch.relu(p - high) ** 2 + torch.relu(low - p) ** 2
-    t = t * growth ** (100 * 0.0)  # the cases are of the start of training
     return barrier(p - high, t) + barrier(low - p, t)
 
 
@@ -254,7 +253,7 @@ def moment(v, *orders, center="exact", scale=1, normalize="voxels", frame="patch
         for axis in range(3):
             w = w * place(v, s, c, axis, center, scale, frame, units) ** orders[axis]
         over = v.m[s].sum() if normalize == "voxels" else 1
-        return cost(v, (w * v.p[s, c]).sum() / over, (w * v.y[s, c] * v.m[s, 0]).sum() / over, signed=True, **penalty)
+        return cost((w * v.p[s, c]).sum() / over, (w * v.y[s, c] * v.m[s, 0]).sum() / over, signed=True, **penalty)
 
     return over_samples(v, one, channels, weights, reduction)
 
@@ -262,7 +261,7 @@ def moment(v, *orders, center="exact", scale=1, normalize="voxels", frame="patch
 def size(v, units="fraction", reduction="mean", channels="fg", weights=None, **penalty):
     def one(s, c):
         over = v.m[s].sum() if units == "fraction" else 1
-        return cost(v, v.p[s, c].sum() / over, (v.y[s, c] * v.m[s, 0]).sum() / over, **penalty)
+        return cost(v.p[s, c].sum() / over, (v.y[s, c] * v.m[s, 0]).sum() / over, **penalty)
 
     return over_samples(v, one, channels, weights, reduction)
 
@@ -310,7 +309,7 @@ def shape_measure(values):
             shares = numbers(invariants) if values is hu_values else [None] * 99
             signed = values in (covariance_values, hu_values)
             rows = zip(values(p, axes), values(y, axes), shares)
-            return sum((share if own is None else own) * cost(v, a, b, signed=signed, **penalty) for (share, a), (_, b), own in rows)
+            return sum((share if own is None else own) * cost(a, b, signed=signed, **penalty) for (share, a), (_, b), own in rows)
 
         return over_samples(v, one, channels, weights, reduction)
 
@@ -387,7 +386,7 @@ def class_centroid(v, min_size=10, frame="patch", units="fraction", reduction="m
             if any(not (y.sum() > 0 and p.sum() > min_size) for p, y, _ in masks):
                 continue
             apart = [sum((a - b) ** 2 for (_, a), (_, b) in zip(*(centroid_values(m[k], m[2]) for m in masks))) for k in (0, 1)]
-            total = total + w[i] * w[j] * cost(v, *apart, **penalty)
+            total = total + w[i] * w[j] * cost(*apart, **penalty)
     return total / dict(mean=v.batch.n * pairs, sum=1, batchmean=v.batch.n)[reduction]
 
 
@@ -404,7 +403,7 @@ def length(v, units="fraction", reduction="mean", channels="fg", weights=None, *
     def one(s, c):
         over = v.m[s].sum() if units == "fraction" else 1
         p, y = (neighbours(m, v.valid[s]) / over for m in (v.p[s, c], v.y[s, c] * v.m[s, 0]))
-        return cost(v, p, y, **penalty)
+        return cost(p, y, **penalty)
 
     return over_samples(v, one, channels, weights, reduction)
 
@@ -415,7 +414,7 @@ def compactness(v, form="ratio", min_size=10, reduction="mean", channels="fg", w
         if not (y.sum() > 0 and p.sum() > min_size):
             return p.sum() * 0
         unit = 1 if form == "ratio" else 4 * math.pi
-        return cost(v, *(neighbours(m, v.valid[s]) ** 2 / (unit * (m.sum() + EPS)) for m in (p, y)), **penalty)
+        return cost(*(neighbours(m, v.valid[s]) ** 2 / (unit * (m.sum() + EPS)) for m in (p, y)), **penalty)
 
     return over_samples(v, one, channels, weights, reduction)
 

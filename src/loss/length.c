@@ -18,8 +18,9 @@
 #include "loss/measures.h"
 #include "loss/picture.h"
 
-#define PI   3.14159265358979323846
-#define ROWS 32 /* of a chunk */
+#define PI    3.14159265358979323846
+#define ROWS  32  /* of a chunk */
+#define BLOCK 256 /* columns at a time */
 
 #define LENGTH_OPTIONS(X)                                                                                              \
     X(pick, units, "fraction", 0, 0, "fraction|voxel", "", "of the sample's voxels, or counted", "voxel")              \
@@ -47,7 +48,7 @@ typedef struct task {
     int64_t chunks; /* of one sample and channel */
 } task;
 
-static int64_t chunks_of(const rmseg_batch *b) { return rmseg_chunk_count(b->size[0] * b->size[1], ROWS); }
+static int64_t chunks_of(const rmseg_batch *b) { return b->size[0] * rmseg_chunk_count(b->size[1], ROWS); }
 
 static rmseg_status compile(rmseg_evaluator *e, rmseg_loss_part *part)
 {
@@ -61,32 +62,62 @@ static rmseg_status compile(rmseg_evaluator *e, rmseg_loss_part *part)
 
 /* ---- before the sweeps: L, and its slope as a map ------------------------------------------------------------ */
 
-static int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
+/* Part of a row, of one voxel more at either end: p, y and 1 where the voxel is valid, else 0. Or sums of such. */
+typedef struct strip {
+    double p[BLOCK + 2], y[BLOCK + 2], there[BLOCK + 2];
+} strip;
 
-/* One voxel against the others of its 3 x 3 (x 3): returns (Lap p)_i, adds the squares (each pair is met twice). */
-static double voxel_slope(const task *t, int64_t n, int64_t c, const int64_t at[3], lengths *sum)
+/* Where a strip lies: columns from `first` to below `end`, and the two beside them where the image has them. */
+typedef struct span {
+    const task *t;
+    int64_t n, c, first, end;
+} span;
+
+static void add_row(strip *to, const span *s, int64_t d, int64_t h)
 {
-    const int64_t *size = t->e->sweep.batch.size, voxels = size[0] * size[1] * size[2];
-    int64_t i = (at[0] * size[1] + at[1]) * size[2] + at[2], low[3], high[3];
-    double p = rmseg_picture_p(t->e, n, c, voxels, i), slope = 0;
-    if (p < 0) return 0;
-    double y = rmseg_picture_y(t->e, n, c, voxels, i);
-    for (int axis = 0; axis < 3; axis++) {
-        low[axis] = at[axis] > 0 ? at[axis] - 1 : 0;
-        high[axis] = least(at[axis] + 1, size[axis] - 1);
+    const int64_t *size = s->t->e->sweep.batch.size, voxels = size[0] * size[1] * size[2];
+    int64_t low = s->first > 0 ? s->first - 1 : 0, high = s->end < size[2] ? s->end + 1 : size[2];
+    int64_t row = (d * size[1] + h) * size[2];
+    for (int64_t w = low; w < high; w++) {
+        double p = rmseg_picture_p(s->t->e, s->n, s->c, voxels, row + w);
+        double y = rmseg_picture_y(s->t->e, s->n, s->c, voxels, row + w);
+        to->p[w - s->first + 1] += p < 0 ? 0 : p;
+        to->y[w - s->first + 1] += p < 0 ? 0 : y;
+        to->there[w - s->first + 1] += p < 0 ? 0 : 1;
     }
-    for (int64_t d = low[0]; d <= high[0]; d++)
-        for (int64_t h = low[1]; h <= high[1]; h++)
-            for (int64_t w = low[2]; w <= high[2]; w++) {
-                int64_t j = (d * size[1] + h) * size[2] + w;
-                double q = rmseg_picture_p(t->e, n, c, voxels, j);
-                if (q < 0) continue;
-                double step = y - rmseg_picture_y(t->e, n, c, voxels, j);
-                slope += p - q;
-                sum->p += (p - q) * (p - q) / 2;
-                sum->y += step * step / 2;
-            }
-    return slope;
+}
+
+/* The sum of the rows before, at and behind (d,h) along D. */
+static void fill_strip(strip *to, const span *s, int64_t d, int64_t h)
+{
+    const int64_t *size = s->t->e->sweep.batch.size;
+    memset(to, 0, sizeof *to);
+    for (int64_t e = d - 1; h >= 0 && h < size[1] && e <= d + 1; e++)
+        if (e >= 0 && e < size[0]) add_row(to, s, e, h);
+}
+
+static double around(const double *a, const double *b, const double *c, int64_t i)
+{
+    return a[i - 1] + a[i] + a[i + 1] + b[i - 1] + b[i] + b[i + 1] + c[i - 1] + c[i] + c[i + 1];
+}
+
+/* (Lap p)_i = p_i (voxels around) - (sum of p around), the voxel itself in both; p^T Lap p is the sum of p_i times that.
+ * `near` are the strips above, at and below the row, in any order. */
+static void finish_row(lengths *sum, const span *s, int64_t d, int64_t h, const strip near[3])
+{
+    const int64_t *size = s->t->e->sweep.batch.size;
+    int64_t start = (((s->n * s->t->e->sweep.batch.k + s->c) * size[0] + d) * size[1] + h) * size[2] + s->first;
+    strip own;
+    memset(&own, 0, sizeof own);
+    add_row(&own, s, d, h);
+    for (int64_t i = 1; i <= s->end - s->first; i++) {
+        double voxels = around(near[0].there, near[1].there, near[2].there, i);
+        double slope = own.p[i] * voxels - around(near[0].p, near[1].p, near[2].p, i);
+        double truth = own.y[i] * voxels - around(near[0].y, near[1].y, near[2].y, i);
+        sum->p += own.p[i] * slope;
+        sum->y += own.y[i] * truth;
+        rmseg_picture_store(s->t->e, s->t->part, start + i - 1, own.there[i] > 0 ? 2 * slope : 0);
+    }
 }
 
 static void measure_rows(void *context, int64_t chunk, int thread)
@@ -94,15 +125,20 @@ static void measure_rows(void *context, int64_t chunk, int thread)
     (void)thread;
     const task *t = context;
     const rmseg_batch *b = &t->e->sweep.batch;
-    int64_t which = chunk / t->chunks, n = which / b->k, c = which % b->k, rows = b->size[0] * b->size[1];
-    if (!t->part->channels[c]) return;
+    int64_t blocks = rmseg_chunk_count(b->size[1], ROWS), which = chunk / t->chunks;
+    int64_t d = chunk % t->chunks / blocks, block = chunk % blocks;
+    span s = {.t = t, .n = which / b->k, .c = which % b->k};
+    strip near[3];
     lengths sum = {0, 0};
-    for (int64_t row = chunk % t->chunks * ROWS; row < rmseg_chunk_end(rows, ROWS, chunk % t->chunks); row++)
-        for (int64_t w = 0; w < b->size[2]; w++) {
-            const int64_t at[3] = {row / b->size[1], row % b->size[1], w};
-            double slope = voxel_slope(t, n, c, at, &sum);
-            rmseg_picture_store(t->e, t->part, (which * rows + row) * b->size[2] + w, 2 * slope);
+    if (!t->part->channels[s.c]) return;
+    for (s.first = 0; s.first < b->size[2]; s.first += BLOCK) {
+        s.end = s.first + BLOCK < b->size[2] ? s.first + BLOCK : b->size[2];
+        for (int64_t h = block * ROWS, i = 0; h < rmseg_chunk_end(b->size[1], ROWS, block); h++, i++) {
+            for (int64_t next = i ? h + 1 : h - 1; next <= h + 1; next++)
+                fill_strip(near + (next + 3) % 3, &s, d, next);
+            finish_row(&sum, &s, d, h, near);
         }
+    }
     t->partial[chunk] = sum;
 }
 
