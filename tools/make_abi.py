@@ -7,6 +7,7 @@
 It reads the C that our own headers are written in, not all of C: enums, structs, function pointers, prototypes and constants of
 whole numbers. Anything it does not understand is an error, so that nothing is left out in silence.
 """
+
 import pathlib
 import re
 import sys
@@ -17,8 +18,17 @@ TITLE = '"""The interface of librmseg_core: made from include/rmseg/*.h by tools
 OUTPUT = ROOT / "python" / "rmseg" / "_abi.py"
 
 SCALARS = {
-    "void": "None", "bool": "c_bool", "int": "c_int", "double": "c_double", "float": "c_float", "size_t": "c_size_t",
-    "int32_t": "c_int32", "int64_t": "c_int64", "uint8_t": "c_uint8", "uint32_t": "c_uint32", "uint64_t": "c_uint64",
+    "void": "None",
+    "bool": "c_bool",
+    "int": "c_int",
+    "double": "c_double",
+    "float": "c_float",
+    "size_t": "c_size_t",
+    "int32_t": "c_int32",
+    "int64_t": "c_int64",
+    "uint8_t": "c_uint8",
+    "uint32_t": "c_uint32",
+    "uint64_t": "c_uint64",
 }
 
 
@@ -92,17 +102,21 @@ class Header:
             (r"typedef\s+enum\s+(\w+)\s*\{([^}]*)\}\s*\w+\s*;", self.read_enum),
             (r"typedef\s+struct\s+(\w+)\s*\{([^}]*)\}\s*\w+\s*;", lambda n, b: self.structs.update({n: self.fields(b, n)})),
             (r"typedef\s+struct\s+(\w+)\s+\w+\s*;", lambda n: self.opaque.add(n)),
-            (r"typedef\s+([\w\s*]+?)\(\s*\*\s*(\w+)\s*\)\s*\(([^)]*)\)\s*;",
-             lambda r, n, p: self.callbacks.update({n: [self.ctype(r, n)] + self.parameters(p, n)})),
-            (r"RMSEG_API\s+([\w\s*]+?)\b(\w+)\s*\(([^)]*)\)\s*;",
-             lambda r, n, p: self.functions.update({n: (self.ctype(r, n), self.parameters(p, n))})),
+            (
+                r"typedef\s+([\w\s*]+?)\(\s*\*\s*(\w+)\s*\)\s*\(([^)]*)\)\s*;",
+                lambda r, n, p: self.callbacks.update({n: [self.ctype(r, n)] + self.parameters(p, n)}),
+            ),
+            (
+                r"RMSEG_API\s+([\w\s*]+?)\b(\w+)\s*\(([^)]*)\)\s*;",
+                lambda r, n, p: self.functions.update({n: (self.ctype(r, n), self.parameters(p, n))}),
+            ),
         ]
         while text:
             for pattern, take in forms:
                 match = re.match(pattern, text)
                 if match:
                     take(*match.groups())
-                    text = text[match.end():].strip()
+                    text = text[match.end() :].strip()
                     break
             else:
                 raise SyntaxError(f"not understood: {text[:80]!r}")
@@ -110,7 +124,7 @@ class Header:
     def read_file(self, path):
         text = re.sub(r"/\*.*?\*/", " ", path.read_text(encoding="utf-8"), flags=re.S)
         self.constants.update((name, int(value)) for name, value in re.findall(r"^#define (RMSEG_\w+)\s+(\d+)\s*$", text, re.M))
-        text = re.sub(r'^#ifdef __cplusplus\n.*?^#endif', "", text, flags=re.M | re.S)
+        text = re.sub(r"^#ifdef __cplusplus\n.*?^#endif", "", text, flags=re.M | re.S)
         text = re.sub(r"^#(?:.*\\\n)*.*", "", text, flags=re.M)
         try:
             self.read(" ".join(text.split()))
@@ -128,7 +142,11 @@ def write(header):
     for name, (result, arguments) in header.functions.items():
         line = f'    "{name}": ({result}, [{", ".join(arguments)}]),'
         if len(line) > 120:
-            line = "\n".join([f'    "{name}": (', f"        {result},", "        ["] + [f"            {a}," for a in arguments] + ["        ],", "    ),"])
+            line = "\n".join(
+                [f'    "{name}": (', f"        {result},", "        ["]
+                + [f"            {a}," for a in arguments]
+                + ["        ],", "    ),"]
+            )
         body += [line]
     body = "\n".join(body + ["}", ""])
     known = set(SCALARS.values()) - {"None"} | {"c_char_p", "c_void_p", "CFUNCTYPE", "POINTER", "Structure"}

@@ -14,6 +14,8 @@ Arrays are NumPy's, or anything that speaks DLPack on the CPU (PyTorch, JAX), re
 copied, and all about threads, forks and errors.
 """
 
+from typing import Any
+
 from . import metrics
 from ._field import distance_transform
 from ._library import Error, build, get_threads, set_threads, version
@@ -35,7 +37,7 @@ __all__ = [
 _OPTIONAL = ("torch", "monai", "torchmetrics")  # sub-packages that need a library of that name
 
 
-def __getattr__(name):
+def __getattr__(name: str) -> Any:
     if name in _OPTIONAL:
         import importlib
 

@@ -2,7 +2,9 @@
 
 import ctypes
 from collections import deque
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
+from typing import Any
 
 from . import _abi
 from ._library import check, library, text
@@ -11,7 +13,7 @@ from ._library import check, library, text
 class Parsed:
     """An expression, read once. It lives as long as whoever uses it: evaluators refer to it."""
 
-    def __init__(self, expression):
+    def __init__(self, expression: str):
         self.pointer = ctypes.c_void_p()
         check(library.rmseg_objective_parse(ctypes.byref(self.pointer), text(expression, "expression")))
         count = range(library.rmseg_objective_terms(self.pointer))
@@ -27,7 +29,7 @@ class Parsed:
 class Evaluator:
     """A parsed expression made ready for one shape (N,K,*S) and type of logits. One thread at a time."""
 
-    def __init__(self, parsed, shape, wide):
+    def __init__(self, parsed: Parsed, shape: Sequence[int], wide: bool):
         n, k, *size = shape
         self.parsed, self.key = parsed, (tuple(shape), wide)
         self.axes = len(size)
@@ -38,12 +40,12 @@ class Evaluator:
         self.total, self.values = ctypes.c_double(), (ctypes.c_double * len(parsed.terms))()
         count = ctypes.c_int64()
         averages = library.rmseg_evaluator_shares(self.pointer, ctypes.byref(count))
-        self.shares = (ctypes.c_double * count.value).from_address(averages) if count.value else []
+        self.shares: Any = (ctypes.c_double * count.value).from_address(averages) if count.value else []
 
     def __del__(self, destroy=library.rmseg_evaluator_destroy):
         destroy(getattr(self, "pointer", None))
 
-    def place(self, frames):
+    def place(self, frames: Iterable[tuple[Sequence[float], Sequence[float], Sequence[float]]] | None) -> None:
         """Where each sample lies: (offset, extent, spacing), each of one number per axis; None: it is the whole image, spacing 1."""
         self.batch.frames = self.frames if frames is not None else None
         missing = 3 - self.axes
@@ -52,14 +54,23 @@ class Evaluator:
             frame.extent[:] = [1] * missing + [int(x) for x in extent]
             frame.spacing[:] = [1.0] * missing + [float(x) for x in spacing]
 
-    def run(self, logits, dlogits, index=None, index_type=0, map=None, ignore=-1, progress=0.0):
+    def run(
+        self,
+        logits: int,
+        dlogits: int | None,
+        index: int | None = None,
+        index_type: int = _abi.RMSEG_INDEX_I32,
+        map: int | None = None,
+        ignore: int = -1,
+        progress: float = 0.0,
+    ) -> None:
         """Evaluates what lies at these addresses (dlogits, index or map: None where there is none) and keeps total and values."""
         batch = self.batch
         batch.logits, batch.index, batch.index_type, batch.map = logits, index, index_type, map
         batch.ignore, batch.progress = ignore, progress
         check(library.rmseg_evaluator_run(self.pointer, ctypes.byref(self.total), self.values, dlogits, ctypes.byref(batch)))
 
-    def weights(self):
+    def weights(self) -> list[float]:
         """What each term weighed in the last run."""
         return [library.rmseg_evaluator_weight(self.pointer, i) for i in range(len(self.values))]
 
@@ -68,10 +79,11 @@ class Evaluators:
     """The evaluators of one expression that nobody is using, the latest last. Whoever works takes one out, so that threads never
     share one and a fork never finds a lock taken."""
 
-    def __init__(self, parsed, most=4):
-        self.parsed, self.idle = parsed, deque(maxlen=most)
+    def __init__(self, parsed: Parsed, most: int = 4):
+        self.parsed = parsed
+        self.idle: deque[Evaluator] = deque(maxlen=most)
 
-    def take(self, shape, wide):
+    def take(self, shape: Sequence[int], wide: bool) -> Evaluator:
         for _ in range(len(self.idle)):
             try:
                 evaluator = self.idle.popleft()
@@ -82,11 +94,11 @@ class Evaluators:
             self.idle.append(evaluator)
         return Evaluator(self.parsed, shape, wide)
 
-    def give(self, evaluator):
+    def give(self, evaluator: Evaluator) -> None:
         self.idle.append(evaluator)
 
 
 @lru_cache(maxsize=64)
-def evaluators(expression):
+def evaluators(expression: str) -> Evaluators:
     """Those of an expression, kept for the next call with the same text. Raises Error with the column of what is wrong."""
     return Evaluators(Parsed(expression))

@@ -6,7 +6,7 @@ from . import _arrays
 from ._library import Error, check, library
 
 
-def distance_transform(mask, spacing=None, signed=False, squared=False):
+def distance_transform(mask: _arrays.Array, spacing: _arrays.Lengths = None, signed: bool = False, squared: bool = False) -> np.ndarray:
     """Distance from the centre of every voxel to that of the nearest set voxel of `mask`.
 
     mask     (W), (H,W) or (D,H,W), non-zero is set

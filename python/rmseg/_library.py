@@ -4,6 +4,7 @@ import ctypes
 import operator
 import os
 import sys
+from typing import Any
 
 from . import _abi
 
@@ -12,17 +13,20 @@ class Error(ValueError):
     """A call that cannot be done as asked: the C library's sentence, or one of this package's. `status` is the kind of failure,
     as in docs/conventions.md ("argument", "numeric", "unsupported", ...)."""
 
-    def __init__(self, sentence, status="argument"):
+    def __init__(self, sentence: str, status: str = "argument"):
         super().__init__(sentence)
         self.status = status
 
+    def __reduce__(self):  # how a worker process hands it to its parent
+        return type(self), (*self.args, self.status)
 
-def _path():
+
+def _path() -> str:
     name = "librmseg_core.dylib" if sys.platform == "darwin" else "librmseg_core.so"
     return os.environ.get("RMSEG_LIBRARY") or os.path.join(os.path.dirname(__file__), name)
 
 
-def load(path):
+def load(path: str) -> ctypes.CDLL:
     """The library at `path` with its functions declared; ImportError where it is absent or of another version."""
     try:
         found = ctypes.CDLL(path)
@@ -49,7 +53,7 @@ def load(path):
 library = load(_path())
 
 
-def check(status):
+def check(status: int) -> None:
     """Raises what a failed call left behind."""
     if status == _abi.RMSEG_OK:
         return
@@ -62,7 +66,7 @@ def check(status):
 # ---- arguments -------------------------------------------------------------------------------------------------------
 
 
-def text(value, name):
+def text(value: str, name: str) -> bytes:
     """A str as the library reads it."""
     if not isinstance(value, str):
         raise TypeError(f"{name}: expected a text, found {value!r:.60}")
@@ -71,7 +75,7 @@ def text(value, name):
     return value.encode(errors="replace")
 
 
-def number(value, name):
+def number(value: Any, name: str) -> float:
     """Anything that is one number, as float."""
     try:
         return float(value)
@@ -79,7 +83,7 @@ def number(value, name):
         raise TypeError(f"{name}: expected a number, found {value!r:.60}") from None
 
 
-def integer(value, name, least=-(2**31), most=2**31 - 1):
+def integer(value: Any, name: str, least: int = -(2**31), most: int = 2**31 - 1) -> int:
     """Anything that is a whole number from `least` to `most`, as int."""
     try:
         value = operator.index(value)
@@ -93,13 +97,13 @@ def integer(value, name, least=-(2**31), most=2**31 - 1):
 # ---- threads and versions --------------------------------------------------------------------------------------------
 
 
-def set_threads(count):
+def set_threads(count: int) -> None:
     """How many threads one call may use from now on, the calling one included; 0 is the default: RMSEG_THREADS, else the processors
     this process may run on. Results do not depend on it. Raises Error beyond 1024."""
     check(library.rmseg_threads_set(integer(count, "threads")))
 
 
-def get_threads():
+def get_threads() -> int:
     """How many threads one call may use.
 
     >>> import rmseg
@@ -109,11 +113,11 @@ def get_threads():
     return library.rmseg_threads()
 
 
-def version():
+def version() -> str:
     """Version of the C library, "0.1.0"."""
     return library.rmseg_version().decode()
 
 
-def build():
+def build() -> str:
     """Compiler, build type and system of the C library, and the processor level in use."""
     return f"{library.rmseg_build().decode()}, level {library.rmseg_cpu_level().decode()}"

@@ -1,12 +1,13 @@
 """The objective: one expression, a value and the gradient at the logits."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from . import _abi, _arrays
+from ._arrays import Array, Lengths
 from ._evaluator import Evaluators, Parsed, evaluators
-from ._library import Error, integer, number
+from ._library import Error, integer, number, text
 
 _INDEX = {"uint8": _abi.RMSEG_INDEX_U8, "int16": _abi.RMSEG_INDEX_I16, "int32": _abi.RMSEG_INDEX_I32, "int64": _abi.RMSEG_INDEX_I64}
 _FARTHEST = -(2**31)  # stands for an ignored -1, which to the C library means that none is
@@ -16,9 +17,9 @@ class Evaluation(NamedTuple):
     """What one evaluation gives."""
 
     value: float  # the weighted sum of the terms
-    dlogits: "np.ndarray | None"  # its gradient, of the logits' shape and type (float32 for halves); None where not asked for
-    terms: "dict[str, float]"  # the value of each term, without its weight
-    weights: "dict[str, float]"  # what each term weighed, schedules and shares settled
+    dlogits: np.ndarray | None  # its gradient, of the logits' shape and type (float32 for halves); None where not asked for
+    terms: dict[str, float]  # the value of each term, without its weight
+    weights: dict[str, float]  # what each term weighed, schedules and shares settled
 
 
 class Objective:
@@ -41,16 +42,28 @@ class Objective:
     (0.8598, {'ce': 0.6931, 'dice': 0.3333})
     """
 
-    def __init__(self, expression):
+    def __init__(self, expression: str):
         self._use(Evaluators(Parsed(expression)), expression)
 
-    def _use(self, kept, expression):
+    def _use(self, kept: Evaluators, expression: str) -> None:
         self.expression, self._evaluators = expression, kept
         parsed = kept.parsed
         self.text, self.head, self.terms, self.weights = parsed.text, parsed.head, parsed.terms, parsed.weights
-        self.shares = None
+        self.shares: list[float] | None = None
 
-    def __call__(self, logits, target, spacing=None, ignore=None, progress=0.0, *, offset=None, extent=None, gradient=True, out=None):
+    def __call__(
+        self,
+        logits: Array,
+        target: Array,
+        spacing: Lengths = None,
+        ignore: int | None = None,
+        progress: float = 0.0,
+        *,
+        offset: Lengths = None,
+        extent: Lengths = None,
+        gradient: bool = True,
+        out: Array = None,
+    ) -> Evaluation:
         """Evaluates one batch and returns an Evaluation.
 
         logits    float32 or float64 (N,K,H,W) or (N,K,D,H,W); halves are copied to float32
@@ -71,20 +84,24 @@ class Objective:
         ignore = -1 if ignore is None else integer(ignore, "ignore")
         if ignore == -1 and index and (target == -1).any():
             target, ignore = np.where(target == -1, _FARTHEST, target), _FARTHEST
-        evaluator = self._evaluators.take(logits.shape, logits.dtype == np.float64)
-        evaluator.place(_frames(logits, spacing, offset, extent))
+        frames = _frames(logits, spacing, offset, extent)
         dlogits = _gradient(logits, target, out) if gradient else None
-        if evaluator.shares:
+        place = {"logits": _arrays.address(logits), "dlogits": None if dlogits is None else _arrays.address(dlogits)}
+        if index:
+            place |= {"index": _arrays.address(target), "index_type": _INDEX[target.dtype.name]}
+        else:
+            place |= {"map": _arrays.address(target)}
+        evaluator = self._evaluators.take(logits.shape, logits.dtype == np.float64)
+        try:
+            evaluator.place(frames)
             evaluator.shares[:] = self.shares or [np.nan] * len(evaluator.shares)
-        truth = {"index": _arrays.address(target), "index_type": _INDEX[target.dtype.name]} if index else {"map": _arrays.address(target)}
-        where = None if dlogits is None else _arrays.address(dlogits)
-        evaluator.run(_arrays.address(logits), where, ignore=ignore, progress=number(progress, "progress"), **truth)
-        if evaluator.shares and gradient:
-            self.shares = list(evaluator.shares)
-        terms, weights = dict(zip(self.terms, evaluator.values)), dict(zip(self.terms, evaluator.weights()))
-        result = Evaluation(evaluator.total.value, dlogits, terms, weights)
-        self._evaluators.give(evaluator)
-        return result
+            evaluator.run(**place, ignore=ignore, progress=number(progress, "progress"))
+            if gradient and evaluator.shares:
+                self.shares = list(evaluator.shares)
+            terms, weights = dict(zip(self.terms, evaluator.values)), dict(zip(self.terms, evaluator.weights()))
+            return Evaluation(evaluator.total.value, dlogits, terms, weights)
+        finally:
+            self._evaluators.give(evaluator)
 
     def __repr__(self):
         return f"Objective({self.expression!r})"
@@ -93,11 +110,19 @@ class Objective:
         return {"expression": self.expression, "shares": self.shares}
 
     def __setstate__(self, state):
-        self.__init__(state["expression"])
+        self._use(Evaluators(Parsed(state["expression"])), state["expression"])
         self.shares = state["shares"]
 
 
-def objective(expression, logits, target, spacing=None, ignore=None, progress=0.0, **more):
+def objective(
+    expression: str,
+    logits: Array,
+    target: Array,
+    spacing: Lengths = None,
+    ignore: int | None = None,
+    progress: float = 0.0,
+    **more: Any,
+) -> tuple[float, np.ndarray | None]:
     """(value, dlogits) of an objective: the number, and its gradient at the logits.
 
     Arguments as of Objective and of calling it. The expressions of earlier calls are kept, so that the second call costs little more than
@@ -109,6 +134,7 @@ def objective(expression, logits, target, spacing=None, ignore=None, progress=0.
     >>> round(value, 6), dlogits.tolist()
     (0.693147, [[[[-0.25, 0.25]], [[0.25, -0.25]]]])
     """
+    text(expression, "expression")
     one = Objective.__new__(Objective)
     one._use(evaluators(expression), expression)
     return one(logits, target, spacing, ignore, progress, **more)[:2]
@@ -117,14 +143,14 @@ def objective(expression, logits, target, spacing=None, ignore=None, progress=0.
 # ---- arguments ---------------------------------------------------------------------------------------------------------
 
 
-def _logits(x):
+def _logits(x: Array) -> np.ndarray:
     logits = _arrays.floats(_arrays.view(x, "logits"), "logits")
     if logits.ndim not in (4, 5) or logits.size == 0:
         raise Error(f"logits: expected the shape (N,K,H,W) or (N,K,D,H,W) of positive extents, found {logits.shape}")
     return logits
 
 
-def _target(x, logits):
+def _target(x: Array, logits: np.ndarray) -> tuple[bool, np.ndarray]:
     """Whether these are class indices, and the target as the library reads it: (N,*S), else (N,K,*S)."""
     target = _arrays.view(x, "target")
     n, k, *size = logits.shape
@@ -141,7 +167,7 @@ def _target(x, logits):
     )
 
 
-def _rows(values, fallback, n, axes, name):
+def _rows(values: Lengths, fallback: Any, n: int, axes: int, name: str) -> np.ndarray:
     """(N, axes) of a number, (axes) or (N, axes)."""
     if values is None:
         values = fallback
@@ -152,7 +178,7 @@ def _rows(values, fallback, n, axes, name):
         raise Error(f"{name}: expected a number, {axes} of them, or {n} x {axes}, found {values!r:.80}") from None
 
 
-def _frames(logits, spacing, offset, extent):
+def _frames(logits: np.ndarray, spacing: Lengths, offset: Lengths, extent: Lengths) -> list[Any] | None:
     if spacing is None and offset is None and extent is None:
         return None
     n, _, *size = logits.shape
@@ -164,7 +190,7 @@ def _frames(logits, spacing, offset, extent):
     return list(zip(*(values.tolist() for values in rows)))
 
 
-def _gradient(logits, target, out):
+def _gradient(logits: np.ndarray, target: np.ndarray, out: Array) -> np.ndarray:
     if out is None:
         return np.empty_like(logits)
     dlogits = _arrays.view(out, "out")

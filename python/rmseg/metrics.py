@@ -18,30 +18,34 @@ Raises Error (shapes, settings, an undefined metric where empty is "error") and 
 
 import ctypes
 import math
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 
 from . import _abi, _arrays
+from ._arrays import Array, Lengths
 from ._library import Error, check, integer, library, number, text
 
+Empty = str | float
 _LABEL = {"uint8": _abi.RMSEG_LABEL_U8, "int32": _abi.RMSEG_LABEL_I32}
 
 
 def measure(
-    prediction,
-    truth,
-    metrics,
+    prediction: Array,
+    truth: Array,
+    metrics: Iterable[str],
     *,
-    spacing=None,
-    convention="medpy",
-    connectivity=1,
-    empty="nan",
-    percentile=100,
-    tolerance=None,
-    directed=False,
-    component_iou=0.0,
-):
+    spacing: Lengths = None,
+    convention: str = "medpy",
+    connectivity: int = 1,
+    empty: Empty = "nan",
+    percentile: float = 100,
+    tolerance: float | None = None,
+    directed: bool = False,
+    component_iou: float = 0.0,
+) -> list[float]:
     """The metrics named in `metrics`, a list of floats, of one pair of masks: all distances come from one pair of transforms.
 
     metrics        names as of `rmseg metrics`: dice, jaccard, sensitivity, specificity, precision, volume_difference, hd, hd95, asd,
@@ -76,7 +80,7 @@ def measure(
     return list(values)
 
 
-def dice(prediction, truth, *, empty="nan"):
+def dice(prediction: Array, truth: Array, *, empty: Empty = "nan") -> float:
     """2 |P and T| / (|P| + |T|).
 
     >>> import rmseg
@@ -86,12 +90,21 @@ def dice(prediction, truth, *, empty="nan"):
     return measure(prediction, truth, ("dice",), empty=empty)[0]
 
 
-def jaccard(prediction, truth, *, empty="nan"):
+def jaccard(prediction: Array, truth: Array, *, empty: Empty = "nan") -> float:
     """|P and T| / |P or T|."""
     return measure(prediction, truth, ("jaccard",), empty=empty)[0]
 
 
-def hausdorff(prediction, truth, percentile=100, directed=False, spacing=None, convention="medpy", connectivity=1, empty="nan"):
+def hausdorff(
+    prediction: Array,
+    truth: Array,
+    percentile: float = 100,
+    directed: bool = False,
+    spacing: Lengths = None,
+    convention: str = "medpy",
+    connectivity: int = 1,
+    empty: Empty = "nan",
+) -> float:
     """The Hausdorff distance, or that percentile of the distances between the surfaces: of both directions as the convention joins them, or
     from prediction to truth alone.
 
@@ -112,22 +125,36 @@ def hausdorff(prediction, truth, percentile=100, directed=False, spacing=None, c
     )[0]
 
 
-def asd(prediction, truth, spacing=None, convention="medpy", connectivity=1, empty="nan"):
+def asd(
+    prediction: Array, truth: Array, spacing: Lengths = None, convention: str = "medpy", connectivity: int = 1, empty: Empty = "nan"
+) -> float:
     """Mean distance from the prediction's surface to the truth's."""
     return _distance("asd", prediction, truth, spacing, convention, connectivity, empty)
 
 
-def assd(prediction, truth, spacing=None, convention="medpy", connectivity=1, empty="nan"):
+def assd(
+    prediction: Array, truth: Array, spacing: Lengths = None, convention: str = "medpy", connectivity: int = 1, empty: Empty = "nan"
+) -> float:
     """Mean distance of both surfaces to each other, joined as the convention joins them."""
     return _distance("assd", prediction, truth, spacing, convention, connectivity, empty)
 
 
-def masd(prediction, truth, spacing=None, convention="medpy", connectivity=1, empty="nan"):
+def masd(
+    prediction: Array, truth: Array, spacing: Lengths = None, convention: str = "medpy", connectivity: int = 1, empty: Empty = "nan"
+) -> float:
     """Mean of the two directed mean distances."""
     return _distance("masd", prediction, truth, spacing, convention, connectivity, empty)
 
 
-def surface_dice(prediction, truth, tolerance, spacing=None, convention="medpy", connectivity=1, empty="nan"):
+def surface_dice(
+    prediction: Array,
+    truth: Array,
+    tolerance: float,
+    spacing: Lengths = None,
+    convention: str = "medpy",
+    connectivity: int = 1,
+    empty: Empty = "nan",
+) -> float:
     """Share of both surfaces that lies within `tolerance` of the other: the normalised surface distance.
 
     >>> import rmseg
@@ -137,28 +164,36 @@ def surface_dice(prediction, truth, tolerance, spacing=None, convention="medpy",
     return _distance("nsd", prediction, truth, spacing, convention, connectivity, empty, number(tolerance, "tolerance"))
 
 
-def boundary_iou(prediction, truth, tolerance=None, spacing=None, convention="medpy", connectivity=1, empty="nan"):
+def boundary_iou(
+    prediction: Array,
+    truth: Array,
+    tolerance: float | None = None,
+    spacing: Lengths = None,
+    convention: str = "medpy",
+    connectivity: int = 1,
+    empty: Empty = "nan",
+) -> float:
     """Jaccard of the two rims: the border voxels, and with a tolerance those nearer to it than that."""
     return _distance("boundary_iou", prediction, truth, spacing, convention, connectivity, empty, tolerance)
 
 
 def evaluate(
-    prediction,
-    truth,
-    metrics=("dice", "jaccard", "hd95", "asd"),
-    labels=None,
-    regions=None,
+    prediction: Array,
+    truth: Array,
+    metrics: Iterable[str] = ("dice", "jaccard", "hd95", "asd"),
+    labels: Iterable[int] | None = None,
+    regions: Mapping[str, int | Iterable[int]] | None = None,
     *,
-    ignore=None,
-    spacing=None,
-    convention="medpy",
-    connectivity=1,
-    empty="nan",
-    percentile=100,
-    tolerance=None,
-    directed=False,
-    component_iou=0.0,
-):
+    ignore: int | None = None,
+    spacing: Lengths = None,
+    convention: str = "medpy",
+    connectivity: int = 1,
+    empty: Empty = "nan",
+    percentile: float = 100,
+    tolerance: float | None = None,
+    directed: bool = False,
+    component_iou: float = 0.0,
+) -> list[dict[str, Any]]:
     """The metrics of every region of two label maps, as a list of records like those of `rmseg evaluate`'s JSON.
 
     labels   each of these labels is a region; None, where `regions` is None too: all labels but 0 that stand in either map
@@ -199,13 +234,22 @@ def evaluate(
 # ---- arguments ---------------------------------------------------------------------------------------------------------
 
 
-def _pair(prediction, truth):
+def _pair(prediction: np.ndarray, truth: np.ndarray) -> tuple[Any, int]:
     if prediction.shape != truth.shape:
         raise Error(f"prediction {prediction.shape} and truth {truth.shape} differ in shape")
     return _arrays.grid(truth, "masks")
 
 
-def _distance(name, prediction, truth, spacing, convention, connectivity, empty, tolerance=None):
+def _distance(
+    name: str,
+    prediction: Array,
+    truth: Array,
+    spacing: Lengths,
+    convention: str,
+    connectivity: int,
+    empty: Empty,
+    tolerance: float | None = None,
+) -> float:
     return measure(
         prediction,
         truth,
@@ -218,7 +262,7 @@ def _distance(name, prediction, truth, spacing, convention, connectivity, empty,
     )[0]
 
 
-def _chosen(metrics):
+def _chosen(metrics: Iterable[str]) -> tuple[str, ...]:
     if isinstance(metrics, str) or not hasattr(metrics, "__iter__"):
         raise TypeError(f'metrics: expected a list of names, as ["dice", "hd95"], found {metrics!r:.60}')
     metrics = tuple(metrics)
@@ -230,11 +274,20 @@ def _chosen(metrics):
 
 
 @lru_cache(maxsize=64)
-def _texts(names):
+def _texts(names: tuple[str, ...]) -> Any:
     return (ctypes.c_char_p * len(names))(*(text(name, "metrics") for name in names))
 
 
-def _settings(axes, convention, connectivity, empty, percentile, tolerance, directed, component_iou):
+def _settings(
+    axes: int,
+    convention: str,
+    connectivity: int,
+    empty: Empty,
+    percentile: float,
+    tolerance: float | None,
+    directed: bool,
+    component_iou: float,
+) -> _abi.rmseg_metric_settings:
     settings = _abi.rmseg_metric_settings(
         convention=text(convention, "convention"),
         connectivity=integer(connectivity, "connectivity"),
@@ -249,12 +302,18 @@ def _settings(axes, convention, connectivity, empty, percentile, tolerance, dire
     return settings
 
 
-def _present(array):
+def _present(array: np.ndarray) -> np.ndarray:
     """The labels of a map."""
     return np.flatnonzero(np.bincount(array.ravel(), minlength=1)) if array.dtype == np.uint8 else np.unique(array)
 
 
-def _regions(prediction, truth, labels, regions, ignore):
+def _regions(
+    prediction: np.ndarray,
+    truth: np.ndarray,
+    labels: Iterable[int] | None,
+    regions: Mapping[str, int | Iterable[int]] | None,
+    ignore: int | None,
+) -> dict[str, list[int]]:
     """{name: labels}."""
     if labels is not None and regions is not None:
         raise Error("evaluate: labels and regions are two ways to say the same: give one")

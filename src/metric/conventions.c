@@ -149,7 +149,7 @@ rmseg_status rmseg_fail_unknown(const char *what, const char *name, const char *
 {
     const char *near = rmseg_nearest(name, names, count);
     rmseg_text sentence = {0};
-    rmseg_text_addf(&sentence, "unknown %s '%s'", what, name);
+    rmseg_text_addf(&sentence, "unknown %s '%.60s'", what, name);
     if (near) rmseg_text_addf(&sentence, ": did you mean '%s'?", near);
     for (int64_t i = 0; i < count; i++) rmseg_text_addf(&sentence, "%s%s", i ? ", " : " (known: ", names[i]);
     rmseg_text_add(&sentence, ")");

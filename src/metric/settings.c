@@ -48,7 +48,7 @@ rmseg_status rmseg_metric_settings_empty(rmseg_metric_settings *settings, const 
     double value = 0;
     if (!rmseg_parse_number(&value, text) || !isfinite(value))
         return rmseg_fail(RMSEG_ERROR_ARGUMENT,
-                          "'%s' is no policy for empty masks: expected nan, inf, diagonal, error, tool or a number",
+                          "'%.60s' is no policy for empty masks: expected nan, inf, diagonal, error, tool or a number",
                           text);
     settings->empty = RMSEG_EMPTY_VALUE;
     settings->empty_value = value;
