@@ -47,6 +47,9 @@ class View:
 
     def __init__(self, batch, head, truth, ignore, logits, frames):
         self.batch, self.head, self.logits, self.frames = batch, head, logits, frames
+        if head == "tanh":  # signed distances: from here on a sigmoid of steep logits
+            self.s = torch.tanh(logits)
+            self.head, self.logits = head, logits = "sigmoid", -1500 * self.s
         self.first_fg = 0 if head == "sigmoid" or batch.k == 1 else 1
         if truth == "index":
             index = batch.index.clone()
@@ -526,7 +529,32 @@ def hausdorff(v, variant="karimi", alpha=2.0, log="false", units="voxel", reduct
     return torch.log1p(value) if log == "true" else value
 
 
-TERMS = dict(moment=moment, size=size, centroid=centroid, class_centroid=class_centroid, spread=spread, covariance=covariance,
+def sdf(v, variant="product+l1", smooth=1e-5, units="voxel", reduction="mean", channels="fg", weights=None):
+    def wanted(s, c):
+        fg = (v.y[s, c] > 0.5) & v.valid[s]
+        bg = ~fg & v.valid[s]
+        both = sides(fg, bg, spacing(v, s, units))
+        if both is None:
+            return torch.ones(fg.shape) * (-1 if fg.any() else 1)
+        out, inside = both
+        return (out / out.max() - inside / inside.max()) * ~inner_border(fg, bg)
+
+    def one(c):
+        s = torch.cat([v.s[n, c][v.valid[n]] for n in range(v.batch.n)])
+        t = torch.cat([wanted(n, c)[v.valid[n]] for n in range(v.batch.n)])
+        if variant == "l2":
+            return torch.nn.functional.mse_loss(s, t)
+        l1 = torch.nn.functional.l1_loss(s, t)
+        # AAAI_sdf_loss of train_LA_AAAISDF.py
+        intersect, pd_sum, gt_sum = (s * t).sum(), (s**2).sum(), (t**2).sum()
+        return l1 if variant == "l1" else l1 - (intersect + smooth) / (intersect + pd_sum + gt_sum + smooth)
+
+    chosen = v.channels(channels)
+    w = numbers(weights) if weights else torch.ones(len(chosen))
+    return sum(w[j] * one(c) for j, c in enumerate(chosen)) / (len(chosen) if reduction == "mean" else 1)
+
+
+TERMS = dict(sdf=sdf, moment=moment, size=size, centroid=centroid, class_centroid=class_centroid, spread=spread, covariance=covariance,
              inertia=inertia, eccentricity=eccentricity, hu=hu, length=length, compactness=compactness, polar=polar, rays=rays, boundary=boundary, hausdorff=hausdorff, ce=ce, dice=dice,
              jaccard=jaccard, tversky=tversky, focal=focal, rm=rm, mse=mse)
 
@@ -704,6 +732,16 @@ def measure_cases(batch):
     yield [Term(1.0, "rays", beta=0.5)] + ([Term(1.0, "polar", units="mm")] if flat else [])
 
 
+def signed_cases(batch):
+    """The head tanh: sdf with every option, and terms of the probabilities it gives."""
+    weights = "+".join(str(0.5 * (c + 1)) for c in range(batch.k))
+    yield [Term(1.0, "dice"), Term(10.0, "sdf")]
+    for row in (dict(variant="l1"), dict(variant="l2"), dict(smooth=0.5, units="mm"), dict(reduction="sum", weights=weights), dict(channels="0")):
+        yield [Term(1.0, "sdf", **row)]
+        yield [Term(0.5, "sdf", variant="l2", **{k: v for k, v in row.items() if k != "variant"}), Term(-2.0, "sdf", **row)]
+    yield [Term(1.0, "ce"), Term(0.5, "dice", variant="monai"), Term(1.0, "boundary"), Term(1.0, "hausdorff"), Term(2.0, "mse")]
+
+
 def cases(batch):
     """(head, truth, ignore, frames, terms) of one batch."""
     k, orders = batch.k, ((2, 0), (0, 2), (2, 1)) if batch.spatial == 2 else ((2, 0, 0), (0, 0, 2), (1, 2, 1))
@@ -724,6 +762,8 @@ def cases(batch):
     for truth, terms in zip(("map", "index") * 40, measure_cases(batch)):
         for head in heads[:1] if batch.k != 2 else heads[1:]:
             yield head, truth, batch.k != 2, True, terms
+    for truth, terms in zip(("index", "map") * 20, signed_cases(batch)):
+        yield "tanh", truth, batch.k != 2, True, terms
     yield "none", "map", True, True, [Term(1.0, "hausdorff", variant="kervadec"), Term(1.0, "centroid", min_size=0), Term(1.0, "size")]
     for truth, terms in zip(("index", "map") * 20, region_cases(batch)):
         for head in heads:
@@ -758,6 +798,8 @@ def row(values):
 
 def write_case(out, batch, head, truth, ignore, frames, terms):
     given = batch.logits if head != "none" else torch.sigmoid(batch.logits)
+    if head == "tanh":  # every other one so near to 0 that p is neither 0 nor 1
+        given = given * torch.where(torch.arange(given.numel()).view(given.shape) % 2 == 0, 4e-4, 1.0)
     logits = given.clone().requires_grad_()
     view = View(batch, head, truth, ignore, logits, batch.frames if frames else None)
     values = [t.value(view) for t in terms]

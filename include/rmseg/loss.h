@@ -7,7 +7,7 @@
  *     sigmoid: 0.5*(ce + dice(variant=monai)) + 0.01*rm(2,0,0; reduction=sum, frame=volume)
  *     a*(ce + dice) + (1 - a)*mse, a = ramp(1 -> 0.01 by 2%)
  *
- * head: softmax (default) | sigmoid | none; then a sum of terms with factors and groups; then names of factors. A factor
+ * head: softmax (default) | sigmoid | tanh | none; then a sum of terms with factors and groups; then names of factors. A factor
  * is a number, a schedule, or calculated from them. Arguments in brackets: orders first, then ';' and name=value pairs
  * (a term without orders starts with its pairs).
  */
@@ -28,7 +28,10 @@ typedef struct rmseg_objective rmseg_objective; /* a parsed expression; immutabl
 RMSEG_API rmseg_status rmseg_objective_parse(rmseg_objective **objective, const char *expression);
 RMSEG_API void rmseg_objective_destroy(rmseg_objective *objective);
 
-typedef enum rmseg_head { RMSEG_HEAD_SOFTMAX, RMSEG_HEAD_SIGMOID, RMSEG_HEAD_NONE } rmseg_head;
+/* What the logits are: of classes that exclude each other; of a mask per channel; no logits but probabilities; signed
+ * distances s = tanh(logit), negative inside, one per channel like the masks of a sigmoid: p = sigmoid(-1500 s). */
+typedef enum rmseg_head { RMSEG_HEAD_SOFTMAX, RMSEG_HEAD_SIGMOID, RMSEG_HEAD_NONE, RMSEG_HEAD_TANH } rmseg_head;
+#define RMSEG_TANH_STEEPNESS 1500.0
 RMSEG_API rmseg_head rmseg_objective_head(const rmseg_objective *objective);
 RMSEG_API const char *rmseg_head_name(rmseg_head head);
 RMSEG_API rmseg_status rmseg_head_parse(rmseg_head *head, const char *name);
@@ -63,7 +66,7 @@ RMSEG_API const rmseg_schedule_info *rmseg_schedule_list(int64_t index); /* NULL
 typedef enum rmseg_index_type { RMSEG_INDEX_I32, RMSEG_INDEX_U8, RMSEG_INDEX_I16, RMSEG_INDEX_I64 } rmseg_index_type;
 
 /* One batch. Shapes: logits (N,K,D,H,W) dense; the truth is either `index` (N,D,H,W) or `map` (N,K,D,H,W) with values
- * in [0,1]: exactly one of the two is set. index c is channel c; with sigmoid, and with K = 1, 0 is the background and
+ * in [0,1]: exactly one of the two is set. index c is channel c; with sigmoid and tanh, and with K = 1, 0 is the background and
  * c + 1 is channel c. `spatial` is 2 or 3: how many of D,H,W count (2: H,W, and D = 1). */
 typedef struct rmseg_batch {
     int64_t n, k, size[3];

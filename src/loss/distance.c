@@ -48,7 +48,8 @@ static rmseg_status settle(rmseg_loss_term *term)
 
 static rmseg_status compile_boundary(rmseg_evaluator *e, rmseg_loss_part *part)
 {
-    return rmseg_maps_create(e, part, false);
+    RMSEG_TRY(rmseg_maps_create(e, part));
+    return rmseg_field_add_map(e, part, false);
 }
 
 /* phi = sqrt(out) / out_max outside, -(sqrt(in) - delta) / in_max inside. */
@@ -90,7 +91,7 @@ static rmseg_status fill_boundary(rmseg_evaluator *e, rmseg_loss_part *part, rms
             d.out_scale = 1 / out, d.in_scale = 1 / in;
         }
     }
-    rmseg_view_fill(e, part, v, weigh_signed, &d);
+    rmseg_view_fill(e, e->sweep.field[part->field].map, v, weigh_signed, &d);
     return RMSEG_OK;
 }
 
@@ -109,7 +110,8 @@ static double finish_boundary(rmseg_evaluator *e, const rmseg_loss_part *part)
 static rmseg_status compile_hausdorff(rmseg_evaluator *e, rmseg_loss_part *part)
 {
     RMSEG_TRY(rmseg_evaluator_predict(e));
-    return rmseg_maps_create(e, part, true);
+    RMSEG_TRY(rmseg_maps_create(e, part));
+    return rmseg_field_add_map(e, part, true);
 }
 
 typedef struct powers {
@@ -138,10 +140,10 @@ static rmseg_status fill_hausdorff(rmseg_evaluator *e, rmseg_loss_part *part, rm
     bool exclusive = e->sweep.head == RMSEG_HEAD_SOFTMAX || (e->sweep.head == RMSEG_HEAD_NONE && b->k > 1);
     powers d = {o->alpha, !strcmp(o->variant, "karimi") || !strcmp(o->variant, "monai"), false};
     RMSEG_TRY(rmseg_view_truth(v, e));
-    rmseg_view_fill(e, part, v, weigh_powers, &d);
+    rmseg_view_fill(e, e->sweep.field[part->field].map, v, weigh_powers, &d);
     d.more = true;
     RMSEG_TRY(rmseg_view_prediction(v, e, exclusive && !strcmp(o->variant, "kervadec")));
-    if (v->any_fg && v->any_bg) rmseg_view_fill(e, part, v, weigh_powers, &d);
+    if (v->any_fg && v->any_bg) rmseg_view_fill(e, e->sweep.field[part->field].map, v, weigh_powers, &d);
     return RMSEG_OK;
 }
 

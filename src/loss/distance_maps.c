@@ -59,7 +59,7 @@ static rmseg_status ensure_rooms(rmseg_distance_maps *m)
     return RMSEG_OK;
 }
 
-rmseg_status rmseg_maps_create(rmseg_evaluator *e, rmseg_loss_part *part, bool squared)
+rmseg_status rmseg_maps_create(rmseg_evaluator *e, rmseg_loss_part *part)
 {
     const rmseg_batch *b = &e->sweep.batch;
     const rmseg_options *o = part->term->options;
@@ -69,8 +69,7 @@ rmseg_status rmseg_maps_create(rmseg_evaluator *e, rmseg_loss_part *part, bool s
     m->voxels = b->size[0] * b->size[1] * b->size[2];
     m->side_by_side = m->voxels <= SMALL_VOXELS;
     RMSEG_TRY(ensure_rooms(m));
-    RMSEG_TRY(rmseg_part_channels(e, part, rmseg_options_get(o, "channels"), rmseg_options_get(o, "weights")));
-    return rmseg_field_add_map(e, part, squared);
+    return rmseg_part_channels(e, part, rmseg_options_get(o, "channels"), rmseg_options_get(o, "weights"));
 }
 
 void rmseg_maps_destroy(rmseg_distance_maps *m)
@@ -278,12 +277,12 @@ static void fill_chunk(void *context, int64_t chunk, int thread)
     }
 }
 
-void rmseg_view_fill(rmseg_evaluator *e, const rmseg_loss_part *part, const rmseg_class_view *v, rmseg_weigh_fn weigh,
+void rmseg_view_fill(const rmseg_evaluator *e, void *map, const rmseg_class_view *v, rmseg_weigh_fn weigh,
                      const void *context)
 {
     size_t element = e->sweep.batch.wide ? sizeof(double) : sizeof(float);
     size_t start = (size_t)((v->n * e->sweep.batch.k + v->c) * v->voxels);
-    filling f = {(char *)e->sweep.field[part->field].map + start * element, e->sweep.batch.wide, v, weigh, context};
+    filling f = {(char *)map + start * element, e->sweep.batch.wide, v, weigh, context};
     rmseg_parallel_for(rmseg_chunk_count(v->voxels, CHUNK_VOXELS), fill_chunk, &f);
 }
 

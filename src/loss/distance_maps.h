@@ -26,9 +26,8 @@ typedef struct rmseg_class_view {
 
 typedef struct rmseg_distance_maps rmseg_distance_maps;
 
-/* Memory for the part's shape; and the field whose map is to be filled, of r^2 (`squared`) or of p and y. The part's
- * channels and weights are read first. */
-rmseg_status rmseg_maps_create(rmseg_evaluator *evaluator, rmseg_loss_part *part, bool squared);
+/* Reads the part's channels and weights, and makes the memory for its maps. */
+rmseg_status rmseg_maps_create(rmseg_evaluator *evaluator, rmseg_loss_part *part);
 void rmseg_maps_destroy(rmseg_distance_maps *maps);
 
 /* Calls fn for each sample and each of the part's channels: side by side where they are small, else one after the other,
@@ -42,16 +41,17 @@ rmseg_status rmseg_view_truth(rmseg_class_view *view, const rmseg_evaluator *eva
 rmseg_status rmseg_view_prediction(rmseg_class_view *view, const rmseg_evaluator *evaluator, bool largest);
 rmseg_status rmseg_view_border(rmseg_class_view *view); /* fills view->border */
 
-/* Fills the part's map of this class block by block: `weigh` gets the squared distances of `count` voxels from `first` on
- * (0 where there is no border) and what the map holds there, and writes its new values into `map`. */
+/* Fills this class' place in a map (N,K,D,H,W), as the logits, block by block: `weigh` gets the squared distances of
+ * `count` voxels from `first` on (0 where there is no border) and what the map holds there, and writes its new values into
+ * `map`. */
 enum { RMSEG_MAP_BLOCK = 256 };
 typedef struct rmseg_map_block {
     int64_t first, count;
     double out[RMSEG_MAP_BLOCK], in[RMSEG_MAP_BLOCK], map[RMSEG_MAP_BLOCK];
 } rmseg_map_block;
 typedef void (*rmseg_weigh_fn)(rmseg_map_block *block, const rmseg_class_view *view, const void *context);
-void rmseg_view_fill(rmseg_evaluator *evaluator, const rmseg_loss_part *part, const rmseg_class_view *view,
-                     rmseg_weigh_fn weigh, const void *context);
+void rmseg_view_fill(const rmseg_evaluator *evaluator, void *map, const rmseg_class_view *view, rmseg_weigh_fn weigh,
+                     const void *context);
 
 /* The largest distance from background to foreground, and from foreground to background. */
 void rmseg_view_largest(double *out, double *in, const rmseg_class_view *view);

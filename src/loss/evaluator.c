@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "loss/distance_maps.h"
+#include "loss/signed_head.h"
 
 /* ---- creating ------------------------------------------------------------------------------------------------ */
 
@@ -78,6 +79,7 @@ static rmseg_status build(rmseg_evaluator *e)
     s->looked = rmseg_alloc(s->batch.k, sizeof *s->looked);
     if (!e->part || !e->values || !e->coefficient || !e->plan || !s->field || !s->focal || !s->looked)
         return RMSEG_ERROR_MEMORY;
+    RMSEG_TRY(rmseg_signed_create(e));
     RMSEG_TRY(create_parts(e));
     int64_t sums;
     if (!rmseg_mul3(&sums, s->batch.n, s->batch.k, s->width)) return rmseg_fail_memory();
@@ -106,8 +108,8 @@ rmseg_status rmseg_evaluator_create(rmseg_evaluator **evaluator, const rmseg_obj
     if (!e) return RMSEG_ERROR_MEMORY;
     e->objective = objective;
     e->kernels = kernels;
-    e->sweep.head = objective->head;
-    e->sweep.first_label = objective->head == RMSEG_HEAD_SIGMOID || shape->k == 1;
+    e->sweep.head = objective->head == RMSEG_HEAD_TANH ? RMSEG_HEAD_SIGMOID : objective->head;
+    e->sweep.first_label = e->sweep.head == RMSEG_HEAD_SIGMOID || shape->k == 1;
     e->sweep.batch = (rmseg_batch){.n = shape->n, .k = shape->k, .spatial = shape->spatial, .wide = shape->wide};
     memcpy(e->sweep.batch.size, shape->size, sizeof shape->size);
     rmseg_status status = build(e);
@@ -127,6 +129,7 @@ void rmseg_evaluator_destroy(rmseg_evaluator *e)
         rmseg_free(e->part[i].index);
         rmseg_maps_destroy(e->part[i].maps);
         rmseg_free(e->part[i].scratch);
+        rmseg_signed_target_destroy(e->part[i].target);
     }
     rmseg_fields_destroy(e);
     rmseg_shares_destroy(e);
@@ -138,6 +141,7 @@ void rmseg_evaluator_destroy(rmseg_evaluator *e)
     rmseg_free(e->sweep.looked);
     rmseg_free(e->part);
     rmseg_free(e->predicted);
+    rmseg_free(e->steep);
     rmseg_free(e->values);
     rmseg_free(e->partial);
     rmseg_free(e->coefficient);
@@ -258,6 +262,12 @@ void rmseg_evaluator_finish(rmseg_evaluator *e)
     for (int64_t i = 0; i < e->objective->terms; i++) e->values[i] = e->part[i].term->row->finish(e, e->part + i);
 }
 
+void rmseg_evaluator_scatter(rmseg_evaluator *e)
+{
+    e->kernels->scatter(&e->sweep);
+    if (e->steep) rmseg_signed_leave(e);
+}
+
 /* The weights of this evaluation. A share() is measured where its gradient is wanted, or where it has no average yet. */
 static void weigh_terms(rmseg_evaluator *e, bool gradient)
 {
@@ -285,6 +295,7 @@ rmseg_status rmseg_evaluator_run(rmseg_evaluator *e, double *total, double *term
     double sum;
     RMSEG_TRY(accept(e, batch));
     RMSEG_TRY(ensure_scratch(e));
+    if (e->steep) rmseg_signed_enter(e);
     if (e->located) e->kernels->locate(e->located, &e->sweep);
     rmseg_fields_fill(e);
     RMSEG_TRY(prepare_terms(e));
@@ -294,7 +305,7 @@ rmseg_status rmseg_evaluator_run(rmseg_evaluator *e, double *total, double *term
     rmseg_evaluator_finish(e);
     RMSEG_TRY(add_terms(&sum, e));
     e->sweep.dlogits = dlogits;
-    if (dlogits) e->kernels->scatter(&e->sweep);
+    if (dlogits) rmseg_evaluator_scatter(e);
     if (terms) memcpy(terms, e->values, (size_t)e->objective->terms * sizeof *terms);
     *total = sum;
     return RMSEG_OK;

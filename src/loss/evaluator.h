@@ -36,10 +36,11 @@ struct rmseg_loss_part {
     int64_t field;   /* the weight field it has parts of, -1: none */
     int64_t *index;  /* (indices) which parts, in the order they were asked for */
     int64_t indices;
-    bool aside;                       /* reads no plain sum of its channels but P and NLL: they need not be made */
-    int64_t focal;                    /* which of sweep.focal */
-    struct rmseg_distance_maps *maps; /* of terms made of distances: loss/distance_maps.h */
-    double *scratch;                  /* of the row's own; freed with the part */
+    bool aside;                         /* reads no plain sum of its channels but P and NLL: they need not be made */
+    int64_t focal;                      /* which of sweep.focal */
+    struct rmseg_distance_maps *maps;   /* of terms made of distances: loss/distance_maps.h */
+    struct rmseg_signed_target *target; /* of sdf: loss/signed_head.h */
+    double *scratch;                    /* of the row's own; freed with the part */
 };
 
 /* What stands behind the objective's share()s. */
@@ -60,6 +61,7 @@ struct rmseg_evaluator {
     rmseg_sweep sweep;
     rmseg_field_plan *plan; /* one for each of sweep.field */
     void *predicted;        /* (N, K, D, H, W) as the logits: what kernels->predict gave, where a row asked for it */
+    void *steep;            /* (N, K, D, H, W) as the logits, under the head tanh: loss/signed_head.h; else NULL */
     double *located;        /* (N, K, 4) where a field has its own centres, else NULL */
     double valid;           /* voxels in the sums of this evaluation, all samples together */
     double *partial;        /* (partials) of a gradient's norm */
@@ -70,6 +72,9 @@ struct rmseg_evaluator {
 
 /* Values of all terms, and the sweep's coefficients for the parts' present weights. */
 void rmseg_evaluator_finish(rmseg_evaluator *evaluator);
+
+/* The gradient that these coefficients mean, into sweep.dlogits. */
+void rmseg_evaluator_scatter(rmseg_evaluator *evaluator);
 
 /* Allocates what norms of gradients need. */
 rmseg_status rmseg_pull_create(rmseg_evaluator *evaluator);

@@ -6,28 +6,14 @@
 #include "loss/objective.h"
 
 static const rmseg_loss_row *const rows[] = {
-    &rmseg_loss_ce,
-    &rmseg_loss_dice,
-    &rmseg_loss_jaccard,
-    &rmseg_loss_tversky,
-    &rmseg_loss_focal,
-    &rmseg_loss_mse,
-    &rmseg_loss_rm,
-    &rmseg_loss_moment,
-    &rmseg_loss_size,
-    &rmseg_loss_centroid,
-    &rmseg_loss_boundary,
-    &rmseg_loss_hausdorff,
-    &rmseg_loss_class_centroid,
-    &rmseg_loss_spread,
-    &rmseg_loss_covariance,
-    &rmseg_loss_inertia,
-    &rmseg_loss_eccentricity,
-    &rmseg_loss_hu,
-    &rmseg_loss_polar,
-    &rmseg_loss_length,
-    &rmseg_loss_compactness,
-    &rmseg_loss_rays,
+    &rmseg_loss_ce,          &rmseg_loss_dice,           &rmseg_loss_jaccard,
+    &rmseg_loss_tversky,     &rmseg_loss_focal,          &rmseg_loss_mse,
+    &rmseg_loss_rm,          &rmseg_loss_moment,         &rmseg_loss_size,
+    &rmseg_loss_centroid,    &rmseg_loss_boundary,       &rmseg_loss_hausdorff,
+    &rmseg_loss_sdf,         &rmseg_loss_class_centroid, &rmseg_loss_spread,
+    &rmseg_loss_covariance,  &rmseg_loss_inertia,        &rmseg_loss_eccentricity,
+    &rmseg_loss_hu,          &rmseg_loss_polar,          &rmseg_loss_length,
+    &rmseg_loss_compactness, &rmseg_loss_rays,
 };
 
 const rmseg_loss_row *rmseg_loss_row_at(int64_t index)

@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
-static const char *const heads[] = {"softmax", "sigmoid", "none"};
+static const char *const heads[] = {"softmax", "sigmoid", "none", "tanh"};
 #define HEADS ((int64_t)(sizeof heads / sizeof *heads))
 
 const char *rmseg_head_name(rmseg_head head) { return (unsigned)head < HEADS ? heads[head] : "?"; }
@@ -20,8 +20,8 @@ rmseg_status rmseg_head_parse(rmseg_head *head, const char *name)
             return RMSEG_OK;
         }
     const char *near = rmseg_nearest(name, heads, HEADS);
-    return rmseg_fail(RMSEG_ERROR_ARGUMENT, "there is no head '%.60s'; expected softmax, sigmoid or none%s%s%s", name,
-                      near ? " (nearest: " : "", near ? near : "", near ? ")" : "");
+    return rmseg_fail(RMSEG_ERROR_ARGUMENT, "there is no head '%.60s'; expected softmax, sigmoid, tanh or none%s%s%s",
+                      name, near ? " (nearest: " : "", near ? near : "", near ? ")" : "");
 }
 
 rmseg_status rmseg_objective_grow(rmseg_objective *objective)

@@ -59,9 +59,9 @@ const rmseg_loss_row *rmseg_loss_row_find(const char *name, size_t length);
 /* One file each. */
 extern const rmseg_loss_row rmseg_loss_ce, rmseg_loss_dice, rmseg_loss_jaccard, rmseg_loss_tversky, rmseg_loss_focal,
     rmseg_loss_mse, rmseg_loss_rm, rmseg_loss_moment, rmseg_loss_size, rmseg_loss_centroid, rmseg_loss_boundary,
-    rmseg_loss_hausdorff, rmseg_loss_class_centroid, rmseg_loss_spread, rmseg_loss_covariance, rmseg_loss_inertia,
-    rmseg_loss_eccentricity, rmseg_loss_hu, rmseg_loss_polar, rmseg_loss_length, rmseg_loss_compactness,
-    rmseg_loss_rays;
+    rmseg_loss_hausdorff, rmseg_loss_sdf, rmseg_loss_class_centroid, rmseg_loss_spread, rmseg_loss_covariance,
+    rmseg_loss_inertia, rmseg_loss_eccentricity, rmseg_loss_hu, rmseg_loss_polar, rmseg_loss_length,
+    rmseg_loss_compactness, rmseg_loss_rays;
 
 /* A row's `arguments`, written from its option rows: one line each, "name=default  choices  help". */
 #define RMSEG_LOSS_ARGUMENT(type, field, fallback, minimum, maximum, choices, unit, help, example)                     \

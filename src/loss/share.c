@@ -49,7 +49,7 @@ static double norm_of(rmseg_evaluator *e, int64_t share)
     }
     rmseg_evaluator_finish(e);
     e->sweep.dlogits = s->gradient;
-    e->kernels->scatter(&e->sweep);
+    rmseg_evaluator_scatter(e);
     return rmseg_evaluator_norm(e, s->gradient);
 }
 

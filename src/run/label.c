@@ -10,7 +10,7 @@
 typedef struct mask_job {
     const float *probability; /* (K, voxels) */
     int64_t voxels, channels, channel;
-    int32_t *winner; /* [voxels] the most probable class; NULL for a sigmoid */
+    int32_t *winner; /* [voxels] the most probable class; NULL for a sigmoid or a tanh */
     uint8_t *mask;
 } mask_job;
 

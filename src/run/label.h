@@ -2,7 +2,7 @@
  * run/label.h - from probabilities to a label image.
  *
  *     softmax   each class but 0 has the mask of the voxels where its probability is the largest (the first of equals)
- *     sigmoid   each region has the mask p > 0.5
+ *     sigmoid, tanh   each region has the mask p > 0.5
  * The masks are cleaned where asked, then written in order: a later region overwrites an earlier one.
  */
 #ifndef RUN_LABEL_H

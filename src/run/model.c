@@ -6,7 +6,7 @@
 
 int64_t rmseg_model_channels(const rmseg_model *model)
 {
-    return model->head == RMSEG_HEAD_SIGMOID ? model->regions.count : model->classes;
+    return model->head == RMSEG_HEAD_SOFTMAX ? model->classes : model->regions.count;
 }
 
 void rmseg_model_destroy(rmseg_model *model)

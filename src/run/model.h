@@ -33,7 +33,7 @@ typedef struct rmseg_model {
     int64_t patch[3]; /* D,H,W; all 0: whole images */
 } rmseg_model;
 
-/* Channels of the logits: the classes of a softmax, the regions of a sigmoid. */
+/* Channels of the logits: the classes of a softmax, the regions of a sigmoid or a tanh. */
 int64_t rmseg_model_channels(const rmseg_model *model);
 
 /* Reads a weights file for prediction. `run` may be the file or a run's folder. Errors name the file. */

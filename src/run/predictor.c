@@ -215,7 +215,8 @@ static void add_row(void *context, int64_t row, int thread)
         if (p->model->head == RMSEG_HEAD_SOFTMAX) softmax(output, p->classes, window);
         for (int64_t c = 0; c < p->classes; c++) {
             float value = output[c * window];
-            if (p->model->head == RMSEG_HEAD_SIGMOID) value = 1.0f / (1.0f + expf(-value));
+            if (p->model->head == RMSEG_HEAD_TANH) value = -(float)RMSEG_TANH_STEEPNESS * tanhf(value);
+            if (p->model->head != RMSEG_HEAD_SOFTMAX) value = 1.0f / (1.0f + expf(-value));
             b->sum[c * voxels + at] += weight * value;
         }
         b->weight[at] += weight;

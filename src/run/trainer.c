@@ -98,9 +98,10 @@ static rmseg_status make_model(rmseg_trainer *t)
     rmseg_model *m = &t->model;
     m->head = rmseg_objective_head(t->objective);
     if (m->head == RMSEG_HEAD_NONE)
-        return rmseg_fail(RMSEG_ERROR_ARGUMENT,
-                          "--objective \"%s\": a network gives logits, so its head is softmax or sigmoid, not none",
-                          o->objective);
+        return rmseg_fail(
+            RMSEG_ERROR_ARGUMENT,
+            "--objective \"%s\": a network gives logits, so its head is softmax, sigmoid or tanh, not none",
+            o->objective);
     m->objective = rmseg_strdup(rmseg_objective_text(t->objective));
     m->layout = rmseg_strdup(t->dataset->layout);
     if (!m->objective || !m->layout) return RMSEG_ERROR_MEMORY;
@@ -154,7 +155,7 @@ static rmseg_status make_batch(rmseg_trainer *t)
     t->share = rmseg_alloc(rmseg_objective_terms(t->objective), sizeof *t->share);
     if (!t->logits || !t->dlogits || !t->terms || !t->share) return RMSEG_ERROR_MEMORY;
     b->logits = t->logits;
-    if (t->model.head != RMSEG_HEAD_SIGMOID) return RMSEG_OK;
+    if (t->model.head == RMSEG_HEAD_SOFTMAX) return RMSEG_OK;
     int64_t classes = t->model.classes;
     b->map = t->map = rmseg_alloc(elements, sizeof *t->map);
     t->member = rmseg_alloc(b->k * classes, sizeof *t->member);

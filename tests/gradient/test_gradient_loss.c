@@ -76,15 +76,18 @@ static void draw_inputs(problem *p, rmseg_head head)
     rmseg_random *r = &p->random;
     bool ignoring = rmseg_random_below(r, 2), empty = rmseg_random_below(r, 8) == 0;
     double edge = head == RMSEG_HEAD_NONE ? 0.5 : 0; /* hausdorff jumps where p passes 1/2 */
-    int64_t labels = head == RMSEG_HEAD_SIGMOID || p->batch.k == 1 ? p->batch.k + 1 : p->batch.k;
+    int64_t labels =
+        head == RMSEG_HEAD_SIGMOID || head == RMSEG_HEAD_TANH || p->batch.k == 1 ? p->batch.k + 1 : p->batch.k;
     for (int64_t i = 0; i < p->elements; i++) {
         p->x[i] = head == RMSEG_HEAD_NONE ? 0.1 + 0.8 * rmseg_random_uniform(r) : 1.5 * rmseg_random_normal(r);
         if (fabs(p->x[i] - edge) < 0.02) p->x[i] = edge + 0.03;
+        if (head == RMSEG_HEAD_TANH) p->x[i] /= RMSEG_TANH_STEEPNESS; /* where p is neither 0 nor 1 */
         p->direction[i] = rmseg_random_normal(r);
         p->map[i] = empty ? 0 : rmseg_random_below(r, 2) ? rmseg_random_uniform(r) : (double)rmseg_random_below(r, 2);
         if (ignoring && rmseg_random_below(r, 6) == 0) p->map[i] = -1;
     }
-    for (int64_t i = 0; head != RMSEG_HEAD_SIGMOID && i < p->batch.n * p->voxels; i++)
+    bool exclusive = head == RMSEG_HEAD_SOFTMAX || head == RMSEG_HEAD_NONE;
+    for (int64_t i = 0; exclusive && i < p->batch.n * p->voxels; i++)
         part_largest(p, i / p->voxels, i % p->voxels, edge);
     for (int64_t i = 0; i < p->batch.n * p->voxels; i++) {
         p->index[i] = empty ? 0 : (int32_t)rmseg_random_below(r, labels);
@@ -113,7 +116,7 @@ enum { MOST_TERMS = 32 };
  * below 1. */
 static double distance(problem *p, const rmseg_objective *o, double damage)
 {
-    const double h = 3e-4;
+    const double h = rmseg_objective_head(o) == RMSEG_HEAD_TANH ? 3e-4 / RMSEG_TANH_STEEPNESS : 3e-4;
     double terms[MOST_TERMS], slope = 0, size = 0;
     assert_true(rmseg_objective_terms(o) <= MOST_TERMS);
     value_at(p, o, 0, terms, p->gradient);
@@ -152,10 +155,12 @@ static const char *orders_of(const problem *p, int64_t a, int64_t b, int64_t c, 
     return buffer;
 }
 
+static int64_t heads_of(const problem *p) { return p->batch.k > 1 ? 4 : 3; }
+
 static const char *head_of(const problem *p, int64_t pick)
 {
-    static const char *const heads[] = {"sigmoid", "none", "softmax"};
-    return heads[pick % (p->batch.k > 1 ? 3 : 2)];
+    static const char *const heads[] = {"sigmoid", "tanh", "none", "softmax"};
+    return heads[pick % heads_of(p)];
 }
 
 /* ---- every term, every choice -------------------------------------------------------------------------------- */
@@ -165,7 +170,8 @@ static bool flat_alone(const char *term) { return !strcmp(term, "eccentricity") 
 /* Whether the term takes the problem's shape with this choice. */
 static bool takes(const problem *p, int64_t head, const char *term, const char *key, const char *value)
 {
-    bool exclusive = head == 2 || (head == 1 && p->batch.k > 1), solid = p->batch.spatial == 3;
+    bool exclusive = head == 3 || (head == 2 && p->batch.k > 1), solid = p->batch.spatial == 3;
+    if (!strcmp(term, "sdf") && head != 1) return false;
     if (!strcmp(term, "focal") && !strcmp(key, "alpha") && exclusive) return false;
     if (solid && (flat_alone(term) || (!strcmp(key, "invariants") && strlen(value) > 5))) return false;
     return strcmp(term, "class_centroid") || (p->batch.k > 1 && (strcmp(key, "channels") || !strcmp(value, "all")));
@@ -187,8 +193,8 @@ static void check_choice(const rmseg_loss_info *info, const char *key, const cha
     char orders[32];
     const char *term = info->name;
     problem p = make_problem(seed);
-    bool rm = !strcmp(term, "rm") || !strcmp(term, "moment");
-    for (int64_t head = 0; head < (p.batch.k > 1 ? 3 : 2); head++) {
+    bool rm = info->arguments[0] == 'q';
+    for (int64_t head = 0; head < heads_of(&p); head++) {
         if (!takes(&p, head, term, key, value)) continue;
         rmseg_text text = {0};
         rmseg_text_addf(&text, "%s: %s(%s%s", head_of(&p, head), term, rm ? orders_of(&p, 2, 1, 1, orders) : "",
@@ -377,7 +383,7 @@ static void test_random_expressions(void **state)
         problem p = make_problem(seed);
         rmseg_random r = rmseg_random_stream(13, RMSEG_RANDOM_TEST, seed, 2);
         rmseg_text text = {0};
-        rmseg_text_addf(&text, "%s: ", head_of(&p, rmseg_random_below(&r, 6)));
+        rmseg_text_addf(&text, "%s: ", head_of(&p, rmseg_random_below(&r, 12)));
         add_terms(&text, &p, &r, 0);
         assert_false(text.failed);
         check_expression(text.data, seed);

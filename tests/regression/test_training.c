@@ -55,7 +55,7 @@ static void wrong_options_write_nothing(void **state)
         {"patch", "18,24", "nearest are 16,24 and 20,24"},
         {"grid", "33,32", "nearest are 32,32 and 36,32"},
         {"objective", "ce + dise", "dice"},
-        {"objective", "none: mse", "softmax or sigmoid"},
+        {"objective", "none: mse", "softmax, sigmoid or tanh"},
         {"data", RMSEG_TEST_TMP "/nowhere", "nowhere"},
         {"layout", "foldr", "folder"},
         {"net", "unit", "unet"},

@@ -211,13 +211,14 @@ static void test_long_expression(void **state)
 static void test_heads(void **state)
 {
     (void)state;
-    for (rmseg_head head = RMSEG_HEAD_SOFTMAX; head <= RMSEG_HEAD_NONE; head++) {
+    for (rmseg_head head = RMSEG_HEAD_SOFTMAX; head <= RMSEG_HEAD_TANH; head++) {
         rmseg_head read;
         assert_ok(rmseg_head_parse(&read, rmseg_head_name(head)));
         assert_int_equal(read, head);
     }
     rmseg_head read;
-    assert_fails(rmseg_head_parse(&read, "tanh"), RMSEG_ERROR_ARGUMENT, "expected softmax, sigmoid or none");
+    assert_fails(rmseg_head_parse(&read, "tan"), RMSEG_ERROR_ARGUMENT,
+                 "expected softmax, sigmoid, tanh or none (nearest: tanh)");
 }
 
 /* What `rmseg losses` shows: every column is there, and every row's plain form parses. */

@@ -88,6 +88,7 @@ static void prepare_inputs(const golden *g, bool map, int ignore, double *logits
     for (int64_t i = 0; i < g->elements; i++) {
         bool last = i / g->voxels % k == k - 1, third = i % width % 3 == 0;
         logits[i] = strncmp(g->expression, "none", 4) ? g->logits[i] : 1 / (1 + exp(-g->logits[i]));
+        if (!strncmp(g->expression, "tanh", 4) && i % 2 == 0) logits[i] *= 4e-4;
         truth[i] = map && ignore != -1 && last && third ? -1 : g->map[i];
     }
     for (int64_t i = 0; i < g->batch.n * g->voxels; i++)
