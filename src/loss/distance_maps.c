@@ -68,6 +68,7 @@ rmseg_status rmseg_maps_create(rmseg_evaluator *e, rmseg_loss_part *part)
     memcpy(m->size, b->size, sizeof m->size);
     m->voxels = b->size[0] * b->size[1] * b->size[2];
     m->side_by_side = m->voxels <= SMALL_VOXELS;
+    part->aside = true;
     RMSEG_TRY(ensure_rooms(m));
     return rmseg_part_channels(e, part, rmseg_options_get(o, "channels"), rmseg_options_get(o, "weights"));
 }

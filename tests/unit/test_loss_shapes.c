@@ -299,8 +299,8 @@ static void check_extremes(const rmseg_loss_info *info, const char *penalty, int
     scene s = make_scene(spatial, 2);
     bool sized = strstr(info->arguments, "min_size="), punished = strstr(info->arguments, "penalty=");
     if ((!punished && *penalty != 'm') || (spatial == 3 && strstr(info->formula, "; 2D"))) return;
-    snprintf(expression, sizeof expression, "sigmoid: %s(%s%s%s%s%s)", info->name,
-             info->arguments[0] == 'q' ? spatial == 2 ? "1,2; " : "1,0,2; " : "",
+    snprintf(expression, sizeof expression, "%s: %s(%s%s%s%s%s)", strcmp(info->name, "sdf") ? "sigmoid" : "tanh",
+             info->name, info->arguments[0] == 'q' ? spatial == 2 ? "1,2; " : "1,0,2; " : "",
              strstr(info->arguments, "channels=") ? "channels=all" : "reduction=sum", sized ? ", min_size=0" : "",
              punished ? ", penalty=" : "", punished ? penalty : "");
     rmseg_objective *o;
