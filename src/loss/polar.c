@@ -4,7 +4,7 @@
  *     u = mean(x p) / W,  v = mean(y p) / H,  x = 0..W-1 along the rows, y = 0..H-1 down; not divided by the mass
  *     A = atan(v / (u + 1e-8)),  length = sqrt(u^2 + v^2 + 1e-8)
  *     value = 4 / pi^2 (A(p) - A(y))^2 + 1 - min / (max + 1e-8) of the two lengths
- * of each sample and channel, then their mean.
+ * of each sample and channel, then their mean (Liu et al. 2024, scale and location sensitive loss).
  *
  * A place and a size in one: a smaller mask farther away may cost nothing. An empty mask has A = 0 and length 1e-4.
  */
@@ -88,7 +88,7 @@ const rmseg_loss_row rmseg_loss_polar = {
              .formula =
                  "4/pi^2 (A(p) - A(y))^2 + 1 - min/max of the lengths; A, length: the first moment (mean(x p)/W, "
                  "mean(y p)/H) in polar form; 2D",
-             .source = "shape, location and size (SLS) loss",
+             .source = "Liu et al. 2024 (MSHNet), the location part of the SLS loss",
              .help = "direction and distance of the first moment from the corner, matched to the truth's"},
     .create_options = polar_options_create,
     .settle = rmseg_measure_settle,
