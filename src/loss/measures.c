@@ -6,6 +6,8 @@
 #include <math.h>
 #include <string.h>
 
+#define STEEPEST 1e6 /* a barrier's slope: its gradient has to fit into float */
+
 /* ---- dual numbers -------------------------------------------------------------------------------------------- */
 
 rmseg_dual rmseg_dual_mix(rmseg_dual a, double x, rmseg_dual b, double y)
@@ -59,7 +61,7 @@ rmseg_penalty rmseg_penalty_of(const rmseg_evaluator *e, const char *penalty, do
     rmseg_penalty p = {.margin = margin, .absolute = !strcmp(bounds, "absolute")};
     if (!strcmp(penalty, "band")) p.kind = RMSEG_PENALTY_BAND;
     if (!strcmp(penalty, "log-barrier")) p.kind = RMSEG_PENALTY_BARRIER;
-    p.t = t * pow(growth, 100 * e->sweep.batch.progress);
+    p.t = fmin(t * pow(growth, 100 * e->sweep.batch.progress), STEEPEST);
     return p;
 }
 

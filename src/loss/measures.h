@@ -40,7 +40,8 @@ rmseg_dual rmseg_dual_hypot(rmseg_dual a, rmseg_dual b);               /* at 0: 
     X(pick, bounds, "relative", 0, 0, "relative|absolute", "", "whether margin is a share of the truth's value",       \
       "absolute")                                                                                                      \
     X(f64, t, "1", 1e-3, 1e6, "", "", "the barrier's steepness at the start of training", "5")                         \
-    X(f64, growth, "1.1", 1, 10, "", "", "the steepness grows by this factor each hundredth of the training", "1")
+    X(f64, growth, "1.1", 1, 10, "", "",                                                                               \
+      "the steepness grows by this factor each hundredth of the training, to 1e6 at most", "1")
 #define RMSEG_REDUCTION_OPTIONS(X)                                                                                     \
     X(pick, reduction, "mean", 0, 0, "mean|sum|batchmean", "", "over channels and samples, or over samples", "sum")    \
     X(str, channels, "fg", 0, 0, "", "", "fg, all, or channels such as 1+2", "1+2")                                    \
