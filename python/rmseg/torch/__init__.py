@@ -1,5 +1,18 @@
-"""What rmseg is in PyTorch."""
+"""What rmseg is in PyTorch: losses and networks as modules. docs/python/torch.md tells of them."""
 
+from .dropin import BoundaryLoss, DiceCELoss, DiceLoss, FocalLoss, HausdorffDTLoss, LogHausdorffDTLoss, TverskyLoss
+from .objective import Objective
 from .unet import UNet, load_unet
 
-__all__ = ["UNet", "load_unet"]
+__all__ = [
+    "BoundaryLoss",
+    "DiceCELoss",
+    "DiceLoss",
+    "FocalLoss",
+    "HausdorffDTLoss",
+    "LogHausdorffDTLoss",
+    "Objective",
+    "TverskyLoss",
+    "UNet",
+    "load_unet",
+]
