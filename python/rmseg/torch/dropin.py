@@ -195,7 +195,8 @@ class DiceLoss(DropIn):
     def term(self, count: int) -> str | None:
         channels = self.channels(count)
         weights = self.class_weights(len(channels))
-        if weights is None or self.smooth_dr < 1e-12 or self.smooth_nr < 0:
+        no_share = self.soft_label and not (self.sigmoid or self.softmax)  # |p| is summed, whatever its sign
+        if weights is None or no_share or self.smooth_dr < 1e-12 or self.smooth_nr < 0:
             return None
         weighed = f", weights={plus(weights)}" if weights else ""
         return (
@@ -265,7 +266,9 @@ class TverskyLoss(DropIn):
 
     def forward(self, input: Tensor, target: Tensor) -> Tensor:
         """As DiceLoss."""
-        if self.takes(input, target) and self.as_index(input, target) is not None and min(self.alpha, self.beta) >= 0 < self.smooth_dr:
+        no_share = self.soft_label and not (self.sigmoid or self.softmax)  # |p| is summed, whatever its sign
+        fits = not no_share and min(self.alpha, self.beta, self.smooth_nr) >= 0 and self.smooth_dr >= 1e-12
+        if fits and self.takes(input, target) and self.as_index(input, target) is not None:
             text = (
                 f"{self.head(input)}: tversky(alpha={float(self.alpha)!r}, beta={float(self.beta)!r}, "
                 f"channels={plus(self.channels(input.shape[1]))}, batch={word(self.batch)}, smooth_nr={self.smooth_nr!r}, "

@@ -6,12 +6,20 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from .. import _abi
+from .._evaluator import Evaluator, evaluators
 from .._library import Error
-from . import native, plain
-from .expression import parse
+from . import plain
+from .expression import Expression, parse
 from .once import say_once
-from .terms import Frames
+from .terms import Frames, computes
 
+INDEX_TYPES = {
+    torch.uint8: _abi.RMSEG_INDEX_U8,
+    torch.int16: _abi.RMSEG_INDEX_I16,
+    torch.int32: _abi.RMSEG_INDEX_I32,
+    torch.int64: _abi.RMSEG_INDEX_I64,
+}
 FARTHEST = -(2**31)  # stands for an ignored -1: to the C library -1 means that none is
 HALVES = (torch.float16, torch.bfloat16)
 
@@ -24,7 +32,8 @@ class Objective(nn.Module):
 
     expression    head (softmax: the default | sigmoid | none), terms with weights, names of weights: docs/losses.md
     ignore_index  a class index whose voxels are in no sum; None: every voxel counts
-    plain         compute by PyTorch operators on the CPU too (also RMSEG_TORCH_PLAIN=1); other devices always do
+    plain         compute by PyTorch operators on the CPU too (RMSEG_TORCH_PLAIN=1: wherever there are such); other devices do by
+                  themselves, and copy to the CPU for terms that have none
 
     The state_dict holds the averages behind share(). `terms`, `weights` and `value` tell of the last call. Raises rmseg.Error, a
     ValueError: for an expression, with its column; for a batch, with the place of what is wrong. Source: docs/losses.md.
@@ -36,11 +45,14 @@ class Objective(nn.Module):
 
     def __init__(self, expression: str, *, ignore_index: int | None = None, plain: bool | None = None):
         super().__init__()
-        parsed = native.parse(expression)
-        self.expression, self.text, self.names = expression, parsed.text, parsed.names
+        read = evaluators(expression).parsed
+        self.expression, self.text, self.names = expression, read.text, read.terms
         self.ignore_index = ignore_index
-        self.plain = forced_plain() if plain is None else plain
-        self.parsed = parse(parsed.text)
+        self.parsed: Expression = parse(read.text)
+        self.computable = computes(self.parsed)
+        self.plain = self.computable and forced_plain() if plain is None else plain
+        if self.plain and not self.computable:
+            raise Error(f"{expression!r}: not all of it is there as PyTorch operators; leave plain=True out")
         count = len(self.parsed.shares)
         self.register_buffer("shares", torch.full((count,), torch.nan, dtype=torch.float64), persistent=count > 0)
         self.register_buffer("progress", torch.zeros((), dtype=torch.float64), persistent=False)
@@ -72,10 +84,12 @@ class Objective(nn.Module):
         logits, halves = usable(logits)
         target = read_target(logits, target, ignore)
         frames = read_frames(logits, spacing, offset, extent)
-        if logits.device.type != "cpu" and not torch.compiler.is_compiling():
-            say_once(f"the C library computes on the CPU; on {logits.device} PyTorch operators compute the same terms")
+        elsewhere = logits.device.type != "cpu"
+        if elsewhere and not torch.compiler.is_compiling():
+            how = "PyTorch operators compute the same terms" if self.computable else "logits and target are copied to it"
+            say_once(f"the C library computes on the CPU; of tensors on {logits.device.type}, {how}")
         gradient = logits.requires_grad and torch.is_grad_enabled()
-        if self.plain or logits.device.type != "cpu":
+        if self.plain or (elsewhere and self.computable):
             by_operators = self._by_shares if self.parsed.shares else self._by_operators
             return by_operators(logits, target, ignore, split_frames(frames, logits), gradient)
         compute = operator()
@@ -120,6 +134,13 @@ class Objective(nn.Module):
     def weights(self) -> dict[str, float]:
         """What each term weighed in the last call, schedules and shares settled."""
         return self._of_last_call(1 + len(self.names))
+
+    def __getstate__(self) -> dict:
+        return {key: value for key, value in self.__dict__.items() if key not in ("parsed", "_state")}
+
+    def __setstate__(self, state: dict) -> None:
+        super().__setstate__(state)
+        self.parsed, self._state = parse(self.text), None
 
     def extra_repr(self) -> str:
         return repr(self.text) + ("" if self.ignore_index is None else f", ignore_index={self.ignore_index}")
@@ -218,20 +239,38 @@ def split_frames(frames: Tensor | None, logits: Tensor) -> Frames | None:
 
 def compute(logits: Tensor, target: Tensor, frames: Tensor | None, progress: Tensor, shares: Tensor, text: str,
             ignore: int | None, gradient: bool, halves: bool, domain: str) -> tuple[Tensor, Tensor, Tensor]:
-    """(value, [total, terms, weights, shares] in float64, dlogits, empty unless `gradient`). All tensors are on the CPU."""
-    logits = logits.contiguous()
-    dlogits = torch.empty_like(logits) if gradient else None
+    """(value, [total, terms, weights, shares] in float64, dlogits, empty unless `gradient`). What is not on the CPU is
+    copied there and back."""
+    here = logits.detach().cpu().contiguous()
+    dlogits = torch.empty_like(here) if gradient else None
+    kept = evaluators(text)
+    averages = shares.tolist()
+    evaluator = kept.take(here.shape, here.dtype == torch.float64)
     try:
-        evaluator = native.kept.get(text, logits.shape, logits.dtype == torch.float64)
-        target, ignore = _as_stored(target, logits, ignore, domain, text)
-        state = evaluator.run(logits, target, frames, ignore, float(progress), shares.tolist(), dlogits)
+        stored, ignore = _as_stored(target.cpu(), here, ignore, domain, text)
+        evaluator.place(None if frames is None else frames.tolist())
+        evaluator.shares[:] = averages
+        _run(evaluator, here, stored, ignore, float(progress), dlogits)
+        state = [evaluator.total.value, *evaluator.values, *evaluator.weights(), *evaluator.shares]
     except Error as error:
         if not halves or error.status != "numeric":
             raise
-        state = [torch.nan] * (1 + 2 * evaluator.terms) + shares.tolist()
-        dlogits = dlogits if dlogits is None else dlogits.fill_(torch.nan)
-    state = torch.tensor(state, dtype=torch.float64)
-    return state[0].to(logits.dtype, copy=True), state, logits.new_empty(0) if dlogits is None else dlogits
+        state = [torch.nan] * (1 + 2 * len(evaluator.values)) + averages
+        dlogits = None if dlogits is None else dlogits.fill_(torch.nan)
+    kept.give(evaluator)
+    report = torch.tensor(state, dtype=torch.float64)
+    value = torch.tensor(state[0], dtype=logits.dtype, device=logits.device)
+    return value, report, logits.new_empty(0) if dlogits is None else dlogits.to(logits.device)
+
+
+def _run(evaluator: Evaluator, logits: Tensor, target: Tensor, ignore: int | None, progress: float, dlogits: Tensor | None) -> None:
+    where = None if dlogits is None else dlogits.data_ptr()
+    ignore = -1 if ignore is None else ignore
+    if target.ndim == logits.ndim:
+        evaluator.run(logits.data_ptr(), where, map=target.data_ptr(), ignore=ignore, progress=progress)
+    else:
+        kind = INDEX_TYPES[target.dtype]
+        evaluator.run(logits.data_ptr(), where, target.data_ptr(), kind, ignore=ignore, progress=progress)
 
 
 def _as_stored(target: Tensor, logits: Tensor, ignore: int | None, domain: str, text: str) -> tuple[Tensor, int | None]:
@@ -245,7 +284,7 @@ def _as_stored(target: Tensor, logits: Tensor, ignore: int | None, domain: str, 
         target = whole
     elif target.dtype == torch.bool:
         target = target.view(torch.uint8)
-    elif target.dtype not in native.INDEX_TYPES:
+    elif target.dtype not in INDEX_TYPES:
         target = target.to(torch.int16 if target.dtype == torch.int8 else torch.int64)
     if domain and text.startswith("sigmoid:"):
         target, ignore = _one_based(target, ignore)
@@ -278,7 +317,7 @@ _objective = torch.library.custom_op("rmseg::objective", compute, mutates_args=(
 
 @_objective.register_fake
 def _(logits, target, frames, progress, shares, text, ignore, gradient, halves, domain):
-    count = 1 + 2 * len(native.parse(text).names) + shares.shape[0]
+    count = 1 + 2 * len(evaluators(text).parsed.terms) + shares.shape[0]
     dlogits = torch.empty_like(logits, memory_format=torch.contiguous_format) if gradient else logits.new_empty(0)
     return logits.new_empty(()), torch.empty(count, dtype=torch.float64), dlogits
 
@@ -306,8 +345,8 @@ class Scaled(torch.autograd.Function):
     @staticmethod
     def backward(ctx, *grads):
         raise Error(
-            "double backward: the C library gives the value and its gradient, not second derivatives; Objective(..., plain=True) "
-            "computes by PyTorch operators, which have them",
+            "double backward: the value comes with its gradient and without second derivatives; an Objective(..., plain=True) without a "
+            "share() computes by PyTorch operators, which have them",
             "unsupported",
         )
 

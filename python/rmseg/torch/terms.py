@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from .distance import distances
-from .expression import Term
+from .expression import Expression, Term
 
 SMALLEST = 1e-12  # a probability given by the user is cut off here before its logarithm
 
@@ -344,3 +344,9 @@ TERMS: dict[str, Callable[[View, Term], Tensor]] = {
     "boundary": boundary,
     "hausdorff": hausdorff,
 }
+
+
+def computes(expression: Expression) -> bool:
+    """Whether all of it is written here: every head but tanh, the terms above, and of penalties on numbers the plain square."""
+    plain = all(t.name in TERMS and t.options.get("penalty", "match") == "match" for t in expression.terms)
+    return plain and expression.head in ("softmax", "sigmoid", "none")
