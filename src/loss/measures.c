@@ -127,10 +127,17 @@ rmseg_status rmseg_measure_monomials(rmseg_evaluator *e, rmseg_loss_part *part, 
 
 /* ---- evaluating ---------------------------------------------------------------------------------------------- */
 
-/* From the field's coordinate to voxels along an axis. */
-static double stretch(const rmseg_evaluator *e, const rmseg_loss_part *part, int64_t n, int64_t c, int axis, bool voxel)
+/* What a sum of the part's i-th weight counts, from the field's coordinates to voxels. */
+static double voxel_unit(const rmseg_evaluator *e, const rmseg_loss_part *part, int64_t i, int64_t n, int64_t c)
 {
-    return voxel ? 1 / rmseg_ruler_of(e, &e->plan[part->field].rule, n, c, axis).step : 1;
+    const rmseg_field_plan *plan = e->plan + part->field;
+    const rmseg_weight_part *weight = e->sweep.field[part->field].part + part->index[i];
+    double unit = 1;
+    for (int axis = 0; axis < 3; axis++) {
+        double step = rmseg_ruler_of(e, &plan->rule, n, c, axis).step;
+        for (int64_t q = plan->exponent[axis][weight->table[axis]]; q > 0; q--) unit /= step;
+    }
+    return unit;
 }
 
 rmseg_place rmseg_measure_place(const rmseg_evaluator *e, const rmseg_loss_part *part, int64_t n, int64_t c, bool voxel)
@@ -149,18 +156,11 @@ rmseg_place rmseg_measure_place(const rmseg_evaluator *e, const rmseg_loss_part 
 void rmseg_measure_sums(rmseg_dual *sums, const rmseg_evaluator *e, const rmseg_loss_part *part, int64_t n, int64_t c,
                         bool truth, bool voxel)
 {
-    const rmseg_weight_field *field = part->field >= 0 ? e->sweep.field + part->field : NULL;
-    double scale[3] = {1, 1, 1};
-    for (int axis = 0; voxel && axis < 3; axis++) scale[axis] = stretch(e, part, n, c, axis, voxel);
     memset(sums, 0, (size_t)(1 + part->indices) * sizeof *sums);
     sums[0].v = rmseg_sums_at(e, n, c)[truth ? RMSEG_SUM_Y : RMSEG_SUM_P];
     sums[0].d[0] = 1;
     for (int64_t i = 0; i < part->indices; i++) {
-        double unit = 1;
-        for (int axis = 0; voxel && axis < 3; axis++) {
-            int64_t table = field->part[part->index[i]].table[axis];
-            unit *= pow(scale[axis], (double)e->plan[part->field].exponent[axis][table]);
-        }
+        double unit = voxel ? voxel_unit(e, part, i, n, c) : 1;
         sums[1 + i].v = unit * (truth ? rmseg_part_y(e, part, i, n, c) : rmseg_part_p(e, part, i, n, c));
         sums[1 + i].d[1 + i] = unit;
     }
