@@ -37,6 +37,8 @@ def read_golden():
             logits, index, truth = (array.copy() for array in batch)
             if expression.startswith("none"):
                 logits = 1 / (1 + np.exp(-logits))
+            if expression.startswith("tanh"):
+                logits.flat[::2] *= 4e-4
             if ignore != "-1":  # one voxel of three
                 index[..., ::3] = int(ignore)
                 truth[:, -1, ..., ::3] = -1
