@@ -98,7 +98,7 @@ class Evaluators:
         self.idle.append(evaluator)
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=16)
 def evaluators(expression: str) -> Evaluators:
     """Those of an expression, kept for the next call with the same text. Raises Error with the column of what is wrong."""
-    return Evaluators(Parsed(expression))
+    return Evaluators(Parsed(expression), most=2)

@@ -33,7 +33,7 @@ _LABEL = {"uint8": _abi.RMSEG_LABEL_U8, "int32": _abi.RMSEG_LABEL_I32}
 
 
 def measure(
-    prediction: Array,
+    pred: Array,
     truth: Array,
     metrics: Iterable[str],
     *,
@@ -59,7 +59,7 @@ def measure(
     >>> rmseg.metrics.measure([[0, 1, 1]], [[1, 1, 0]], ["dice", "hd", "asd"])
     [0.5, 1.0, 0.5]
     """
-    prediction, truth = _arrays.mask(prediction, "prediction"), _arrays.mask(truth, "truth")
+    prediction, truth = _arrays.mask(pred, "prediction"), _arrays.mask(truth, "truth")
     size, axes = _pair(prediction, truth)
     names = _texts(_chosen(metrics))
     settings = _settings(axes, convention, connectivity, empty, percentile, tolerance, directed, component_iou)
@@ -80,23 +80,23 @@ def measure(
     return list(values)
 
 
-def dice(prediction: Array, truth: Array, *, empty: Empty = "nan") -> float:
+def dice(pred: Array, truth: Array, *, empty: Empty = "nan") -> float:
     """2 |P and T| / (|P| + |T|).
 
     >>> import rmseg
     >>> rmseg.metrics.dice([1, 1, 0], [0, 1, 1])
     0.5
     """
-    return measure(prediction, truth, ("dice",), empty=empty)[0]
+    return measure(pred, truth, ("dice",), empty=empty)[0]
 
 
-def jaccard(prediction: Array, truth: Array, *, empty: Empty = "nan") -> float:
+def jaccard(pred: Array, truth: Array, *, empty: Empty = "nan") -> float:
     """|P and T| / |P or T|."""
-    return measure(prediction, truth, ("jaccard",), empty=empty)[0]
+    return measure(pred, truth, ("jaccard",), empty=empty)[0]
 
 
 def hausdorff(
-    prediction: Array,
+    pred: Array,
     truth: Array,
     percentile: float = 100,
     directed: bool = False,
@@ -113,7 +113,7 @@ def hausdorff(
     1.5
     """
     return measure(
-        prediction,
+        pred,
         truth,
         ("hd",),
         percentile=percentile,
@@ -126,28 +126,28 @@ def hausdorff(
 
 
 def asd(
-    prediction: Array, truth: Array, spacing: Lengths = None, convention: str = "medpy", connectivity: int = 1, empty: Empty = "nan"
+    pred: Array, truth: Array, spacing: Lengths = None, convention: str = "medpy", connectivity: int = 1, empty: Empty = "nan"
 ) -> float:
     """Mean distance from the prediction's surface to the truth's."""
-    return _distance("asd", prediction, truth, spacing, convention, connectivity, empty)
+    return _distance("asd", pred, truth, spacing, convention, connectivity, empty)
 
 
 def assd(
-    prediction: Array, truth: Array, spacing: Lengths = None, convention: str = "medpy", connectivity: int = 1, empty: Empty = "nan"
+    pred: Array, truth: Array, spacing: Lengths = None, convention: str = "medpy", connectivity: int = 1, empty: Empty = "nan"
 ) -> float:
     """Mean distance of both surfaces to each other, joined as the convention joins them."""
-    return _distance("assd", prediction, truth, spacing, convention, connectivity, empty)
+    return _distance("assd", pred, truth, spacing, convention, connectivity, empty)
 
 
 def masd(
-    prediction: Array, truth: Array, spacing: Lengths = None, convention: str = "medpy", connectivity: int = 1, empty: Empty = "nan"
+    pred: Array, truth: Array, spacing: Lengths = None, convention: str = "medpy", connectivity: int = 1, empty: Empty = "nan"
 ) -> float:
     """Mean of the two directed mean distances."""
-    return _distance("masd", prediction, truth, spacing, convention, connectivity, empty)
+    return _distance("masd", pred, truth, spacing, convention, connectivity, empty)
 
 
 def surface_dice(
-    prediction: Array,
+    pred: Array,
     truth: Array,
     tolerance: float,
     spacing: Lengths = None,
@@ -161,11 +161,11 @@ def surface_dice(
     >>> rmseg.metrics.surface_dice([[0, 1, 0, 0]], [[0, 0, 1, 0]], tolerance=1)
     1.0
     """
-    return _distance("nsd", prediction, truth, spacing, convention, connectivity, empty, number(tolerance, "tolerance"))
+    return _distance("nsd", pred, truth, spacing, convention, connectivity, empty, number(tolerance, "tolerance"))
 
 
 def boundary_iou(
-    prediction: Array,
+    pred: Array,
     truth: Array,
     tolerance: float | None = None,
     spacing: Lengths = None,
@@ -174,11 +174,11 @@ def boundary_iou(
     empty: Empty = "nan",
 ) -> float:
     """Jaccard of the two rims: the border voxels, and with a tolerance those nearer to it than that."""
-    return _distance("boundary_iou", prediction, truth, spacing, convention, connectivity, empty, tolerance)
+    return _distance("boundary_iou", pred, truth, spacing, convention, connectivity, empty, tolerance)
 
 
 def evaluate(
-    prediction: Array,
+    pred: Array,
     truth: Array,
     metrics: Iterable[str] = ("dice", "jaccard", "hd95", "asd"),
     labels: Iterable[int] | None = None,
@@ -208,7 +208,7 @@ def evaluate(
     disc 1.0
     cup 0.667
     """
-    prediction, truth = _arrays.labels(prediction, "prediction"), _arrays.labels(truth, "truth")
+    prediction, truth = _arrays.labels(pred, "prediction"), _arrays.labels(truth, "truth")
     size, axes = _pair(prediction, truth)
     chosen = _chosen(metrics)
     names = _texts(chosen)
@@ -242,7 +242,7 @@ def _pair(prediction: np.ndarray, truth: np.ndarray) -> tuple[Any, int]:
 
 def _distance(
     name: str,
-    prediction: Array,
+    pred: Array,
     truth: Array,
     spacing: Lengths,
     convention: str,
@@ -251,7 +251,7 @@ def _distance(
     tolerance: float | None = None,
 ) -> float:
     return measure(
-        prediction,
+        pred,
         truth,
         (name,),
         spacing=spacing,

@@ -92,7 +92,7 @@ def calls(rng):
     logits, index = cases.batch(rng.randrange(99), (2, 3, 6, 5))
     objective = {"expression": rng.choice(EXPRESSIONS), "logits": logits, "target": rng.choice([index, cases.one_hot(index, 3)])}
     objective |= {"spacing": (1, 2), "ignore": 7, "progress": 0.5, "offset": (0, 1), "extent": (9, 9), "out": np.empty_like(logits)}
-    pair = {"prediction": cases.mask(rng.randrange(99), (4, 5, 6)), "truth": cases.mask(rng.randrange(99), (4, 5, 6))}
+    pair = {"pred": cases.mask(rng.randrange(99), (4, 5, 6)), "truth": cases.mask(rng.randrange(99), (4, 5, 6))}
     settings = {"spacing": (1, 2, 3), "convention": "medpy", "connectivity": 2, "empty": "nan"}
     several = {"metrics": ["dice", "hd95", "nsd"], "percentile": 90, "tolerance": 1, "directed": False, "component_iou": 0.1}
     yield rmseg.objective, objective

@@ -12,7 +12,6 @@ import threading
 import unittest
 
 import cases
-import numpy as np
 
 import rmseg
 from rmseg import _library
