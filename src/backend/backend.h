@@ -97,6 +97,11 @@ typedef struct rmseg_layer_info {
     bool deterministic;
 } rmseg_layer_info;
 
+typedef struct rmseg_adamw {
+    double lr, beta1, beta2, eps, decay;
+    int64_t step; /* t: 1 for the first */
+} rmseg_adamw;
+
 typedef struct rmseg_backend {
     const char *name;
     size_t element; /* bytes: 4 or 8 */
@@ -129,6 +134,14 @@ typedef struct rmseg_backend {
      * Padding stays zero. */
     void (*sgd)(void *w, void *v, const void *g, int64_t elements, double lr, double momentum, double decay,
                 double scale, bool nesterov);
+
+    /* AdamW (Loshchilov, Hutter 2019), as PyTorch computes it: m = beta1 m + (1-beta1) g, s = beta2 s + (1-beta2) g^2;
+     * w -= lr decay w; w -= lr / (1-beta1^t) m / (sqrt(s / (1-beta2^t)) + eps), with g * scale for g. Padding stays
+     * zero. */
+    void (*adamw)(void *w, void *m, void *s, const void *g, int64_t elements, const rmseg_adamw *adamw, double scale);
+
+    /* average = keep average + (1-keep) w */
+    void (*average)(void *average, const void *w, int64_t elements, double keep);
 
     /* Sum of squares of an arena in double, fixed order: gradient norm. NaN or infinity come through. */
     double (*sum_of_squares)(const void *x, int64_t elements);

@@ -1,6 +1,8 @@
 /* executor.c - plans and memory of a net for one shape; forward is one loop up, backward one loop down. */
 #include "nn/executor.h"
 
+#include <math.h>
+
 #include "nn/weights.h"
 
 #define LINE_BYTES 64
@@ -183,6 +185,25 @@ rmseg_status rmseg_executor_backward(rmseg_executor *executor, rmseg_weights *we
         backend->layer_backward(executor->layers[op], &executor->io[op]);
     }
     return RMSEG_OK;
+}
+
+/* Whether a tensor has no NaN or infinity, whose squares would come through. */
+static bool is_finite(const rmseg_executor *executor, rmseg_view view, const rmseg_shape *shape)
+{
+    const rmseg_backend *backend = executor->backend;
+    for (int64_t n = 0; n < shape->n; n++) {
+        const char *sample = (const char *)view.data + (size_t)(n * view.n_stride) * backend->element;
+        if (!isfinite(backend->sum_of_squares(sample, backend->sample_elements(shape)))) return false;
+    }
+    return true;
+}
+
+const char *rmseg_executor_fault(const rmseg_executor *executor)
+{
+    for (int64_t op = 0; executor->training && op < executor->net->node_count; op++)
+        if (!is_finite(executor, executor->io[op].out[0], &executor->ops[op].out[0]))
+            return executor->net->nodes[op].name;
+    return NULL;
 }
 
 size_t rmseg_executor_bytes(const rmseg_executor *executor)

@@ -55,8 +55,15 @@ void rmseg_weights_destroy(rmseg_weights *weights);
 rmseg_status rmseg_weights_init(rmseg_weights *weights, uint64_t seed);
 
 /* One tensor out of / into PyTorch's order, float (plain64: double rounded / widened). kind: the value, its gradient,
- * its momentum. */
-typedef enum rmseg_tensor_kind { RMSEG_TENSOR_VALUE, RMSEG_TENSOR_GRADIENT, RMSEG_TENSOR_MOMENTUM } rmseg_tensor_kind;
+ * its momentum, the mean square of its gradient (AdamW), its moving average. */
+typedef enum rmseg_tensor_kind {
+    RMSEG_TENSOR_VALUE,
+    RMSEG_TENSOR_GRADIENT,
+    RMSEG_TENSOR_MOMENTUM,
+    RMSEG_TENSOR_SQUARE,
+    RMSEG_TENSOR_AVERAGE,
+    RMSEG_TENSOR_KINDS
+} rmseg_tensor_kind;
 rmseg_status rmseg_weights_get(float *dense, const rmseg_weights *weights, int64_t tensor, rmseg_tensor_kind kind);
 rmseg_status rmseg_weights_set(rmseg_weights *weights, int64_t tensor, rmseg_tensor_kind kind, const float *dense);
 /* The same in double, for gradient checks on plain64. */
@@ -65,13 +72,25 @@ rmseg_status rmseg_weights_set64(rmseg_weights *weights, int64_t tensor, rmseg_t
 int64_t rmseg_weights_batches_tracked(const rmseg_weights *weights);
 void rmseg_weights_set_batches_tracked(rmseg_weights *weights, int64_t count);
 
+/* Makes training weights keep SQUARE (for AdamW) or AVERAGE too; the average starts as a copy of the values, and is to
+ * be asked for again once those are set. */
+rmseg_status rmseg_weights_keep(rmseg_weights *weights, rmseg_tensor_kind kind);
+
 /* One SGD step over all parameters; *norm (may be NULL) gets the L2 norm of the gradient. clip > 0 scales it down to
- * that norm. */
+ * that norm. A gradient that is NaN or infinite is an error that names the parameter, the first of them on the way
+ * back, and moves nothing. */
 typedef struct rmseg_sgd {
     double lr, momentum, decay, clip;
     bool nesterov;
 } rmseg_sgd;
 rmseg_status rmseg_weights_step(double *norm, rmseg_weights *weights, const rmseg_sgd *sgd);
+/* The same by AdamW, with MOMENTUM as its mean gradient; needs SQUARE. */
+rmseg_status rmseg_weights_step_adamw(double *norm, rmseg_weights *weights, const rmseg_adamw *adamw, double clip);
+
+/* average = keep average + (1-keep) values; needs AVERAGE. */
+void rmseg_weights_average(rmseg_weights *weights, double keep);
+/* Values and averages change places: for a while the network computes with the averages. Running statistics stay. */
+void rmseg_weights_swap(rmseg_weights *weights);
 
 /* ---- safetensors ------------------------------------------------------------------------------------------------- */
 
@@ -104,7 +123,8 @@ rmseg_status rmseg_tensor_file_note(rmseg_tensor_file *file, const char *key, co
 const rmseg_named_tensor *rmseg_tensor_file_find(const rmseg_tensor_file *file, const char *name);
 const char *rmseg_tensor_file_value(const rmseg_tensor_file *file, const char *key); /* NULL where absent */
 
-/* All values (and, with `momenta`, "momentum.<name>") under PyTorch's names, of the backend's element type. Loading
+/* All values (and, with `momenta`, "momentum.<name>" and what else is kept: "square.", "average.") under PyTorch's
+ * names, of the backend's element type. Loading
  * takes F32 and F64 and is strict: a missing, unknown or misshapen tensor is an error naming it, what was found and
  * what was expected, and changes nothing. Momenta that are not asked for are passed over. */
 rmseg_status rmseg_weights_save(rmseg_tensor_file *file, const rmseg_weights *weights, bool momenta);
@@ -130,6 +150,9 @@ rmseg_status rmseg_executor_forward(void *logits, rmseg_executor *executor, rmse
                                     uint64_t seed, int64_t iteration);
 /* Fills the gradient arena of `weights` from dlogits (n,K,D,H,W). Only after a training forward of the same batch. */
 rmseg_status rmseg_executor_backward(rmseg_executor *executor, rmseg_weights *weights, const void *dlogits);
+
+/* The first layer whose output of the last training forward is not finite, NULL where all are. */
+const char *rmseg_executor_fault(const rmseg_executor *executor);
 
 /* The algorithm of each layer ("down0.conv1: direct ..."), one line an op, added to text: for run.json and rmseg info.
  */

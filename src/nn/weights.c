@@ -19,7 +19,7 @@ struct rmseg_weights {
     bool training;
     int64_t *offsets; /* of each tensor in its arena, in elements */
     int64_t elements; /* of the arena of parameters */
-    arena kinds[3];   /* by rmseg_tensor_kind: values, gradients, momenta */
+    arena kinds[RMSEG_TENSOR_KINDS];
     arena states;
     int64_t batches_tracked;
 };
@@ -127,7 +127,8 @@ rmseg_status rmseg_weights_create(rmseg_weights **weights, const rmseg_net *net,
 void rmseg_weights_destroy(rmseg_weights *weights)
 {
     if (!weights) return;
-    for (int kind = 0; kind < 3; kind++) rmseg_arena_free(weights->kinds[kind].data, weights->kinds[kind].bytes);
+    for (int kind = 0; kind < RMSEG_TENSOR_KINDS; kind++)
+        rmseg_arena_free(weights->kinds[kind].data, weights->kinds[kind].bytes);
     rmseg_arena_free(weights->states.data, weights->states.bytes);
     rmseg_free(weights->offsets);
     rmseg_free(weights);
@@ -148,8 +149,9 @@ static rmseg_status check_tensor(const rmseg_weights *weights, int64_t tensor, r
     if (!info) return rmseg_fail(RMSEG_ERROR_INTERNAL, "the network has no tensor %lld", (long long)tensor);
     if (info->role == RMSEG_ROLE_COUNTER || (kind != RMSEG_TENSOR_VALUE && info->role != RMSEG_ROLE_PARAMETER))
         return rmseg_fail(RMSEG_ERROR_INTERNAL, "%s is no parameter: it has no such numbers", info->name);
-    if (kind != RMSEG_TENSOR_VALUE && !weights->training)
-        return rmseg_fail(RMSEG_ERROR_INTERNAL, "%s: weights that are not for training have no gradients", info->name);
+    if (kind != RMSEG_TENSOR_VALUE && !weights->kinds[kind].data)
+        return rmseg_fail(RMSEG_ERROR_INTERNAL, "%s: these weights keep no %s", info->name,
+                          kind == RMSEG_TENSOR_GRADIENT ? "gradients: they are not for training" : "such numbers");
     return RMSEG_OK;
 }
 
@@ -282,22 +284,81 @@ rmseg_status rmseg_weights_init(rmseg_weights *weights, uint64_t seed)
 
 /* ---- the step ---------------------------------------------------------------------------------------------------- */
 
-rmseg_status rmseg_weights_step(double *norm, rmseg_weights *weights, const rmseg_sgd *sgd)
+/* The parameter nearest to the output whose gradient is not finite: there the way back went wrong. */
+static rmseg_status fail_gradient(const rmseg_weights *weights, double length)
+{
+    const char *name = "";
+    for (int64_t i = rmseg_net_tensors(weights->net) - 1; i >= 0 && !*name; i--) {
+        const rmseg_tensor_info *info = rmseg_net_tensor(weights->net, i);
+        const void *gradient = tensor_data(weights, i, RMSEG_TENSOR_GRADIENT);
+        bool parameter = info->role == RMSEG_ROLE_PARAMETER;
+        if (parameter && !isfinite(weights->backend->sum_of_squares(gradient, inner_elements(weights, info))))
+            name = info->name;
+    }
+    return rmseg_fail(RMSEG_ERROR_NUMERIC,
+                      "the gradient has become %s%s%s; lower the learning rate or clip the gradient",
+                      isnan(length) ? "NaN" : "infinite", *name ? " at " : "", name);
+}
+
+/* Checks that a step can be taken; *scale shortens the gradient to `clip`. */
+static rmseg_status measure_gradient(double *norm, double *scale, const rmseg_weights *weights, double clip)
 {
     if (!weights->training)
         return rmseg_fail(RMSEG_ERROR_INTERNAL, "weights that are not for training cannot take a step");
-    void *gradients = weights->kinds[RMSEG_TENSOR_GRADIENT].data;
-    double length = sqrt(weights->backend->sum_of_squares(gradients, weights->elements));
-    if (!isfinite(length))
-        return rmseg_fail(RMSEG_ERROR_NUMERIC,
-                          "the gradient has become %s; a smaller learning rate or --clip-norm may help",
-                          isnan(length) ? "NaN" : "infinite");
-    double scale = sgd->clip > 0 && length > sgd->clip ? sgd->clip / length : 1;
-    weights->backend->sgd(weights->kinds[RMSEG_TENSOR_VALUE].data, weights->kinds[RMSEG_TENSOR_MOMENTUM].data,
-                          gradients, weights->elements, sgd->lr, sgd->momentum, sgd->decay, scale, sgd->nesterov);
+    double length =
+        sqrt(weights->backend->sum_of_squares(weights->kinds[RMSEG_TENSOR_GRADIENT].data, weights->elements));
+    if (!isfinite(length)) return fail_gradient(weights, length);
+    *scale = clip > 0 && length > clip ? clip / length : 1;
     if (norm) *norm = length;
     return RMSEG_OK;
 }
+
+rmseg_status rmseg_weights_step(double *norm, rmseg_weights *weights, const rmseg_sgd *sgd)
+{
+    double scale = 1;
+    RMSEG_TRY(measure_gradient(norm, &scale, weights, sgd->clip));
+    weights->backend->sgd(weights->kinds[RMSEG_TENSOR_VALUE].data, weights->kinds[RMSEG_TENSOR_MOMENTUM].data,
+                          weights->kinds[RMSEG_TENSOR_GRADIENT].data, weights->elements, sgd->lr, sgd->momentum,
+                          sgd->decay, scale, sgd->nesterov);
+    return RMSEG_OK;
+}
+
+rmseg_status rmseg_weights_step_adamw(double *norm, rmseg_weights *weights, const rmseg_adamw *adamw, double clip)
+{
+    double scale = 1;
+    RMSEG_TRY(measure_gradient(norm, &scale, weights, clip));
+    if (!weights->kinds[RMSEG_TENSOR_SQUARE].data)
+        return rmseg_fail(RMSEG_ERROR_INTERNAL, "weights that keep no mean squares cannot take a step of AdamW");
+    weights->backend->adamw(weights->kinds[RMSEG_TENSOR_VALUE].data, weights->kinds[RMSEG_TENSOR_MOMENTUM].data,
+                            weights->kinds[RMSEG_TENSOR_SQUARE].data, weights->kinds[RMSEG_TENSOR_GRADIENT].data,
+                            weights->elements, adamw, scale);
+    return RMSEG_OK;
+}
+
+/* ---- averages ---------------------------------------------------------------------------------------------------- */
+
+rmseg_status rmseg_weights_keep(rmseg_weights *weights, rmseg_tensor_kind kind)
+{
+    arena *kept = &weights->kinds[kind];
+    if (!kept->data) RMSEG_TRY(reserve(kept, weights, weights->elements));
+    if (kind == RMSEG_TENSOR_AVERAGE) memcpy(kept->data, weights->kinds[RMSEG_TENSOR_VALUE].data, kept->bytes);
+    return RMSEG_OK;
+}
+
+void rmseg_weights_average(rmseg_weights *weights, double keep)
+{
+    weights->backend->average(weights->kinds[RMSEG_TENSOR_AVERAGE].data, weights->kinds[RMSEG_TENSOR_VALUE].data,
+                              weights->elements, keep);
+}
+
+void rmseg_weights_swap(rmseg_weights *weights)
+{
+    arena values = weights->kinds[RMSEG_TENSOR_VALUE];
+    weights->kinds[RMSEG_TENSOR_VALUE] = weights->kinds[RMSEG_TENSOR_AVERAGE];
+    weights->kinds[RMSEG_TENSOR_AVERAGE] = values;
+}
+
+bool rmseg_weights_keeps(const rmseg_weights *weights, rmseg_tensor_kind kind) { return weights->kinds[kind].data; }
 
 /* ---- for the executor -------------------------------------------------------------------------------------------- */
 

@@ -13,6 +13,9 @@ rmseg_status rmseg_weights_check(const rmseg_weights *weights, const rmseg_net *
 /* Points the io of op `op` at its parameters, their gradients (where there are any) and its states. */
 void rmseg_weights_bind(rmseg_op_io *io, const rmseg_weights *weights, int64_t op);
 
+/* Whether there are numbers of this kind. */
+bool rmseg_weights_keeps(const rmseg_weights *weights, rmseg_tensor_kind kind);
+
 void rmseg_weights_count_batch(rmseg_weights *weights);
 
 const rmseg_net *rmseg_weights_net(const rmseg_weights *weights);

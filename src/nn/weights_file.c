@@ -5,7 +5,11 @@
 #include "nn/graph.h"
 #include "nn/weights.h"
 
-#define MOMENTUM "momentum."
+/* Before the name of a parameter in a training's state. */
+static const char *const prefixes[RMSEG_TENSOR_KINDS] = {[RMSEG_TENSOR_VALUE] = "",
+                                                         [RMSEG_TENSOR_MOMENTUM] = "momentum.",
+                                                         [RMSEG_TENSOR_SQUARE] = "square.",
+                                                         [RMSEG_TENSOR_AVERAGE] = "average."};
 
 /* ---- out --------------------------------------------------------------------------------------------------------- */
 
@@ -24,13 +28,17 @@ static rmseg_status add_values(rmseg_tensor_file *file, const rmseg_weights *wei
     return status;
 }
 
-static rmseg_status add_momentum(rmseg_tensor_file *file, const rmseg_weights *weights, int64_t tensor)
+/* What is kept of a parameter beside its value. */
+static rmseg_status add_kept(rmseg_tensor_file *file, const rmseg_weights *weights, int64_t tensor)
 {
-    rmseg_text name = {0};
-    rmseg_text_addf(&name, MOMENTUM "%s", rmseg_net_tensor(rmseg_weights_net(weights), tensor)->name);
-    rmseg_status status =
-        name.failed ? RMSEG_ERROR_MEMORY : add_values(file, weights, tensor, RMSEG_TENSOR_MOMENTUM, name.data);
-    rmseg_text_destroy(&name);
+    rmseg_status status = RMSEG_OK;
+    for (int kind = RMSEG_TENSOR_MOMENTUM; kind < RMSEG_TENSOR_KINDS && !status; kind++) {
+        if (!rmseg_weights_keeps(weights, kind)) continue;
+        rmseg_text name = {0};
+        rmseg_text_addf(&name, "%s%s", prefixes[kind], rmseg_net_tensor(rmseg_weights_net(weights), tensor)->name);
+        status = name.failed ? RMSEG_ERROR_MEMORY : add_values(file, weights, tensor, kind, name.data);
+        rmseg_text_destroy(&name);
+    }
     return status;
 }
 
@@ -44,24 +52,31 @@ rmseg_status rmseg_weights_save(rmseg_tensor_file *file, const rmseg_weights *we
             RMSEG_TRY(rmseg_tensor_file_add(file, info->name, "I64", 0, NULL, &batches));
         else
             RMSEG_TRY(add_values(file, weights, i, RMSEG_TENSOR_VALUE, info->name));
-        if (momenta && info->role == RMSEG_ROLE_PARAMETER) RMSEG_TRY(add_momentum(file, weights, i));
+        if (momenta && info->role == RMSEG_ROLE_PARAMETER) RMSEG_TRY(add_kept(file, weights, i));
     }
     return RMSEG_OK;
 }
 
 /* ---- in ---------------------------------------------------------------------------------------------------------- */
 
-static const char *without_prefix(const char *name)
+/* A stored name without its prefix, and what that stands for. */
+static const char *split_name(rmseg_tensor_kind *kind, const char *stored)
 {
-    size_t prefix = strlen(MOMENTUM);
-    return strncmp(name, MOMENTUM, prefix) == 0 ? name + prefix : name;
+    for (int k = RMSEG_TENSOR_MOMENTUM; k < RMSEG_TENSOR_KINDS; k++) {
+        size_t length = strlen(prefixes[k]);
+        *kind = (rmseg_tensor_kind)k;
+        if (strncmp(stored, prefixes[k], length) == 0) return stored + length;
+    }
+    *kind = RMSEG_TENSOR_VALUE;
+    return stored;
 }
 
-static const rmseg_named_tensor *find_stored(const rmseg_tensor_file *file, const char *name, bool momentum)
+static const rmseg_named_tensor *find_stored(const rmseg_tensor_file *file, const char *name, rmseg_tensor_kind kind)
 {
     for (int64_t i = 0; i < file->count; i++) {
-        const char *stored = file->tensors[i].name, *rest = without_prefix(stored);
-        if ((rest != stored) == momentum && strcmp(rest, name) == 0) return &file->tensors[i];
+        rmseg_tensor_kind stored;
+        const char *rest = split_name(&stored, file->tensors[i].name);
+        if (stored == kind && strcmp(rest, name) == 0) return &file->tensors[i];
     }
     return NULL;
 }
@@ -95,13 +110,14 @@ static bool fits(const rmseg_tensor_info *info, const rmseg_named_tensor *found)
            memcmp(found->dims, info->dims, (size_t)info->rank * sizeof *info->dims) == 0;
 }
 
-static rmseg_status check_stored(const rmseg_tensor_info *info, const rmseg_tensor_file *file, bool momentum,
+static rmseg_status check_stored(const rmseg_tensor_info *info, const rmseg_tensor_file *file, rmseg_tensor_kind kind,
                                  const char *path)
 {
-    const rmseg_named_tensor *found = find_stored(file, info->name, momentum);
+    const rmseg_named_tensor *found = find_stored(file, info->name, kind);
     if (!found)
         return rmseg_fail(RMSEG_ERROR_FORMAT, "%s: %s%s is missing; the file belongs to another network, or is no %s",
-                          path, momentum ? MOMENTUM : "", info->name, momentum ? "training state" : "weights file");
+                          path, prefixes[kind], info->name,
+                          kind == RMSEG_TENSOR_VALUE ? "weights file" : "training state");
     return fits(info, found) ? RMSEG_OK : misshapen(info, found, path);
 }
 
@@ -114,7 +130,8 @@ static rmseg_status check_known(const rmseg_net *net, const rmseg_tensor_file *f
     for (int64_t i = 0; i < count; i++) names[i] = rmseg_net_tensor(net, i)->name;
     rmseg_status status = RMSEG_OK;
     for (int64_t i = 0; i < file->count && status == RMSEG_OK; i++) {
-        const char *name = without_prefix(file->tensors[i].name);
+        rmseg_tensor_kind kind;
+        const char *name = split_name(&kind, file->tensors[i].name);
         int64_t at = 0;
         while (at < count && strcmp(names[at], name) != 0) at++;
         if (at < count) continue;
@@ -126,13 +143,22 @@ static rmseg_status check_known(const rmseg_net *net, const rmseg_tensor_file *f
     return status;
 }
 
-static rmseg_status check_all(const rmseg_net *net, const rmseg_tensor_file *file, bool momenta, const char *path)
+/* Whether a tensor of this kind is to be read: momenta and the like only of parameters, and only where asked for. */
+static bool is_read(const rmseg_weights *weights, const rmseg_tensor_info *info, int kind, bool momenta)
 {
-    for (int64_t i = 0; i < rmseg_net_tensors(net); i++) {
-        const rmseg_tensor_info *info = rmseg_net_tensor(net, i);
-        RMSEG_TRY(check_stored(info, file, false, path));
-        if (momenta && info->role == RMSEG_ROLE_PARAMETER) RMSEG_TRY(check_stored(info, file, true, path));
-    }
+    if (kind == RMSEG_TENSOR_VALUE) return true;
+    return momenta && kind != RMSEG_TENSOR_GRADIENT && info->role == RMSEG_ROLE_PARAMETER &&
+           rmseg_weights_keeps(weights, (rmseg_tensor_kind)kind);
+}
+
+static rmseg_status check_all(const rmseg_weights *weights, const rmseg_tensor_file *file, bool momenta,
+                              const char *path)
+{
+    const rmseg_net *net = rmseg_weights_net(weights);
+    for (int64_t i = 0; i < rmseg_net_tensors(net); i++)
+        for (int kind = 0; kind < RMSEG_TENSOR_KINDS; kind++)
+            if (is_read(weights, rmseg_net_tensor(net, i), kind, momenta))
+                RMSEG_TRY(check_stored(rmseg_net_tensor(net, i), file, (rmseg_tensor_kind)kind, path));
     return check_known(net, file, path);
 }
 
@@ -146,16 +172,17 @@ rmseg_status rmseg_weights_load(rmseg_weights *weights, const rmseg_tensor_file 
 {
     const rmseg_net *net = rmseg_weights_net(weights);
     int64_t batches = 0;
-    RMSEG_TRY(check_all(net, file, momenta, path));
+    RMSEG_TRY(check_all(weights, file, momenta, path));
     for (int64_t i = 0; i < rmseg_net_tensors(net); i++) {
         const rmseg_tensor_info *info = rmseg_net_tensor(net, i);
-        const rmseg_named_tensor *value = find_stored(file, info->name, false);
-        if (info->role == RMSEG_ROLE_COUNTER)
-            memcpy(&batches, value->data, sizeof batches); /* all layers count alike */
-        else
-            RMSEG_TRY(take(weights, i, RMSEG_TENSOR_VALUE, value));
-        if (momenta && info->role == RMSEG_ROLE_PARAMETER)
-            RMSEG_TRY(take(weights, i, RMSEG_TENSOR_MOMENTUM, find_stored(file, info->name, true)));
+        for (int kind = 0; kind < RMSEG_TENSOR_KINDS; kind++) {
+            if (!is_read(weights, info, kind, momenta)) continue;
+            const rmseg_named_tensor *stored = find_stored(file, info->name, (rmseg_tensor_kind)kind);
+            if (info->role == RMSEG_ROLE_COUNTER)
+                memcpy(&batches, stored->data, sizeof batches); /* all layers count alike */
+            else
+                RMSEG_TRY(take(weights, i, (rmseg_tensor_kind)kind, stored));
+        }
     }
     rmseg_weights_set_batches_tracked(weights, batches);
     return RMSEG_OK;

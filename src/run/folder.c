@@ -141,7 +141,9 @@ rmseg_status rmseg_folder_weights(const rmseg_trainer *t)
 {
     rmseg_tensor_file file = {0};
     char *path = rmseg_path_join(t->o->out, "weights.safetensors");
+    if (t->o->ema > 0) rmseg_weights_swap(t->model.weights); /* the averages are what predicts */
     rmseg_status status = path ? collect(&file, t) : RMSEG_ERROR_MEMORY;
+    if (t->o->ema > 0) rmseg_weights_swap(t->model.weights);
     if (!status) status = rmseg_tensor_file_write(&file, path);
     rmseg_tensor_file_destroy(&file);
     rmseg_free(path);

@@ -31,12 +31,21 @@ static rmseg_status check_values(const rmseg_trainer *t)
 {
     for (int64_t i = 0; i < rmseg_objective_terms(t->objective); i++)
         if (!isfinite(t->terms[i]))
-            return rmseg_fail(RMSEG_ERROR_NUMERIC, "step %lld: the term %s is %f: %s",
-                              (long long)t->state.iteration + 1, rmseg_objective_term_name(t->objective, i),
-                              t->terms[i], advice);
+            return rmseg_fail(RMSEG_ERROR_NUMERIC, "the term %s is %f", rmseg_objective_term_name(t->objective, i),
+                              t->terms[i]);
     if (isfinite(t->total)) return RMSEG_OK;
-    return rmseg_fail(RMSEG_ERROR_NUMERIC, "step %lld: the objective is %f: %s", (long long)t->state.iteration + 1,
-                      t->total, advice);
+    return rmseg_fail(RMSEG_ERROR_NUMERIC, "the objective is %f", t->total);
+}
+
+/* Adds the step, the layer where such numbers came up first, and what to do. */
+static rmseg_status fail_judging(const rmseg_trainer *t, rmseg_status status)
+{
+    if (status == RMSEG_ERROR_NUMERIC) {
+        const char *layer = rmseg_executor_fault(t->executor);
+        rmseg_fail(status, "%s%s%s: %s", rmseg_error_last(), layer ? ", after NaN or infinity in layer " : "",
+                   layer ? layer : "", advice);
+    }
+    return rmseg_fail_in(status, "step %lld", (long long)t->state.iteration + 1);
 }
 
 rmseg_status rmseg_step_judge(rmseg_trainer *t, const rmseg_loaded_batch *batch)
@@ -51,9 +60,8 @@ rmseg_status rmseg_step_judge(rmseg_trainer *t, const rmseg_loaded_batch *batch)
         b->index = batch->label;
     }
     rmseg_status status = rmseg_evaluator_run(t->evaluator, &t->total, t->terms, t->dlogits, b);
-    if (status == RMSEG_ERROR_NUMERIC) status = rmseg_fail(status, "%s: %s", rmseg_error_last(), advice);
-    if (status) return rmseg_fail_in(status, "step %lld", (long long)t->state.iteration + 1);
-    return check_values(t);
+    if (!status) status = check_values(t);
+    return status ? fail_judging(t, status) : RMSEG_OK;
 }
 
 void rmseg_step_share(rmseg_trainer *t)
@@ -86,14 +94,31 @@ double rmseg_learning_rate(const train_options *o, int64_t step)
     return o->lr * factor;
 }
 
+static rmseg_status move(rmseg_trainer *t)
+{
+    const train_options *o = t->o;
+    if (!strcmp(o->optimizer, "sgd")) {
+        rmseg_sgd sgd = {.lr = t->lr, .momentum = o->momentum, .decay = o->weight_decay, .clip = o->clip_norm};
+        return rmseg_weights_step(&t->norm, t->model.weights, &sgd);
+    }
+    rmseg_adamw adamw = {.lr = t->lr,
+                         .beta1 = o->momentum,
+                         .beta2 = o->beta2,
+                         .eps = 1e-8, /* PyTorch's */
+                         .decay = o->weight_decay,
+                         .step = t->state.iteration + 1};
+    return rmseg_weights_step_adamw(&t->norm, t->model.weights, &adamw, o->clip_norm);
+}
+
 rmseg_status rmseg_step_move(rmseg_trainer *t)
 {
+    double step = (double)t->state.iteration;
     t->lr = rmseg_learning_rate(t->o, t->state.iteration);
-    rmseg_sgd sgd = {.lr = t->lr, .momentum = t->o->momentum, .decay = t->o->weight_decay, .clip = t->o->clip_norm};
-    RMSEG_TRY(rmseg_weights_step(&t->norm, t->model.weights, &sgd));
-    if (isfinite(t->norm)) return RMSEG_OK;
-    return rmseg_fail(RMSEG_ERROR_NUMERIC, "step %lld: the gradient is NaN or infinite: %s",
-                      (long long)t->state.iteration + 1, advice);
+    rmseg_status status = move(t);
+    if (status) return rmseg_fail_in(status, "step %lld", (long long)t->state.iteration + 1);
+    /* A young average leans on the first weights less. */
+    if (t->o->ema > 0) rmseg_weights_average(t->model.weights, fmin(t->o->ema, (1 + step) / (10 + step)));
+    return RMSEG_OK;
 }
 
 /* ---- after a step ------------------------------------------------------------------------------------------------ */
@@ -116,7 +141,7 @@ rmseg_status rmseg_step_log(rmseg_trainer *t, bool validated)
     return rmseg_journal_end(j);
 }
 
-rmseg_status rmseg_trainer_validate(rmseg_trainer *t)
+static rmseg_status validate(rmseg_trainer *t)
 {
     RMSEG_TRY(rmseg_validation_run(t->validation));
     double mean = rmseg_validation_mean(t->validation);
@@ -130,6 +155,15 @@ rmseg_status rmseg_trainer_validate(rmseg_trainer *t)
     rmseg_status status = rmseg_weights_save(&best, t->model.weights, false);
     rmseg_tensor_file_destroy(status ? &best : &t->best);
     if (!status) t->best = best;
+    return status;
+}
+
+/* With --ema it is the averages that are judged and kept. */
+rmseg_status rmseg_trainer_validate(rmseg_trainer *t)
+{
+    if (t->o->ema > 0) rmseg_weights_swap(t->model.weights);
+    rmseg_status status = validate(t);
+    if (t->o->ema > 0) rmseg_weights_swap(t->model.weights);
     return status;
 }
 

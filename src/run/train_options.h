@@ -43,13 +43,17 @@
       "sigmoid: ce + dice + 1*rm(2,0) + 1*rm(0,2)")                                                                    \
     X(i64, iterations, "6000", 0, INT64_MAX, "", "steps", "training steps; 0 writes the initial weights", "2000")      \
     X(i64, batch, "4", 1, 65535, "", "samples", "samples in a step", "2")                                              \
-    X(pick, optimizer, "sgd", 0, 0, "sgd", "", "how the weights move", "sgd")                                          \
+    X(pick, optimizer, "sgd", 0, 0, "sgd|adamw", "", "how the weights move", "adamw")                                  \
     X(f64, lr, "0.01", 0, 1000, "", "", "learning rate", "0.001")                                                      \
     X(pick, schedule, "constant", 0, 0, "constant|step|poly|cosine", "", "course of the learning rate", "poly")        \
     X(i64, warmup, "0", 0, INT64_MAX, "", "steps", "steps over which the learning rate rises from 0", "100")           \
-    X(f64, momentum, "0.9", 0, 0.9999, "", "", "momentum of SGD", "0.99")                                              \
-    X(f64, weight_decay, "0.0001", 0, 1, "", "", "added to the gradient: this times the weight", "0")                  \
+    X(f64, momentum, "0.9", 0, 0.9999, "", "", "momentum of SGD; beta1 of AdamW", "0.99")                              \
+    X(f64, beta2, "0.999", 0, 0.999999, "", "", "of AdamW: memory of the gradient's square", "0.99")                   \
+    X(f64, weight_decay, "0.0001", 0, 1, "", "",                                                                       \
+      "SGD: this times the weight is added to the gradient; AdamW: lr times this of a weight goes", "0.01")            \
     X(f64, clip_norm, "0", 0, 1e30, "", "", "largest norm of the gradient, longer ones are shortened; 0: any", "12")   \
+    X(f64, ema, "0", 0, 0.9999999, "", "",                                                                             \
+      "validate and keep a moving average of the weights, of which this share stays at a step; 0: none", "0.999")      \
     X(i64, seed, "1", 0, INT64_MAX, "", "", "of the weights, batches, augmentation and dropout", "2")                  \
     X(pick, cache, "ram", 0, 0, "ram|none", "", "keep prepared cases in memory", "none")                               \
     X(i64, workers, "1", 1, 64, "", "threads", "threads that prepare batches in the background", "2")                  \

@@ -122,7 +122,9 @@ static rmseg_status make_model(rmseg_trainer *t)
                            .dropout = o->dropout,
                            .exact = o->exact};
     RMSEG_TRY(rmseg_net_create(&m->net, &spec));
-    return rmseg_weights_create(&m->weights, m->net, m->backend, true);
+    RMSEG_TRY(rmseg_weights_create(&m->weights, m->net, m->backend, true));
+    if (!strcmp(o->optimizer, "adamw")) RMSEG_TRY(rmseg_weights_keep(m->weights, RMSEG_TENSOR_SQUARE));
+    return o->ema > 0 ? rmseg_weights_keep(m->weights, RMSEG_TENSOR_AVERAGE) : RMSEG_OK;
 }
 
 /* What a sample's extents are, and whether the network can take them. Without a grid and a patch the first image says
@@ -185,15 +187,21 @@ static rmseg_status make_engine(rmseg_trainer *t)
 
 /* ---- weights and folder ------------------------------------------------------------------------------------------ */
 
-static rmseg_status first_weights(rmseg_trainer *t)
+static rmseg_status draw_or_read_weights(rmseg_trainer *t)
 {
-    t->state.best = NAN;
     if (!*t->o->init) return rmseg_weights_init(t->model.weights, (uint64_t)t->o->seed);
     rmseg_tensor_file file = {0};
     RMSEG_TRY(rmseg_tensor_file_read(&file, t->o->init));
     rmseg_status status = rmseg_weights_load(t->model.weights, &file, false, t->o->init);
     rmseg_tensor_file_destroy(&file);
     return status;
+}
+
+static rmseg_status first_weights(rmseg_trainer *t)
+{
+    t->state.best = NAN;
+    RMSEG_TRY(draw_or_read_weights(t));
+    return t->o->ema > 0 ? rmseg_weights_keep(t->model.weights, RMSEG_TENSOR_AVERAGE) : RMSEG_OK;
 }
 
 static rmseg_status resumed_weights(rmseg_trainer *t, rmseg_checkpoint *c)

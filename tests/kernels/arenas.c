@@ -1,6 +1,7 @@
 /*
  * arenas.c - what a backend does beside layers: layouts of tensors and parameters, SGD, sums of squares.
  */
+#include <float.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -104,6 +105,36 @@ static bool check_sgd(const rmseg_backend *b, int64_t count, bool nesterov)
     return ok;
 }
 
+/* Roots and quotients round, in another order on each backend. */
+static bool close(const float *got, const float *want, int64_t count, const char *what)
+{
+    for (int64_t i = 0; i < count; i++)
+        if (!(fabsf(got[i] - want[i]) <= 4 * FLT_EPSILON * (1 + fabsf(want[i])))) {
+            printf("    %s: element %lld is %.9g, expected %.9g\n", what, (long long)i, got[i], want[i]);
+            return false;
+        }
+    return true;
+}
+
+static bool check_adamw(const rmseg_backend *b, int64_t count)
+{
+    const rmseg_backend *plain = rmseg_backend_find("plain");
+    float *w = random_integers(count, 1), *m = random_integers(count, 2), *g = random_integers(count, 3);
+    float *s = random_integers(count, 4);
+    for (int64_t i = 0; i < count; i++) s[i] *= s[i];
+    float *want_w = copied(w, count), *want_m = copied(m, count), *want_s = copied(s, count);
+    const rmseg_adamw adamw = {.lr = 0.1, .beta1 = 0.9, .beta2 = 0.99, .eps = 1e-3, .decay = 0.5, .step = 3};
+    plain->adamw(want_w, want_m, want_s, g, count, &adamw, 0.7);
+    b->adamw(w, m, s, g, count, &adamw, 0.7);
+    bool ok = close(w, want_w, count, "a weight after AdamW") && close(m, want_m, count, "its mean gradient") &&
+              close(s, want_s, count, "its mean square");
+    plain->average(want_m, want_w, count, 0.75);
+    b->average(m, w, count, 0.75);
+    ok = ok && close(m, want_m, count, "a moving average");
+    free(w), free(m), free(s), free(g), free(want_w), free(want_m), free(want_s);
+    return ok;
+}
+
 static bool check_squares(const rmseg_backend *b, int64_t count)
 {
     float *x = random_integers(count, 4);
@@ -129,6 +160,7 @@ bool check_optimiser(const rmseg_backend *b)
     for (size_t i = 0; i < sizeof counts / sizeof *counts; i++) {
         ok = check_sgd(b, counts[i], false) && ok;
         ok = check_sgd(b, counts[i], true) && ok;
+        ok = check_adamw(b, counts[i]) && ok;
         ok = check_squares(b, counts[i]) && ok;
     }
     return ok;

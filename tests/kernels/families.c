@@ -69,7 +69,7 @@ void case_add_with_norm(case_list *list, rmseg_op_desc op, fill fill, rmseg_acti
 const char *case_text(char *buffer, size_t size, const check_case *c)
 {
     static const char *const fills[] = {"integers", "normal", "hostile"};
-    static const char *const kinds[] = {"conv", "transposed conv", "norm", "activation", "max-pool",
+    static const char *const kinds[] = {"conv", "transposed conv", "norm", "group norm", "activation", "max-pool",
                                         "add",  "concat",          "fork", "dropout"};
     const rmseg_op_desc *op = &c->op[0];
     const rmseg_shape *i = &op->in[0], *o = &op->out[0];
@@ -407,6 +407,6 @@ const family families[] = {
     {"fork", "a tensor read twice", fork_list, fork_bench, NULL},
     {"dropout", "dropout of channels", dropout_list, dropout_bench, NULL},
     {"layouts", "tensors and weights in and out", NULL, NULL, check_layouts},
-    {"optimiser", "SGD and the sum of squares", NULL, NULL, check_optimiser},
+    {"optimiser", "SGD, AdamW, averages and the sum of squares", NULL, NULL, check_optimiser},
     {NULL, NULL, NULL, NULL, NULL},
 };

@@ -48,14 +48,20 @@ static void assert_same_run(const char *a, const char *b)
     rmseg_text_destroy(&log_b);
 }
 
+static const char *optimizer = "sgd", *ema = "0";
+
+static rmseg_options *options_of(const char *run)
+{
+    return toy_options(run, "overwrite", "yes", "iterations", "10", "objective", OBJECTIVE, "log-gradients", "3",
+                       "optimizer", optimizer, "ema", ema, NULL);
+}
+
 static void train_in_two(const char *run, int threads)
 {
     assert_ok(rmseg_threads_set(threads));
     cancel_after = 5;
     rmseg_progress_set(cancel_then, NULL);
-    assert_fails(toy_train(toy_options(run, "overwrite", "yes", "iterations", "10", "objective", OBJECTIVE,
-                                       "log-gradients", "3", NULL)),
-                 RMSEG_ERROR_CANCELLED, "--resume");
+    assert_fails(toy_train(options_of(run)), RMSEG_ERROR_CANCELLED, "--resume");
     rmseg_cancel_reset();
     rmseg_progress_set(NULL, NULL);
     rmseg_options *options = NULL;
@@ -72,13 +78,19 @@ static void five_and_five_are_ten(void **state)
     const char *whole = RMSEG_TEST_TMP "/whole", *parts = RMSEG_TEST_TMP "/parts";
     toy_data();
     assert_ok(rmseg_threads_set(2));
-    assert_ok(toy_train(toy_options(whole, "overwrite", "yes", "iterations", "10", "objective", OBJECTIVE,
-                                    "log-gradients", "3", NULL)));
+    assert_ok(toy_train(options_of(whole)));
     for (size_t i = 0; i < sizeof threads / sizeof *threads; i++) {
         train_in_two(parts, threads[i]);
         assert_same_run(whole, parts);
     }
     assert_ok(rmseg_threads_set(0));
+}
+
+static void so_with_adamw_and_averaged_weights(void **state)
+{
+    optimizer = "adamw", ema = "0.9";
+    five_and_five_are_ten(state);
+    optimizer = "sgd", ema = "0";
 }
 
 /* Two trainings in one folder would write over each other. */
@@ -101,6 +113,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(five_and_five_are_ten),
+        cmocka_unit_test(so_with_adamw_and_averaged_weights),
         cmocka_unit_test(a_folder_at_work_is_closed_to_others),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

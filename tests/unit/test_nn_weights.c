@@ -167,12 +167,48 @@ static void check_step(const char *backend)
     assert_ok(rmseg_weights_get(x, f.weights, tensor, RMSEG_TENSOR_VALUE));
     assert_true(fabs(x[0] - w) < 3e-6);
     set_constants(&f, tensor, 2, NAN);
-    assert_fails(rmseg_weights_step(&norm, f.weights, &sgd), RMSEG_ERROR_NUMERIC, "NaN");
+    assert_fails(rmseg_weights_step(&norm, f.weights, &sgd), RMSEG_ERROR_NUMERIC, "NaN at head.bias");
     set_constants(&f, tensor, 2, INFINITY);
     assert_fails(rmseg_weights_step(&norm, f.weights, &sgd), RMSEG_ERROR_NUMERIC, "infinite");
     assert_ok(rmseg_weights_get(x, f.weights, tensor, RMSEG_TENSOR_VALUE));
     assert_true(x[0] == 2);
     close_fixture(&f);
+}
+
+/* By PyTorch's formula, in double; the average beside it. */
+static void check_adamw_step(const char *backend)
+{
+    fixture f = open_fixture(backend, true);
+    int64_t tensor = find(f.net, "head.bias");
+    float x[2];
+    double w = 2, m = 0, s = 0, average = 2;
+    rmseg_adamw adamw = {.lr = 0.1, .beta1 = 0.9, .beta2 = 0.99, .eps = 1e-8, .decay = 0.5};
+    set_constants(&f, tensor, 2, 3);
+    assert_fails(rmseg_weights_step_adamw(NULL, f.weights, &adamw, 0), RMSEG_ERROR_INTERNAL, "mean squares");
+    assert_ok(rmseg_weights_keep(f.weights, RMSEG_TENSOR_SQUARE));
+    assert_ok(rmseg_weights_keep(f.weights, RMSEG_TENSOR_AVERAGE));
+    for (int step = 1; step <= 3; step++) {
+        adamw.step = step;
+        assert_ok(rmseg_weights_step_adamw(NULL, f.weights, &adamw, 0));
+        rmseg_weights_average(f.weights, 0.75);
+        m = 0.9 * m + 0.1 * 3;
+        s = 0.99 * s + 0.01 * 9;
+        w -= 0.1 * 0.5 * w;
+        w -= 0.1 / (1 - pow(0.9, step)) * m / (sqrt(s / (1 - pow(0.99, step))) + 1e-8);
+        average = 0.75 * average + 0.25 * w;
+        assert_ok(rmseg_weights_get(x, f.weights, tensor, RMSEG_TENSOR_VALUE));
+        assert_true(fabs(x[1] - w) < 1e-5);
+    }
+    rmseg_weights_swap(f.weights);
+    assert_ok(rmseg_weights_get(x, f.weights, tensor, RMSEG_TENSOR_VALUE));
+    assert_true(fabs(x[1] - average) < 1e-5);
+    close_fixture(&f);
+}
+
+static void adamw_is_pytorchs(void **state)
+{
+    (void)state;
+    with_each_backend(check_adamw_step);
 }
 
 static void a_step_is_sgd_with_momentum_and_decay(void **state)
@@ -272,6 +308,7 @@ int main(void)
         cmocka_unit_test(tensors_go_in_and_out),
         cmocka_unit_test(what_a_tensor_lacks_is_told),
         cmocka_unit_test(a_step_is_sgd_with_momentum_and_decay),
+        cmocka_unit_test(adamw_is_pytorchs),
         cmocka_unit_test(weights_survive_a_file),
         cmocka_unit_test(files_that_do_not_fit_change_nothing),
         cmocka_unit_test(a_spec_survives_a_file),

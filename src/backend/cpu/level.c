@@ -46,6 +46,8 @@ const rmseg_backend rmseg_backend_cpu = {
     .layer_forward = rmseg_cpu_layer_forward,
     .layer_backward = rmseg_cpu_layer_backward,
     .sgd = rmseg_cpu_sgd,
+    .adamw = rmseg_cpu_adamw,
+    .average = rmseg_cpu_average,
     .sum_of_squares = rmseg_cpu_sum_of_squares,
     .objective = &rmseg_objective_cpu,
 };

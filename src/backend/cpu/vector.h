@@ -118,6 +118,8 @@ INLINE vec vec_choose(ivec mask, vec a, vec b) { return (vec)(((ivec)a & mask) |
 #define rmseg_cpu_pool             RMSEG_AT_LEVEL(rmseg_cpu_pool)
 #define rmseg_cpu_unpool           RMSEG_AT_LEVEL(rmseg_cpu_unpool)
 #define rmseg_cpu_sgd              RMSEG_AT_LEVEL(rmseg_cpu_sgd)
+#define rmseg_cpu_adamw            RMSEG_AT_LEVEL(rmseg_cpu_adamw)
+#define rmseg_cpu_average          RMSEG_AT_LEVEL(rmseg_cpu_average)
 #define rmseg_cpu_sum_of_squares   RMSEG_AT_LEVEL(rmseg_cpu_sum_of_squares)
 
 extern const rmseg_backend rmseg_backend_cpu;
@@ -142,6 +144,9 @@ void rmseg_cpu_pool(const pool_pass *pass);
 void rmseg_cpu_unpool(const pool_pass *pass);
 void rmseg_cpu_sgd(void *w, void *v, const void *g, int64_t elements, double lr, double momentum, double decay,
                    double scale, bool nesterov);
+void rmseg_cpu_adamw(void *w, void *m, void *s, const void *g, int64_t elements, const rmseg_adamw *adamw,
+                     double scale);
+void rmseg_cpu_average(void *average, const void *w, int64_t elements, double keep);
 double rmseg_cpu_sum_of_squares(const void *x, int64_t elements);
 
 #endif
