@@ -75,7 +75,7 @@ INLINE void gather_strip(const source *from, const rows *r, int64_t i, int64_t l
     a->py += p * y;
     a->pp += p * p;
     a->y += y;
-    a->yy += y * y;
+    if (!w.pair) a->yy += y * y;
     if (w.nll) add_loss(a, w.pair, z, e, y);
 }
 
@@ -84,10 +84,12 @@ INLINE void gather_strips(const source *from, const rows *r, int64_t length, wan
     binary_sums a;
     wanted some = w;
     int64_t whole = length / LANES * LANES;
+    source own = *from; /* copies: that the rows are written moves none of these pointers */
+    rows in = *r;
     some.all = false;
     memset(&a, 0, sizeof a);
-    EACH_STRIP(i, whole) gather_strip(from, r, i, LANES, w, &a);
-    if (whole < length) gather_strip(from, r, whole, length - whole, some, &a);
+    EACH_STRIP(i, whole) gather_strip(&own, &in, i, LANES, w, &a);
+    if (whole < length) gather_strip(&own, &in, whole, length - whole, some, &a);
     *sums = a;
 }
 
@@ -119,7 +121,7 @@ static void add_lanes(const rmseg_sweep *s, const binary_sums *a, int64_t j, dou
     sums[RMSEG_SUM_PY] += total(a->py);
     sums[RMSEG_SUM_PP] += total(a->pp);
     sums[RMSEG_SUM_Y] += total(a->y);
-    sums[RMSEG_SUM_YY] += total(a->yy);
+    sums[RMSEG_SUM_YY] += total(pair ? a->y : a->yy);
     if (s->nll) sums[RMSEG_SUM_NLL] += total(a->loss[pair]) + total(vec_log1p(a->grown[pair]));
     if (s->nll && pair) partial[RMSEG_SUM_NLL] += total(a->loss[0]) + total(vec_log1p(a->grown[0]));
 }
@@ -174,8 +176,19 @@ static binary_slope slope_of(const rmseg_sweep *s, const cut *c, const piece *x,
     return g;
 }
 
+/* Where the gradient goes; zero: of a pair's first class. */
+typedef struct sink {
+    float *out, *zero;
+} sink;
+
+static sink sink_of(const rmseg_sweep *s, const cut *c, const piece *x, int64_t channel, float *dlogits)
+{
+    float *out = dlogits + (x->n * s->batch.k + channel) * c->voxels + x->start;
+    return (sink){out, s->head == RMSEG_HEAD_SOFTMAX ? out - c->voxels : NULL};
+}
+
 INLINE void scatter_strip(const source *from, const rows *r, int64_t i, int64_t left, bool pair, bool all,
-                          const binary_slope *g, float *out, float *out_zero)
+                          const binary_slope *g, const sink *to)
 {
     ivec valid = all ? ivec_of(-1) : *(const ivec *)(r->valid + i);
     vec z = logit(from, pair, i, left), y = load(r->y + from->channel * ROW + i);
@@ -191,16 +204,20 @@ INLINE void scatter_strip(const source *from, const rows *r, int64_t i, int64_t 
         d += g->nll[0] * rest;
     }
     if (!all) d = vec_keep(d, valid);
-    store_some(out + i, d, left);
-    if (pair) store_some(out_zero + i, 0.0f - d, left);
+    store_some(to->out + i, d, left);
+    if (pair) store_some(to->zero + i, 0.0f - d, left);
 }
 
 INLINE void scatter_strips(const source *from, const rows *r, int64_t length, bool pair, bool all,
-                           const binary_slope *g, float *out, float *out_zero)
+                           const binary_slope *g, const sink *to)
 {
     int64_t whole = length / LANES * LANES;
-    EACH_STRIP(i, whole) scatter_strip(from, r, i, LANES, pair, all, g, out, out_zero);
-    if (whole < length) scatter_strip(from, r, whole, length - whole, pair, false, g, out, out_zero);
+    source own = *from;
+    rows in = *r;
+    binary_slope slope = *g;
+    sink out = *to;
+    EACH_STRIP(i, whole) scatter_strip(&own, &in, i, LANES, pair, all, &slope, &out);
+    if (whole < length) scatter_strip(&own, &in, whole, length - whole, pair, false, &slope, &out);
 }
 
 void rmseg_cpu_scatter_binary(const rmseg_sweep *s, const cut *c, const piece *x, const rows *r, void *to)
@@ -211,14 +228,14 @@ void rmseg_cpu_scatter_binary(const rmseg_sweep *s, const cut *c, const piece *x
     for (int64_t j = pair; j < s->batch.k; j++) {
         source from = source_of(s, c, x, j);
         binary_slope g = slope_of(s, c, x, r, j);
-        float *out = (float *)to + (x->n * s->batch.k + j) * c->voxels + x->start;
+        sink out = sink_of(s, c, x, j, to);
         if (pair && all_valid(s))
-            scatter_strips(&from, r, x->length, true, true, &g, out, out - c->voxels);
+            scatter_strips(&from, r, x->length, true, true, &g, &out);
         else if (pair)
-            scatter_strips(&from, r, x->length, true, false, &g, out, out - c->voxels);
+            scatter_strips(&from, r, x->length, true, false, &g, &out);
         else if (all_valid(s))
-            scatter_strips(&from, r, x->length, false, true, &g, out, NULL);
+            scatter_strips(&from, r, x->length, false, true, &g, &out);
         else
-            scatter_strips(&from, r, x->length, false, false, &g, out, NULL);
+            scatter_strips(&from, r, x->length, false, false, &g, &out);
     }
 }

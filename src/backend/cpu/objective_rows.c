@@ -24,15 +24,28 @@ static void read_index(const rmseg_batch *b, int64_t start, int64_t length, int3
     }
 }
 
-/* One strip of y and valid from the index; sets lanes of *bad. */
-INLINE void index_strip(const rmseg_sweep *s, const rows *r, int64_t first, int64_t i, ivec valid, ivec *bad)
+/* Fills valid, 0 behind the piece's end; returns lanes that are set where a label is bad. */
+static ivec index_valid(const rmseg_batch *b, int32_t first_label, int64_t length, const rows *r)
 {
-    ivec label = *(const ivec *)(r->label + i), last = ivec_of((int32_t)s->batch.k - 1 + s->first_label);
-    if (s->batch.ignore != -1) valid &= label != ivec_of(s->batch.ignore);
-    for (int64_t c = first; c < s->batch.k; c++)
-        store(r->y + c * ROW + i, vec_keep(vec_of(1), (label == ivec_of((int32_t)c + s->first_label)) & valid));
-    *(ivec *)(r->valid + i) = valid;
-    *bad |= valid & ((label < 0) | (label > last));
+    const int32_t *label = r->label, ignored = b->ignore;
+    int32_t *valid = r->valid;
+    ivec last = ivec_of((int32_t)b->k - 1 + first_label), bad = ivec_of(0);
+    EACH_STRIP(i, length)
+    {
+        ivec here = *(const ivec *)(label + i), known = ivec_of(-1);
+        if (ignored != -1) known = here != ivec_of(ignored);
+        bad |= known & ((here < 0) | (here > last));
+        *(ivec *)(valid + i) = known;
+    }
+    if (length % LANES) *(ivec *)(valid + length / LANES * LANES) &= lanes_below(length % LANES);
+    return bad;
+}
+
+static void index_channel(const rows *r, int64_t length, int32_t channel, float *y)
+{
+    const int32_t *label = r->label, *valid = r->valid;
+    EACH_STRIP(i, length)
+    store(y + i, vec_keep(vec_of(1), (*(const ivec *)(label + i) == ivec_of(channel)) & *(const ivec *)(valid + i)));
 }
 
 INLINE void map_strip(const rmseg_sweep *s, const cut *c, const piece *x, const rows *r, int64_t i, ivec *bad)
@@ -52,16 +65,17 @@ INLINE void map_strip(const rmseg_sweep *s, const cut *c, const piece *x, const 
 void rmseg_cpu_read_truth(const rmseg_sweep *s, const cut *c, const piece *x, const rows *r, int64_t first,
                           double counts[2])
 {
-    int64_t whole = x->length / LANES * LANES, end = strips_end(x->length);
+    int64_t k = s->batch.k, end = strips_end(x->length);
     ivec bad = ivec_of(0), valid = ivec_of(0);
     if (s->batch.index) {
         read_index(&s->batch, x->n * c->voxels + x->start, x->length, r->label);
-        EACH_STRIP(i, whole) index_strip(s, r, first, i, ivec_of(-1), &bad);
-        if (whole < end) index_strip(s, r, first, whole, lanes_below(x->length - whole), &bad);
+        for (int64_t i = x->length; i < end; i++) r->label[i] = 0; /* a channel there is, or none */
+        bad = index_valid(&s->batch, s->first_label, x->length, r);
+        for (int64_t j = first; j < k; j++) index_channel(r, x->length, (int32_t)j + s->first_label, r->y + j * ROW);
     } else {
         EACH_STRIP(i, x->length) map_strip(s, c, x, r, i, &bad);
     }
-    for (int64_t j = first; j < s->batch.k; j++) store(r->y + j * ROW + end, vec_of(0));
+    for (int64_t j = first; j < k; j++) store(r->y + j * ROW + end, vec_of(0));
     if (!all_valid(s)) EACH_STRIP(i, x->length) valid += *(const ivec *)(r->valid + i);
     counts[0] += all_valid(s) ? (double)x->length : -total(__builtin_convertvector(valid, vec));
     counts[1] -= total(__builtin_convertvector(bad, vec));
