@@ -196,7 +196,7 @@ rmseg_status cli_layouts(const rmseg_options *options, const char *const *operan
     }
     printf("\naugmentations, for --augment of train:\n");
     for (int64_t i = 0; rmseg_augment_list(i); i++)
-        printf("    %-10s %s\n", rmseg_augment_list(i)->name, rmseg_augment_list(i)->help);
+        printf("    %-13s %s\n", rmseg_augment_list(i)->name, rmseg_augment_list(i)->help);
     return RMSEG_OK;
 }
 

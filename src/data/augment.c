@@ -19,6 +19,12 @@ static const row rows[] = {
     {{"flip-w", "mirrors axis W (left to right) with probability 1/2", "draw 2: u < 1/2"},
      {.flip = {false, false, true}}},
     {{"rot90", "turns by 0, 1, 2 or 3 quarters in the plane of H and W", "draw 3: floor(4u) quarters"}, {.turn = true}},
+    {{"rot90-dh", "the same in the plane of D and H (3D only); with flip-d all eight symmetries of that plane",
+      "draw 3: floor(4u) quarters"},
+     {.turn = true, .pivot = 2}},
+    {{"la-reference", "rot90-dh, then always one mirror, of D or of H: the four reflections that UA-MT's loader makes",
+      "draw 3: floor(4u) quarters; draw 0: D where u < 1/2, else H"},
+     {.turn = true, .pivot = 2, .reflect = true}},
     {{"brightness", "adds up to +-0.25 standard deviations of the channel", "draw 4: offset = (u - 1/2) / 2"},
      {.offset = true}},
     {{"contrast", "multiplies the distance from the channel's mean by 0.75 to 1.25", "draw 5: gain = 3/4 + u / 2"},
@@ -60,11 +66,16 @@ static rmseg_status find_row(const row **found, const char *name, size_t length)
 static rmseg_status switch_on(rmseg_augmentation *augmentation, const row *row, int spatial)
 {
     const rmseg_augmentation *on = &row->on;
-    if (on->flip[0] && !on->flip[1] && spatial == 2)
+    if (((on->flip[0] && !on->flip[1]) || on->pivot == 2) && spatial == 2)
         return rmseg_fail(RMSEG_ERROR_ARGUMENT,
-                          "augment: flip-d mirrors axis D, which 2D images do not have; take flip-h or flip-w");
+                          "augment: %s moves axis D, which 2D images do not have; take flip-h, flip-w or rot90",
+                          row->info.name);
+    if (on->turn && augmentation->turn && (on->pivot != augmentation->pivot || on->reflect || augmentation->reflect))
+        return rmseg_fail(RMSEG_ERROR_ARGUMENT, "augment: %s and another turn: expected one of them", row->info.name);
     for (int k = spatial == 2 ? 1 : 0; k < 3; k++) augmentation->flip[k] |= on->flip[k];
     augmentation->turn |= on->turn;
+    augmentation->pivot |= on->pivot;
+    augmentation->reflect |= on->reflect;
     augmentation->offset |= on->offset;
     augmentation->gain |= on->gain;
     augmentation->gamma |= on->gamma;
@@ -87,12 +98,19 @@ rmseg_status rmseg_augmentation_parse(rmseg_augmentation *augmentation, const ch
     return RMSEG_OK;
 }
 
-void rmseg_turned_extent(int64_t turned[3], const int64_t extent[3], int turns)
+void rmseg_turn_plane(int plane[2], int pivot)
 {
-    bool odd = turns % 2 != 0;
-    turned[0] = extent[0];
-    turned[1] = extent[odd ? 2 : 1];
-    turned[2] = extent[odd ? 1 : 2];
+    plane[0] = pivot == 0 ? 1 : 0;
+    plane[1] = pivot == 0 ? 2 : 1;
+}
+
+void rmseg_turned_extent(int64_t turned[3], const int64_t extent[3], int turns, int pivot)
+{
+    int plane[2], odd = turns % 2 != 0;
+    rmseg_turn_plane(plane, pivot);
+    turned[pivot] = extent[pivot];
+    turned[plane[0]] = extent[plane[odd]];
+    turned[plane[1]] = extent[plane[!odd]];
 }
 
 /* Where the image is smaller than the patch it lies in the middle, the smaller half of the padding before it. */
@@ -111,9 +129,11 @@ void rmseg_sample_draw(rmseg_sample_record *record, const rmseg_augmentation *au
     record->offset = augmentation->offset ? (u[RMSEG_DRAW_OFFSET] - 0.5) / 2 : 0;
     record->gain = augmentation->gain ? 0.75 + u[RMSEG_DRAW_GAIN] / 2 : 1;
     record->gamma = augmentation->gamma ? exp2(u[RMSEG_DRAW_GAMMA] - 0.5) : 1;
-    rmseg_turned_extent(turned, extent, record->turns);
+    record->pivot = augmentation->pivot;
+    rmseg_turned_extent(turned, extent, record->turns, record->pivot);
     for (int k = 0; k < 3; k++) {
         record->flip[k] = augmentation->flip[k] && u[RMSEG_DRAW_FLIP + k] < 0.5;
+        if (augmentation->reflect && k < 2) record->flip[k] = (u[RMSEG_DRAW_FLIP] < 0.5) == (k == 0);
         record->crop[k] = crop_start(u[RMSEG_DRAW_CROP + k], turned[k], patch[k]);
     }
 }

@@ -117,7 +117,8 @@ typedef struct rmseg_loader_settings {
 typedef struct rmseg_sample_record {
     int64_t case_index;         /* in the dataset */
     int flip[3];                /* D,H,W, after the turn: 1 is flipped */
-    int turns;                  /* 0..3 quarter turns in the (H,W) plane: numpy.rot90(k = turns, axes = (H,W)) */
+    int turns;                  /* 0..3 quarter turns in a plane: numpy.rot90(k = turns, axes = plane) */
+    int pivot;                  /* the axis that stays in a turn: 0, the plane is (H,W); 2, it is (D,H) */
     double gain, offset, gamma; /* contrast, brightness in sd of the image's channel, exponent; 1, 0, 1 where unused */
     int64_t crop[3];            /* start of the patch in the turned and flipped image; below 0 where it is padded */
 } rmseg_sample_record;

@@ -286,7 +286,9 @@ static rmseg_status take_whole(rmseg_loader *loader)
                 cases[loader->cases[0]].images.items[0], rmseg_extent_words(size, first),
                 cases[loader->cases[i]].images.items[0], rmseg_extent_words(another, other));
     }
-    if (loader->augmentation.turn && first[1] != first[2])
+    int plane[2];
+    rmseg_turn_plane(plane, loader->augmentation.pivot);
+    if (loader->augmentation.turn && first[plane[0]] != first[plane[1]])
         return rmseg_fail(
             RMSEG_ERROR_ARGUMENT,
             "augment rot90 turns whole images, which have %s: expected square ones; give a square grid or "
@@ -316,7 +318,7 @@ static rmseg_status take_patch(rmseg_loader *loader)
     for (int64_t i = 0; !loader->settings.pad && i < loader->count; i++)
         for (int turns = 0; turns <= (loader->augmentation.turn ? 1 : 0); turns++) {
             int64_t turned[3];
-            rmseg_turned_extent(turned, loader->extents[loader->cases[i]], turns);
+            rmseg_turned_extent(turned, loader->extents[loader->cases[i]], turns, loader->augmentation.pivot);
             if (turned[0] < patch[0] || turned[1] < patch[1] || turned[2] < patch[2])
                 return fail_patch(loader, loader->cases[i], turned, turns > 0);
         }

@@ -14,19 +14,23 @@ typedef struct view {
 /* Where patch index i lies in the image (D,H,W), going back through crop, flip and turn. */
 static int64_t source_index(const int64_t i[3], const int64_t extent[3], const rmseg_sample_record *record)
 {
-    int64_t turned[3], y[3], height = extent[1], width = extent[2], h = 0, w = 0;
-    rmseg_turned_extent(turned, extent, record->turns);
+    int64_t turned[3], y[3], x[3];
+    int plane[2];
+    rmseg_turn_plane(plane, record->pivot);
+    rmseg_turned_extent(turned, extent, record->turns, record->pivot);
     for (int k = 0; k < 3; k++) {
         y[k] = record->crop[k] + i[k];
         if (record->flip[k]) y[k] = turned[k] - 1 - y[k];
+        x[k] = y[k];
     }
+    int a = plane[0], b = plane[1];
     switch (record->turns) {
-    case 1: h = y[2], w = width - 1 - y[1]; break;
-    case 2: h = height - 1 - y[1], w = width - 1 - y[2]; break;
-    case 3: h = height - 1 - y[2], w = y[1]; break;
-    default: h = y[1], w = y[2]; break;
+    case 1: x[a] = y[b], x[b] = extent[b] - 1 - y[a]; break;
+    case 2: x[a] = extent[a] - 1 - y[a], x[b] = extent[b] - 1 - y[b]; break;
+    case 3: x[a] = extent[a] - 1 - y[b], x[b] = y[a]; break;
+    default: break;
     }
-    return (y[0] * height + h) * width + w;
+    return (x[0] * extent[1] + x[1]) * extent[2] + x[2];
 }
 
 static int64_t clamp(int64_t value, int64_t most) { return value < 0 ? 0 : value > most ? most : value; }
@@ -35,7 +39,7 @@ static view make_view(const int64_t extent[3], const int64_t patch[3], const rms
 {
     view made;
     int64_t turned[3];
-    rmseg_turned_extent(turned, extent, record->turns);
+    rmseg_turned_extent(turned, extent, record->turns, record->pivot);
     made.start = source_index((const int64_t[]){0, 0, 0}, extent, record);
     for (int k = 0; k < 3; k++) {
         int64_t one[3] = {k == 0, k == 1, k == 2};
@@ -103,12 +107,12 @@ static void gather_channel(float *out, const float *values, const view *view, co
 static rmseg_frame make_frame(const rmseg_image *image, const rmseg_sample_record *record)
 {
     rmseg_frame frame;
-    bool odd = record->turns % 2 != 0;
-    rmseg_turned_extent(frame.extent, image->size, record->turns);
-    for (int k = 0; k < 3; k++) {
-        frame.offset[k] = record->crop[k];
-        frame.spacing[k] = image->spacing[k > 0 && odd ? 3 - k : k];
-    }
+    int plane[2], odd = record->turns % 2 != 0;
+    rmseg_turn_plane(plane, record->pivot);
+    rmseg_turned_extent(frame.extent, image->size, record->turns, record->pivot);
+    for (int k = 0; k < 3; k++) frame.offset[k] = record->crop[k];
+    frame.spacing[record->pivot] = image->spacing[record->pivot];
+    for (int k = 0; k < 2; k++) frame.spacing[plane[k]] = image->spacing[plane[odd ? 1 - k : k]];
     return frame;
 }
 

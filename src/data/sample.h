@@ -24,6 +24,8 @@ enum {
 /* What --augment switches on. */
 typedef struct rmseg_augmentation {
     bool flip[3], turn, offset, gain, gamma;
+    int pivot;    /* of the turn */
+    bool reflect; /* mirrors exactly one of D and H: the first where draw 0 is below 1/2 */
 } rmseg_augmentation;
 
 /* "flip-w,rot90"; "none", "" and NULL are nothing. Errors (argument): an unknown name, a flip along D in 2D. */
@@ -33,8 +35,11 @@ rmseg_status rmseg_augmentation_parse(rmseg_augmentation *augmentation, const ch
 void rmseg_sample_draw(rmseg_sample_record *record, const rmseg_augmentation *augmentation, const int64_t extent[3],
                        const int64_t patch[3], rmseg_random random);
 
+/* The two axes that a turn about `pivot` moves, the first toward the second's place. */
+void rmseg_turn_plane(int plane[2], int pivot);
+
 /* The image's extents after so many quarter turns. */
-void rmseg_turned_extent(int64_t turned[3], const int64_t extent[3], int turns);
+void rmseg_turned_extent(int64_t turned[3], const int64_t extent[3], int turns, int pivot);
 
 /* Carries a record out: image (C, patch), label (patch) and frame. Only what lies in the patch is read. */
 void rmseg_sample_make(float *image, int32_t *label, rmseg_frame *frame, const rmseg_prepared *prepared,

@@ -60,6 +60,17 @@ static void turn_grid(grid *from)
     *from = out;
 }
 
+/* The same in the plane of D and H: out[d][h] = in[h][H-1-d]. */
+static void turn_grid_about_w(grid *from)
+{
+    grid out = number_grid((const int64_t[]){from->size[1], from->size[0], from->size[2]});
+    for (int64_t d = 0; d < out.size[0]; d++)
+        for (int64_t h = 0; h < out.size[1]; h++)
+            for (int64_t w = 0; w < out.size[2]; w++) *cell(&out, d, h, w) = *cell(from, h, from->size[1] - 1 - d, w);
+    rmseg_free(from->index);
+    *from = out;
+}
+
 static void flip_grid(grid *from, int axis)
 {
     grid out = number_grid(from->size);
@@ -77,7 +88,7 @@ static void flip_grid(grid *from, int axis)
 static grid moved_grid(const int64_t size[3], const rmseg_sample_record *record)
 {
     grid made = number_grid(size);
-    for (int i = 0; i < record->turns; i++) turn_grid(&made);
+    for (int i = 0; i < record->turns; i++) record->pivot == 0 ? turn_grid(&made) : turn_grid_about_w(&made);
     for (int k = 0; k < 3; k++)
         if (record->flip[k]) flip_grid(&made, k);
     return made;
@@ -118,7 +129,7 @@ static void check_sample(const rmseg_prepared *from, const rmseg_sample_record *
         }
     }
     for (int k = 0; k < 3; k++) {
-        int was = k > 0 && record->turns % 2 ? 3 - k : k;
+        int was = k != record->pivot && record->turns % 2 ? (record->pivot == 0 ? 3 : 1) - k : k;
         assert_int_equal(frame.extent[k], from->image->size[was]);
         assert_int_equal(frame.extent[k], whole.size[k]);
         assert_int_equal(frame.offset[k], record->crop[k]);
@@ -137,10 +148,11 @@ static void every_move_equals_brute_force(void **state)
     for (int s = 0; s < 3; s++) {
         rmseg_prepared *from = make_case(sizes[s][0], sizes[s][1], sizes[s][2]);
         for (int p = 0; p < 4; p++)
-            for (int moves = 0; moves < 32; moves++)
+            for (int moves = 0; moves < 64; moves++)
                 for (int64_t shift = -3; shift <= 3; shift++) {
                     rmseg_sample_record record = {.flip = {moves & 1, moves >> 1 & 1, moves >> 2 & 1},
-                                                  .turns = moves >> 3,
+                                                  .turns = moves >> 3 & 3,
+                                                  .pivot = moves >> 4 & 2,
                                                   .gain = 1,
                                                   .gamma = 1,
                                                   .crop = {shift / 2, shift, 1 - shift}};
@@ -241,6 +253,36 @@ static void draws_are_spread_evenly(void **state)
     assert_true(low[2] >= sqrt(0.5) - 1e-12 && low[2] < 0.72 && high[2] <= sqrt(2) && high[2] > 1.40);
 }
 
+/* Which of the symmetries of the first two axes a sample is: told by where three corners of a square go. */
+static int64_t symmetry(const char *names, uint32_t sample)
+{
+    const int64_t square[3] = {3, 3, 1};
+    rmseg_sample_record record = draw(names, 3, square, square, sample);
+    grid moved = moved_grid(square, &record);
+    int64_t corners = moved.index[0] + 10 * moved.index[2] + 100 * moved.index[6];
+    rmseg_free(moved.index);
+    return corners;
+}
+
+static void symmetries_of_the_first_two_axes_are_all_there(void **state)
+{
+    (void)state;
+    enum { SAMPLES = 4000 };
+    int seen[2][1000] = {{0}}, kinds[2] = {0};
+    const char *const names[] = {"rot90-dh,flip-d", "la-reference"};
+    for (int set = 0; set < 2; set++)
+        for (uint32_t s = 0; s < SAMPLES; s++) seen[set][symmetry(names[set], s)]++;
+    for (int set = 0; set < 2; set++)
+        for (int i = 0; i < 1000; i++) {
+            if (!seen[set][i]) continue;
+            kinds[set]++;
+            assert_in_range(seen[set][i], 0.85 * SAMPLES / (set ? 4 : 8), 1.15 * SAMPLES / (set ? 4 : 8));
+        }
+    assert_int_equal(kinds[0], 8);
+    assert_int_equal(kinds[1], 4);
+    assert_int_equal(seen[1][symmetry("none", 0)], 0); /* la-reference never leaves a sample as it was */
+}
+
 static void each_draw_has_its_own_place(void **state)
 {
     (void)state;
@@ -277,12 +319,16 @@ static void wrong_names_are_told(void **state)
                  "unknown name \"elephant\";");
     assert_fails(rmseg_augmentation_parse(&augmentation, "flip-d", 2), RMSEG_ERROR_ARGUMENT, "2D images do not have");
     assert_ok(rmseg_augmentation_parse(&augmentation, "flip-d", 3));
+    assert_fails(rmseg_augmentation_parse(&augmentation, "rot90-dh", 2), RMSEG_ERROR_ARGUMENT, "2D images do not have");
+    assert_fails(rmseg_augmentation_parse(&augmentation, "rot90,rot90-dh", 3), RMSEG_ERROR_ARGUMENT, "another turn");
+    assert_fails(rmseg_augmentation_parse(&augmentation, "la-reference,rot90-dh", 3), RMSEG_ERROR_ARGUMENT,
+                 "another turn");
     int64_t rows = 0;
     while (rmseg_augment_list(rows)) {
         assert_ok(rmseg_augmentation_parse(&augmentation, rmseg_augment_list(rows)->name, 3));
         assert_true(strlen(rmseg_augment_list(rows)->help) > 0 && strlen(rmseg_augment_list(rows++)->draw) > 0);
     }
-    assert_int_equal(rows, 8);
+    assert_int_equal(rows, 10);
     assert_null(rmseg_augment_list(-1));
 }
 
@@ -358,11 +404,17 @@ static void preparation_may_lack_a_label(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(every_move_equals_brute_force),    cmocka_unit_test(values_are_changed_by_the_formula),
-        cmocka_unit_test(constant_channels_survive_gamma),  cmocka_unit_test(nothing_is_drawn_without_names),
-        cmocka_unit_test(draws_are_spread_evenly),          cmocka_unit_test(each_draw_has_its_own_place),
-        cmocka_unit_test(small_images_lie_in_the_middle),   cmocka_unit_test(wrong_names_are_told),
-        cmocka_unit_test(preparation_follows_its_formulas), cmocka_unit_test(preparation_may_lack_a_label),
+        cmocka_unit_test(every_move_equals_brute_force),
+        cmocka_unit_test(values_are_changed_by_the_formula),
+        cmocka_unit_test(constant_channels_survive_gamma),
+        cmocka_unit_test(nothing_is_drawn_without_names),
+        cmocka_unit_test(draws_are_spread_evenly),
+        cmocka_unit_test(each_draw_has_its_own_place),
+        cmocka_unit_test(symmetries_of_the_first_two_axes_are_all_there),
+        cmocka_unit_test(small_images_lie_in_the_middle),
+        cmocka_unit_test(wrong_names_are_told),
+        cmocka_unit_test(preparation_follows_its_formulas),
+        cmocka_unit_test(preparation_may_lack_a_label),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
