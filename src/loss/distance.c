@@ -48,7 +48,7 @@ static rmseg_status settle(rmseg_loss_term *term)
 
 static rmseg_status compile_boundary(rmseg_evaluator *e, rmseg_loss_part *part)
 {
-    RMSEG_TRY(rmseg_maps_create(e, part));
+    RMSEG_TRY(rmseg_maps_create(e, part, 0));
     return rmseg_field_add_map(e, part, false);
 }
 
@@ -110,7 +110,7 @@ static double finish_boundary(rmseg_evaluator *e, const rmseg_loss_part *part)
 static rmseg_status compile_hausdorff(rmseg_evaluator *e, rmseg_loss_part *part)
 {
     RMSEG_TRY(rmseg_evaluator_predict(e));
-    RMSEG_TRY(rmseg_maps_create(e, part));
+    RMSEG_TRY(rmseg_maps_create(e, part, 0));
     return rmseg_field_add_map(e, part, true);
 }
 

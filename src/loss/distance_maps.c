@@ -16,12 +16,14 @@ typedef struct room {
     rmseg_distance_plan *plan;
     double *squares; /* (2, voxels) */
     uint8_t *masks;  /* (3, voxels) */
+    void *extra;
 } room;
 
 struct rmseg_distance_maps {
     room *rooms;
     int64_t count, voxels, size[3];
     bool side_by_side;
+    size_t extra; /* bytes a voxel, of the row's own */
 };
 
 /* ---- memory -------------------------------------------------------------------------------------------------- */
@@ -30,7 +32,8 @@ static rmseg_status furnish(room *r, const rmseg_distance_maps *m)
 {
     r->squares = rmseg_alloc(m->voxels, 2 * sizeof *r->squares);
     r->masks = rmseg_alloc(m->voxels, 3);
-    if (!r->squares || !r->masks) return RMSEG_ERROR_MEMORY;
+    r->extra = rmseg_alloc(m->voxels, m->extra);
+    if (!r->squares || !r->masks || !r->extra) return RMSEG_ERROR_MEMORY;
     return rmseg_distance_plan_create(&r->plan, m->size, m->side_by_side);
 }
 
@@ -39,6 +42,7 @@ static void clear_room(room *r)
     rmseg_distance_plan_destroy(r->plan);
     rmseg_free(r->squares);
     rmseg_free(r->masks);
+    rmseg_free(r->extra);
     *r = (room){0};
 }
 
@@ -59,7 +63,7 @@ static rmseg_status ensure_rooms(rmseg_distance_maps *m)
     return RMSEG_OK;
 }
 
-rmseg_status rmseg_maps_create(rmseg_evaluator *e, rmseg_loss_part *part)
+rmseg_status rmseg_maps_create(rmseg_evaluator *e, rmseg_loss_part *part, size_t extra)
 {
     const rmseg_batch *b = &e->sweep.batch;
     const rmseg_options *o = part->term->options;
@@ -68,6 +72,7 @@ rmseg_status rmseg_maps_create(rmseg_evaluator *e, rmseg_loss_part *part)
     memcpy(m->size, b->size, sizeof m->size);
     m->voxels = b->size[0] * b->size[1] * b->size[2];
     m->side_by_side = m->voxels <= SMALL_VOXELS;
+    m->extra = extra;
     part->aside = true;
     RMSEG_TRY(ensure_rooms(m));
     return rmseg_part_channels(e, part, rmseg_options_get(o, "channels"), rmseg_options_get(o, "weights"));
@@ -100,6 +105,7 @@ static rmseg_status visit(void *context, int64_t index, int thread)
     const char *units = rmseg_options_get(w->part->term->options, "units");
     bool mm = units && !strcmp(units, "mm") && b->frames;
     v.fg = r->masks, v.open = v.fg + m->voxels, v.border = v.open + m->voxels;
+    v.extra = r->extra;
     v.memory[0] = r->squares, v.memory[1] = r->squares + m->voxels;
     for (int axis = 0; axis < 3; axis++) {
         v.grid.size[axis] = m->size[axis];

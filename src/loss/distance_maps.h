@@ -21,13 +21,14 @@ typedef struct rmseg_class_view {
     bool any_fg, any_bg;   /* both: the distances below are there */
     rmseg_squares out, in; /* to the nearest foreground, 0 in it; to the nearest background, 0 in it */
     void *memory[2];       /* of out and in */
+    void *extra;           /* the row's own memory */
     rmseg_distance_plan *plan;
 } rmseg_class_view;
 
 typedef struct rmseg_distance_maps rmseg_distance_maps;
 
-/* Reads the part's channels and weights, and makes the memory for its maps. */
-rmseg_status rmseg_maps_create(rmseg_evaluator *evaluator, rmseg_loss_part *part);
+/* Reads the part's channels and weights, and makes the memory for its maps, with `extra` bytes a voxel for the row itself. */
+rmseg_status rmseg_maps_create(rmseg_evaluator *evaluator, rmseg_loss_part *part, size_t extra);
 void rmseg_maps_destroy(rmseg_distance_maps *maps);
 
 /* Calls fn for each sample and each of the part's channels: side by side where they are small, else one after the other,

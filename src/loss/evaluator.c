@@ -331,7 +331,9 @@ static bool squares(const rmseg_evaluator *e, const rmseg_loss_part *part)
 double rmseg_evaluator_mean_weight(const rmseg_evaluator *e, int64_t index)
 {
     bool weighed = index >= 0 && index < e->objective->terms && squares(e, e->part + index) && e->valid > 0;
-    return weighed ? rmseg_field_mean(e, e->part + index) : NAN;
+    if (!weighed) return NAN;
+    const rmseg_loss_part *part = e->part + index;
+    return part->term->row->mean_weight ? part->term->row->mean_weight(e, part) : rmseg_field_mean(e, part);
 }
 
 rmseg_status rmseg_objective_evaluate(double *total, double *terms, void *dlogits, const rmseg_objective *objective,

@@ -145,6 +145,7 @@ rmseg_status rmseg_evaluator_predict(rmseg_evaluator *evaluator);
 typedef struct rmseg_ruler {
     double step, origin, middle;
 } rmseg_ruler;
+double rmseg_ruler_power(rmseg_ruler ruler, int64_t index, int64_t exponent); /* c^exponent */
 rmseg_ruler rmseg_ruler_of(const rmseg_evaluator *evaluator, const rmseg_field_rule *rule, int64_t n, int64_t c,
                            int axis);
 

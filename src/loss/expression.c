@@ -5,7 +5,7 @@
  *     sum       = product { ('+' | '-') product }
  *     product   = factor { '*' factor }
  *     factor    = '-' factor | number | name | schedule | '(' sum ')' | term         (schedules: parse_schedule.c)
- *     term      = name [ '(' [ order { ',' order } ] [ ';' ] [ key '=' value { ',' key '=' value } ] ')' ]
+ *     term      = name [ '(' [ orders { '|' orders } ] [ ';' ] [ key '=' value { ',' key '=' value } ] ')' ]
  *
  * Every part of an expression is a number or a run of terms. Numbers calculate ("(1 - 0.3)*dice"), a number times terms
  * scales them, terms join; anything else is refused at its operator. A number may hold schedules, and names that are given
@@ -78,23 +78,44 @@ static rmseg_status fail_order(const rmseg_parser *p)
     return rmseg_fail_unexpected(p, "an order (options stand behind a ';', as in rm(2,0; scale=2))");
 }
 
-static rmseg_status take_orders(rmseg_parser *p, rmseg_loss_term *term)
+static rmseg_status take_orders(rmseg_parser *p, const rmseg_loss_term *term, int64_t order[3], int64_t *orders)
 {
     const char *start = p->at;
     do {
-        double order;
+        double value;
         rmseg_skip_space(p);
         const char *here = p->at;
         if (!isdigit((unsigned char)*p->at)) return fail_order(p);
-        RMSEG_TRY(rmseg_take_number(p, &order));
-        if (order != floor(order) || order > HIGHEST_ORDER)
+        RMSEG_TRY(rmseg_take_number(p, &value));
+        if (value != floor(value) || value > HIGHEST_ORDER)
             return rmseg_fail_at(p, here, "an order is a whole number from 0 to %d", HIGHEST_ORDER);
-        if (term->orders < 3) term->order[term->orders] = (int64_t)order;
-        term->orders++;
+        if (*orders < 3) order[*orders] = (int64_t)value;
+        ++*orders;
     } while (rmseg_take(p, ','));
-    if (term->orders == 2 || term->orders == 3) return RMSEG_OK;
+    if (*orders == 2 || *orders == 3) return RMSEG_OK;
     return rmseg_fail_at(p, start, "%s takes one order per axis, 2 in 2D and 3 in 3D; found %lld", term->row->info.name,
-                         (long long)term->orders);
+                         (long long)*orders);
+}
+
+/* "2,0", or "2,0 | 0,2 | 2,2" where the row takes several. */
+static rmseg_status take_all_orders(rmseg_parser *p, rmseg_loss_term *term)
+{
+    RMSEG_TRY(take_orders(p, term, term->order, &term->orders));
+    while (term->row->many && rmseg_take(p, '|')) {
+        int64_t orders = 0;
+        int64_t(*grown)[3] = rmseg_realloc(term->more, term->mores + 1, sizeof *grown);
+        if (!grown) return RMSEG_ERROR_MEMORY;
+        term->more = grown;
+        rmseg_skip_space(p);
+        const char *start = p->at;
+        RMSEG_TRY(take_orders(p, term, grown[term->mores], &orders));
+        term->mores++;
+        if (orders != term->orders)
+            return rmseg_fail_at(p, start,
+                                 "%lld orders stand before, %lld here: one for each axis, as in %s(2,0 | 0,2)",
+                                 (long long)term->orders, (long long)orders, term->row->info.name);
+    }
+    return RMSEG_OK;
 }
 
 static rmseg_status set_option(rmseg_loss_term *term, const char *key, const char *value)
@@ -132,7 +153,7 @@ static rmseg_status take_arguments(rmseg_parser *p, rmseg_loss_term *term)
     rmseg_skip_space(p);
     if (rmseg_take(p, ')')) return RMSEG_OK;
     if (term->row->orders && !rmseg_starts_name(p)) {
-        RMSEG_TRY(take_orders(p, term));
+        RMSEG_TRY(take_all_orders(p, term));
         if (rmseg_take(p, ')')) return RMSEG_OK;
         if (!rmseg_take(p, ';')) return rmseg_fail_unexpected(p, "',' and an order, ';' and options, or ')'");
         if (rmseg_take(p, ')')) return RMSEG_OK;

@@ -8,7 +8,8 @@
 static const rmseg_loss_row *const rows[] = {
     &rmseg_loss_ce,          &rmseg_loss_dice,           &rmseg_loss_jaccard,
     &rmseg_loss_tversky,     &rmseg_loss_focal,          &rmseg_loss_mse,
-    &rmseg_loss_rm,          &rmseg_loss_moment,         &rmseg_loss_size,
+    &rmseg_loss_rm,          &rmseg_loss_wmse,           &rmseg_loss_permuted,
+    &rmseg_loss_ranked,      &rmseg_loss_moment,         &rmseg_loss_size,
     &rmseg_loss_centroid,    &rmseg_loss_boundary,       &rmseg_loss_hausdorff,
     &rmseg_loss_sdf,         &rmseg_loss_class_centroid, &rmseg_loss_spread,
     &rmseg_loss_covariance,  &rmseg_loss_inertia,        &rmseg_loss_eccentricity,

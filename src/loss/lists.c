@@ -74,15 +74,21 @@ rmseg_status rmseg_part_channels(rmseg_evaluator *e, rmseg_loss_part *part, cons
     return RMSEG_OK;
 }
 
-rmseg_status rmseg_term_orders(int64_t order[3], const rmseg_loss_term *term, int spatial)
+rmseg_status rmseg_term_orders_at(int64_t order[3], const rmseg_loss_term *term, int64_t index, int spatial)
 {
     const char *name = term->row->info.name;
     if (term->orders != spatial)
         return rmseg_fail(RMSEG_ERROR_ARGUMENT,
                           "%s has %lld orders but the batch is %dD: give one for each axis, as in %s(2,0%s)",
                           term->name, (long long)term->orders, spatial, name, spatial == 2 ? "" : ",0");
-    for (int axis = 0; axis < 3; axis++) order[axis] = axis < 3 - spatial ? 0 : term->order[axis - (3 - spatial)];
+    const int64_t *from = index ? term->more[index - 1] : term->order;
+    for (int axis = 0; axis < 3; axis++) order[axis] = axis < 3 - spatial ? 0 : from[axis - (3 - spatial)];
     return RMSEG_OK;
+}
+
+rmseg_status rmseg_term_orders(int64_t order[3], const rmseg_loss_term *term, int spatial)
+{
+    return rmseg_term_orders_at(order, term, 0, spatial);
 }
 
 double rmseg_part_count(const rmseg_evaluator *e, const rmseg_loss_part *part, const char *reduction, int64_t c)

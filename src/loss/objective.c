@@ -42,6 +42,7 @@ void rmseg_objective_destroy(rmseg_objective *objective)
     if (!objective) return;
     for (int64_t i = 0; i < objective->terms; i++) {
         rmseg_options_destroy(objective->term[i].options);
+        rmseg_free(objective->term[i].more);
         rmseg_free(objective->term[i].name);
     }
     rmseg_free(objective->term);
@@ -68,6 +69,9 @@ static void write_term(rmseg_text *text, const rmseg_loss_term *term, bool all)
         rmseg_text_addf(text, "%s%lld", before, (long long)term->order[i]);
         before = ",";
     }
+    for (int64_t i = 0; i < term->mores * term->orders; i++)
+        rmseg_text_addf(text, "%s%lld", i % term->orders ? "," : " | ",
+                        (long long)term->more[i / term->orders][i % term->orders]);
     if (term->orders) before = "; ";
     for (int64_t i = 0; i < rmseg_options_count(term->options); i++) {
         char name[RMSEG_LOSS_NAME];

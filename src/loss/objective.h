@@ -19,8 +19,10 @@ typedef struct rmseg_loss_term {
     rmseg_options *options;   /* values of the row's options */
     int64_t coefficient;      /* its weight, a node of the objective's coefficients */
     int64_t order[3], orders; /* rm: one order per spatial axis, 2 or 3 of them */
-    int64_t column;           /* where the expression names it, 1-based */
-    char *name;               /* as reported: with the options that are not defaults */
+    int64_t (*more)[3];       /* (mores) further ones of as many orders, where the row takes several */
+    int64_t mores;
+    int64_t column; /* where the expression names it, 1-based */
+    char *name;     /* as reported: with the options that are not defaults */
 } rmseg_loss_term;
 
 struct rmseg_objective {
@@ -36,6 +38,7 @@ struct rmseg_objective {
 struct rmseg_loss_row {
     rmseg_loss_info info;
     bool orders; /* takes orders before its options */
+    bool many;   /* several of them, with '|' between */
     rmseg_status (*create_options)(rmseg_options **options);
 
     /* Called once the options are set, at parsing: derived defaults, syntax of lists. May be NULL. */
@@ -50,6 +53,9 @@ struct rmseg_loss_row {
     /* Between the sweeps, in every evaluation: returns the value and adds weight * gradient to the sweep's
      * coefficients. */
     double (*finish)(rmseg_evaluator *evaluator, const rmseg_loss_part *part);
+
+    /* Mean of its weights over the batch, where that is not the field's own. May be NULL. */
+    double (*mean_weight)(const rmseg_evaluator *evaluator, const rmseg_loss_part *part);
 };
 
 /* The rows; NULL past the last. */
@@ -59,9 +65,9 @@ const rmseg_loss_row *rmseg_loss_row_find(const char *name, size_t length);
 /* One file each. */
 extern const rmseg_loss_row rmseg_loss_ce, rmseg_loss_dice, rmseg_loss_jaccard, rmseg_loss_tversky, rmseg_loss_focal,
     rmseg_loss_mse, rmseg_loss_rm, rmseg_loss_moment, rmseg_loss_size, rmseg_loss_centroid, rmseg_loss_boundary,
-    rmseg_loss_hausdorff, rmseg_loss_sdf, rmseg_loss_class_centroid, rmseg_loss_spread, rmseg_loss_covariance,
-    rmseg_loss_inertia, rmseg_loss_eccentricity, rmseg_loss_hu, rmseg_loss_polar, rmseg_loss_length,
-    rmseg_loss_compactness, rmseg_loss_rays;
+    rmseg_loss_hausdorff, rmseg_loss_sdf, rmseg_loss_wmse, rmseg_loss_permuted, rmseg_loss_ranked,
+    rmseg_loss_class_centroid, rmseg_loss_spread, rmseg_loss_covariance, rmseg_loss_inertia, rmseg_loss_eccentricity,
+    rmseg_loss_hu, rmseg_loss_polar, rmseg_loss_length, rmseg_loss_compactness, rmseg_loss_rays;
 
 /* A row's `arguments`, written from its option rows: one line each, "name=default  choices  help". */
 #define RMSEG_LOSS_ARGUMENT(type, field, fallback, minimum, maximum, choices, unit, help, example)                     \
@@ -76,6 +82,8 @@ rmseg_status rmseg_objective_grow(rmseg_objective *objective);
 
 /* The term's orders along D, H, W. Errors: argument, unless there is one for each of the `spatial` axes. */
 rmseg_status rmseg_term_orders(int64_t order[3], const rmseg_loss_term *term, int spatial);
+rmseg_status rmseg_term_orders_at(int64_t order[3], const rmseg_loss_term *term, int64_t index,
+                                  int spatial); /* of several */
 
 /* Fills in the names and the canonical text of a parsed objective. */
 rmseg_status rmseg_objective_describe(rmseg_objective *objective);

@@ -40,7 +40,7 @@ static rmseg_status compile(rmseg_evaluator *e, rmseg_loss_part *part)
                           "sdf is about signed distances, which the head %s does not give: write "
                           "the head tanh, as in tanh: dice + 10*sdf",
                           rmseg_head_name(e->objective->head));
-    RMSEG_TRY(rmseg_maps_create(e, part));
+    RMSEG_TRY(rmseg_maps_create(e, part, 0));
     return rmseg_signed_target_create(e, part);
 }
 

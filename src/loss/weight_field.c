@@ -216,6 +216,11 @@ rmseg_ruler rmseg_ruler_of(const rmseg_evaluator *e, const rmseg_field_rule *rul
     return r;
 }
 
+double rmseg_ruler_power(rmseg_ruler r, int64_t index, int64_t exponent)
+{
+    return power(r.step * (r.origin + (double)index - r.middle), exponent);
+}
+
 /* All tables of one axis of one set (a sample, or a sample and channel). */
 static void fill_axis(rmseg_weight_field *field, const int64_t *exponents, int axis, int64_t set, int64_t extent,
                       rmseg_ruler r)
@@ -223,7 +228,7 @@ static void fill_axis(rmseg_weight_field *field, const int64_t *exponents, int a
     for (int64_t t = 0; t < field->tables[axis]; t++) {
         int64_t start = (set * field->tables[axis] + t) * field->stride[axis];
         for (int64_t i = 0; i < extent; i++) {
-            double value = power(r.step * (r.origin + (double)i - r.middle), exponents[t]);
+            double value = rmseg_ruler_power(r, i, exponents[t]);
             field->table[axis][start + i] = value;
             if (axis == 2) field->narrow[start + i] = (float)value;
         }
