@@ -11,7 +11,8 @@ from ._library import check, library, text
 
 
 class Parsed:
-    """An expression, read once. It lives as long as whoever uses it: evaluators refer to it."""
+    """An expression, read once; made by `parse`. It lives as long as the process: evaluators point into it, and the garbage collector
+    does not tell in which order it ends those who belong together."""
 
     def __init__(self, expression: str):
         self.pointer = ctypes.c_void_p()
@@ -22,8 +23,16 @@ class Parsed:
         self.terms = tuple(library.rmseg_objective_term_name(self.pointer, i).decode() for i in count)
         self.weights = tuple(library.rmseg_objective_term_weight(self.pointer, i) for i in count)
 
-    def __del__(self, destroy=library.rmseg_objective_destroy):
-        destroy(getattr(self, "pointer", None))
+
+@lru_cache(maxsize=None)
+def _parse(expression: str) -> Parsed:
+    return Parsed(expression)
+
+
+def parse(expression: str) -> Parsed:
+    """The one of this text. Raises Error with the column of what is wrong, TypeError for what is no text."""
+    text(expression, "expression")
+    return _parse(expression)
 
 
 class Evaluator:
@@ -79,7 +88,7 @@ class Evaluators:
     """The evaluators of one expression that nobody is using, the latest last. Whoever works takes one out, so that threads never
     share one and a fork never finds a lock taken."""
 
-    def __init__(self, parsed: Parsed, most: int = 4):
+    def __init__(self, parsed: Parsed, most: int = 8):
         self.parsed = parsed
         self.idle: deque[Evaluator] = deque(maxlen=most)
 
@@ -99,6 +108,10 @@ class Evaluators:
 
 
 @lru_cache(maxsize=16)
+def _kept(parsed: Parsed) -> Evaluators:
+    return Evaluators(parsed)
+
+
 def evaluators(expression: str) -> Evaluators:
-    """Those of an expression, kept for the next call with the same text. Raises Error with the column of what is wrong."""
-    return Evaluators(Parsed(expression), most=2)
+    """Those of an expression, kept for the next call with the same text. Raises as `parse`."""
+    return _kept(parse(expression))

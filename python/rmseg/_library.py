@@ -22,8 +22,10 @@ class Error(ValueError):
 
 
 def _path() -> str:
+    """RMSEG_LIBRARY, else the file beside the package, which has a second folder where it is installed as editable."""
     name = "librmseg_core.dylib" if sys.platform == "darwin" else "librmseg_core.so"
-    return os.environ.get("RMSEG_LIBRARY") or os.path.join(os.path.dirname(__file__), name)
+    beside = [os.path.join(folder, name) for folder in sys.modules[__package__].__path__]
+    return os.environ.get("RMSEG_LIBRARY") or next(filter(os.path.exists, beside), beside[0])
 
 
 def load(path: str) -> ctypes.CDLL:

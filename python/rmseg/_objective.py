@@ -6,8 +6,8 @@ import numpy as np
 
 from . import _abi, _arrays
 from ._arrays import Array, Lengths
-from ._evaluator import Evaluators, Parsed, evaluators
-from ._library import Error, integer, number, text
+from ._evaluator import Evaluators, evaluators, parse
+from ._library import Error, integer, number
 
 _INDEX = {"uint8": _abi.RMSEG_INDEX_U8, "int16": _abi.RMSEG_INDEX_I16, "int32": _abi.RMSEG_INDEX_I32, "int64": _abi.RMSEG_INDEX_I64}
 _FARTHEST = -(2**31)  # stands for an ignored -1, which to the C library means that none is
@@ -43,7 +43,7 @@ class Objective:
     """
 
     def __init__(self, expression: str):
-        self._use(Evaluators(Parsed(expression)), expression)
+        self._use(Evaluators(parse(expression)), expression)
 
     def _use(self, kept: Evaluators, expression: str) -> None:
         self.expression, self._evaluators = expression, kept
@@ -110,7 +110,7 @@ class Objective:
         return {"expression": self.expression, "shares": self.shares}
 
     def __setstate__(self, state):
-        self._use(Evaluators(Parsed(state["expression"])), state["expression"])
+        self._use(Evaluators(parse(state["expression"])), state["expression"])
         self.shares = state["shares"]
 
 
@@ -134,7 +134,6 @@ def objective(
     >>> round(value, 6), dlogits.tolist()
     (0.693147, [[[[-0.25, 0.25]], [[0.25, -0.25]]]])
     """
-    text(expression, "expression")
     one = Objective.__new__(Objective)
     one._use(evaluators(expression), expression)
     return one(logits, target, spacing, ignore, progress, **more)[:2]

@@ -1,6 +1,7 @@
 """The objective from Python: the golden values, the bits of the C library, and what an Objective keeps."""
 
 import copy
+import gc
 import pickle
 import re
 import threading
@@ -158,6 +159,14 @@ class Kept(unittest.TestCase):
         for size in list(range(1, 12)) * 2:
             logits, index = cases.batch(size, (1, 2, size, 3))
             self.assertEqual(objective(logits, index).value, cases.evaluate_in_c("ce + dice", logits, index)[0])
+
+    def test_the_garbage_collector_may_end_it_in_any_order(self):
+        for size in range(1, 30):
+            objective = rmseg.Objective("ce + dice")
+            objective(*cases.batch(size, (1, 2, size, 3)))
+            objective.itself = objective
+            del objective
+            gc.collect()
 
     def test_shares_are_carried_on(self):
         logits, index = cases.batch(5)
