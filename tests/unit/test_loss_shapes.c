@@ -235,6 +235,41 @@ static void test_frame(void **state)
     assert_value(&s, "spread(frame=volume) + covariance(frame=volume) + hu(frame=volume)", 0);
 }
 
+/* Two patches of one image, both around the masks: with frame=volume the same values. */
+static double value_in_patch(int patch, const char *expression)
+{
+    rmseg_frame frame = {.offset = {0, 20, 40}, .extent = {1, 70, 90}, .spacing = {1, 0.5, 2}};
+    scene s = make_scene(2, 1);
+    int h = patch ? -3 : 0, w = patch ? 4 : 0;
+    BOX(s, p, 0, 1, 5 + h, 11 + h, 6 + w, 12 + w);
+    BOX(s, p, 0, 1, 9 + h, 15 + h, 11 + w, 14 + w);
+    BOX(s, y, 0, 1, 6 + h, 14 + h, 7 + w, 18 + w);
+    frame.offset[1] -= h;
+    frame.offset[2] -= w;
+    s.batch.frames = &frame;
+    return value_of(&s, expression);
+}
+
+static void test_patches(void **state)
+{
+    (void)state;
+    static const char *const terms[] = {
+        "centroid(units=mm", "spread(units=voxel",          "covariance(units=mm",  "inertia(units=mm",
+        "eccentricity(t=1",  "hu(invariants=1+1+1+1+1+1+1", "moment(2,1; units=mm", "moment(1,2; center=centroid"};
+    static const char *const penalties[] = {"", ", penalty=band, margin=0.01", ", penalty=log-barrier, t=3"};
+    static const char *const others[] = {"polar(frame=volume)", "polar(frame=volume, units=mm)", "rays(frame=volume)"};
+    for (size_t i = 0; i < 8 * 3 + 3; i++) {
+        char expression[128];
+        if (i < 24)
+            snprintf(expression, sizeof expression, "%s, frame=volume%s)", terms[i / 3], penalties[i % 3]);
+        else
+            snprintf(expression, sizeof expression, "%s", others[i - 24]);
+        double first = value_in_patch(0, expression), second = value_in_patch(1, expression);
+        if (!(fabs(first - second) <= 1e-11 * fabs(first)) || first == 0)
+            fail_msg("%s: %.17g and %.17g", expression, first, second);
+    }
+}
+
 /* ---- penalties ----------------------------------------------------------------------------------------------- */
 
 static double barrier(double z, double t)
@@ -369,8 +404,8 @@ int main(void)
         cmocka_unit_test(test_solid_boxes),    cmocka_unit_test(test_balls),
         cmocka_unit_test(test_class_centroid), cmocka_unit_test(test_polar_and_rays),
         cmocka_unit_test(test_hu_invariance),  cmocka_unit_test(test_frame),
-        cmocka_unit_test(test_penalties),      cmocka_unit_test(test_extremes),
-        cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_patches),        cmocka_unit_test(test_penalties),
+        cmocka_unit_test(test_extremes),       cmocka_unit_test(test_refusals),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
