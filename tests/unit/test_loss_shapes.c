@@ -253,9 +253,10 @@ static double value_in_patch(int patch, const char *expression)
 static void test_patches(void **state)
 {
     (void)state;
-    static const char *const terms[] = {
-        "centroid(units=mm", "spread(units=voxel",          "covariance(units=mm",  "inertia(units=mm",
-        "eccentricity(t=1",  "hu(invariants=1+1+1+1+1+1+1", "moment(2,1; units=mm", "moment(1,2; center=centroid"};
+    static const char *const terms[] = {"centroid(units=mm",       "spread(units=voxel",
+                                        "covariance(units=mm",     "inertia(units=mm",
+                                        "eccentricity(min_size=9", "hu(invariants=1+1+1+1+1+1+1",
+                                        "moment(2,1; units=mm",    "moment(1,2; center=centroid"};
     static const char *const penalties[] = {"", ", penalty=band, margin=0.01", ", penalty=log-barrier, t=3"};
     static const char *const others[] = {"polar(frame=volume)", "polar(frame=volume, units=mm)", "rays(frame=volume)"};
     for (size_t i = 0; i < 8 * 3 + 3; i++) {
