@@ -56,6 +56,8 @@ def golden():
         frames = dict(zip(("offset", "extent", "spacing"), torch.tensor(rows).unbind(1))) if len(rows) else {}
         z = torch.tensor(logits)
         z = torch.sigmoid(z) if expression.startswith("none") else z
+        if expression.startswith("tanh"):
+            z.view(-1)[::2] *= 4e-4
         target = read_target(kind, int(ignore), index, truth)
         values, total, gradient = (numbers(next(lines)) for _ in range(3))
         ignored = int(ignore) if int(ignore) >= 0 and kind == "index" else None
