@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Runs MONAI's own tests of its losses with rmseg.torch's classes put in their place.
+"""Runs MONAI's own tests of its losses and metrics with the classes of rmseg.torch and rmseg.monai put in their place.
 
     python3 tools/monai_tests.py MONAI          MONAI: a checkout of https://github.com/Project-MONAI/MONAI; needs torch, monai, parameterized
     RMSEG_TORCH_PLAIN=1 python3 tools/monai_tests.py MONAI          the same by PyTorch operators alone
@@ -13,10 +13,24 @@ import unittest
 from pathlib import Path
 
 import monai.losses
+import monai.metrics
+
+import rmseg.monai
 import rmseg.torch
 
 CLASSES = ["DiceLoss", "DiceCELoss", "TverskyLoss", "FocalLoss", "HausdorffDTLoss", "LogHausdorffDTLoss", "BoundaryLoss"]
-FILES = ["dice_loss", "dice_ce_loss", "tversky_loss", "focal_loss", "hausdorff_loss", "boundary_loss", "ignore_index_losses"]
+FILES = {
+    "losses": ["dice_loss", "dice_ce_loss", "tversky_loss", "focal_loss", "hausdorff_loss", "boundary_loss", "ignore_index_losses"],
+    "metrics": [
+        "compute_meandice",
+        "compute_meaniou",
+        "hausdorff_distance",
+        "surface_distance",
+        "surface_dice",
+        "cumulative",
+        "ignore_index_metrics",
+    ],
+}
 
 # Tests that differ, and why.
 DIFFERS = {
@@ -29,6 +43,10 @@ DIFFERS = {
 def substitute():
     for name in CLASSES:
         setattr(monai.losses, name, getattr(rmseg.torch, name))
+    for name in rmseg.monai.__all__:
+        home = sys.modules[getattr(monai.metrics, name).__module__]  # the tests import from both
+        for module in (monai.metrics, home):
+            setattr(module, name, getattr(rmseg.monai, name))
 
 
 def name_of(test):
@@ -40,15 +58,13 @@ def main():
         sys.exit(__doc__)
     root = Path(sys.argv[1])
     sys.path.insert(0, str(root))
-    import tests.losses  # MONAI's package of that name
-
     substitute()
     suite = unittest.TestSuite()
-    for file in FILES:
-        if (root / f"tests/losses/test_{file}.py").exists():
-            suite.addTests(unittest.defaultTestLoader.loadTestsFromModule(importlib.import_module(f"tests.losses.test_{file}")))
+    for kind, file in ((kind, file) for kind, files in FILES.items() for file in files):
+        if (root / f"tests/{kind}/test_{file}.py").exists():
+            suite.addTests(unittest.defaultTestLoader.loadTestsFromModule(importlib.import_module(f"tests.{kind}.test_{file}")))
         else:
-            print(f"test_{file}.py is not in this checkout")
+            print(f"{kind}/test_{file}.py is not in this checkout")
     names = [name_of(test) for test in suite._tests for test in test]
     result = unittest.TextTestRunner(verbosity=0).run(suite)
     bad = {name_of(test) for test, _ in result.failures + result.errors}
