@@ -96,7 +96,8 @@ struct rmseg_objective_kernels {
     size_t (*scratch_bytes)(const rmseg_sweep *sweep, int threads);
     void (*gather)(rmseg_sweep *sweep);
     void (*scatter)(const rmseg_sweep *sweep);
-    /* Sums of y and of i y along D, H, W (i = 0 .. extent-1) per sample and channel: sums (N, K, 4). For centroids. */
+    /* Sums of y and of i y along D, H, W (i = 0 .. extent-1) per sample and channel: sums (N, K, 4), of channels that a
+     * field with own centres weighs; the others' may be 0. */
     void (*locate)(double *sums, const rmseg_sweep *sweep);
     /* Probabilities (N, K, D, H, W), as the logits; -1 where the voxel is invalid. */
     void (*predict)(void *p, const rmseg_sweep *sweep);

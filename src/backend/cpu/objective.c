@@ -121,14 +121,16 @@ static void scatter(const rmseg_sweep *s)
 
 /* ---- where the truth lies ------------------------------------------------------------------------------------ */
 
-/* Sums of y and of i y along each axis, row by row: both are exact in float. */
+/* Sums of y and of i y along each axis, row by row: both are exact in float for labels. */
 static void locate_row(const float *y, int64_t width, int64_t from, const double at[2], double *sums)
 {
     vec some = vec_of(0), along = vec_of(0), place;
+    int64_t whole = width / LANES * LANES;
     for (int i = 0; i < LANES; i++) place[i] = (float)i;
     EACH_STRIP(i, width)
     {
-        vec here = vec_keep(load(y + i), lanes_below(width - i));
+        vec here = load(y + i);
+        if (i == whole) here = vec_keep(here, lanes_below(width - whole));
         some += here;
         along += here * (place + (float)i);
     }
@@ -139,12 +141,21 @@ static void locate_row(const float *y, int64_t width, int64_t from, const double
     sums[3] += (double)from * sum + total(along);
 }
 
+/* Whether a field's tables start from channel j's own centre. */
+static bool is_centred(const rmseg_sweep *s, int64_t j)
+{
+    bool centred = false;
+    for (int64_t f = 0; f < s->fields; f++) centred |= s->field[f].own_centres && s->field[f].channels[j];
+    return centred;
+}
+
 static void locate_piece(const rmseg_sweep *s, const cut *c, const piece *x, const rows *r, void *partial)
 {
-    int64_t k = s->batch.k, h = s->batch.size[1];
-    rmseg_cpu_read_truth(s, c, x, r, 0, (double *)partial + k * s->width);
-    for (int64_t j = 0; j < k; j++)
-        for (int64_t i = 0; i < x->rows; i++)
+    int64_t k = s->batch.k, h = s->batch.size[1], first = 0;
+    while (first < k - 1 && !is_centred(s, first)) first++;
+    rmseg_cpu_read_truth(s, c, x, r, first, (double *)partial + k * s->width);
+    for (int64_t j = first; j < k; j++)
+        for (int64_t i = 0; i < x->rows && is_centred(s, j); i++)
             locate_row(r->y + j * ROW + i * x->width, x->width, x->from,
                        (double[2]){(double)((x->row + i) / h), (double)((x->row + i) % h)},
                        (double *)partial + j * s->width);
