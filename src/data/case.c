@@ -131,6 +131,11 @@ static rmseg_status read_f32(rmseg_image **image, const char *path)
 static rmseg_status stack(rmseg_image *image, const rmseg_image *more, const rmseg_names *files, int64_t index)
 {
     char size[80], other[80];
+    const char *difference = rmseg_image_difference(more, image);
+    if (!memcmp(image->size, more->size, sizeof image->size) && difference)
+        return rmseg_fail(RMSEG_ERROR_FORMAT,
+                          "%s lies elsewhere than %s: their %ss differ; resample the images of a case to one grid",
+                          files->items[index], files->items[0], difference);
     if (memcmp(image->size, more->size, sizeof image->size))
         return rmseg_fail(RMSEG_ERROR_FORMAT, "%s has %s, %s has %s; the images of a case must be of one size",
                           files->items[0], rmseg_extent_words(size, image->size), files->items[index],
@@ -184,10 +189,45 @@ static rmseg_status check_image(const rmseg_image *image, const rmseg_dataset *d
 rmseg_status rmseg_mask_fits(const rmseg_image *mask, const char *path, const rmseg_image *image, const rmseg_case *one)
 {
     char size[80], expected[80];
-    if (!memcmp(mask->size, image->size, sizeof mask->size)) return RMSEG_OK;
+    const char *difference = rmseg_image_difference(mask, image);
+    if (!memcmp(mask->size, image->size, sizeof mask->size)) {
+        if (!difference) return RMSEG_OK;
+        return rmseg_fail(RMSEG_ERROR_FORMAT,
+                          "%s lies elsewhere than its image %s: their %ss differ; write the label with its image's own "
+                          "geometry",
+                          path, one->images.items[0], difference);
+    }
     return rmseg_fail(RMSEG_ERROR_FORMAT, "%s is a mask of %s, but its image %s has %s; expected the same size", path,
                       rmseg_extent_words(size, mask->size), one->images.items[0],
                       rmseg_extent_words(expected, image->size));
+}
+
+static rmseg_status settle_values(rmseg_image *label, const rmseg_dataset *dataset, const char *path)
+{
+    int32_t *value = label->data;
+    int64_t voxels = rmseg_image_voxels(label);
+    for (int64_t i = 0; i < voxels; i++) {
+        if (dataset->mask_255 && value[i] == 255) value[i] = 1;
+        if (dataset->classes > 0 && value[i] >= dataset->classes)
+            return rmseg_fail(RMSEG_ERROR_FORMAT, "%s: label %d is not one of the classes 0 to %lld", path,
+                              (int)value[i], (long long)dataset->classes - 1);
+    }
+    return RMSEG_OK;
+}
+
+rmseg_status rmseg_layout_read_label(rmseg_image **label, const rmseg_dataset *dataset, int64_t index,
+                                     const rmseg_image *image)
+{
+    const rmseg_case *one = &dataset->cases[index];
+    rmseg_image *read = NULL;
+    RMSEG_TRY(rmseg_label_read(&read, one->labels.items[0]));
+    rmseg_status status = rmseg_mask_fits(read, one->labels.items[0], image, one);
+    if (status == RMSEG_OK) status = settle_values(read, dataset, one->labels.items[0]);
+    if (status == RMSEG_OK)
+        *label = read;
+    else
+        rmseg_image_destroy(read);
+    return status;
 }
 
 rmseg_status rmseg_case_fail_lacking(const rmseg_case *one)

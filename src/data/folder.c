@@ -130,74 +130,6 @@ static rmseg_status pair_folders(rmseg_dataset *dataset, const char *images, con
     return status;
 }
 
-/* ---- classes ---------------------------------------------------------------------------------------------------- */
-
-typedef struct census {
-    const rmseg_dataset *dataset;
-    bool *seen; /* (threads, RMSEG_MOST_CLASSES) */
-} census;
-
-static rmseg_status see_values(void *context, int64_t index, int thread)
-{
-    const census *census = context;
-    rmseg_image *label = NULL;
-    RMSEG_TRY(rmseg_label_read(&label, census->dataset->cases[index].labels.items[0]));
-    bool *seen = census->seen + (int64_t)thread * RMSEG_MOST_CLASSES;
-    const int32_t *value = label->data;
-    int64_t voxels = rmseg_image_voxels(label);
-    for (int64_t i = 0; i < voxels; i++) seen[value[i]] = true;
-    rmseg_image_destroy(label);
-    return RMSEG_OK;
-}
-
-/* The first label file that holds `value`. */
-static const char *file_with(const rmseg_dataset *dataset, int32_t value)
-{
-    bool found = false;
-    for (int64_t i = 0; i < dataset->count; i++) {
-        const char *path = dataset->cases[i].labels.items[0];
-        rmseg_image *label = NULL;
-        if (rmseg_label_read(&label, path)) continue;
-        int64_t voxels = rmseg_image_voxels(label);
-        for (int64_t v = 0; v < voxels && !found; v++) found = ((const int32_t *)label->data)[v] == value;
-        rmseg_image_destroy(label);
-        if (found) return path;
-    }
-    return "a file that is gone";
-}
-
-/* Classes are 0 .. largest value; 0 and 255 alone are a mask. Most numbers between unused means that the values are
- * grey levels or colours, which a network of so many outputs would hide. */
-static rmseg_status settle_classes(rmseg_dataset *dataset, const bool *seen)
-{
-    int64_t used = 0, largest = 0;
-    for (int64_t v = 0; v < RMSEG_MOST_CLASSES; v++) {
-        if (!seen[v]) continue;
-        largest = v;
-        used++;
-    }
-    dataset->mask_255 = largest == 255 && used == 1 + seen[0];
-    dataset->classes = dataset->mask_255 || largest == 0 ? 2 : largest + 1;
-    if (dataset->classes <= 2 || largest + 1 <= 2 * used) return RMSEG_OK;
-    return rmseg_fail(RMSEG_ERROR_FORMAT,
-                      "%s: the labels use only %lld of the values 0 to %lld, the largest in %s; expected classes "
-                      "numbered 0, 1, 2, ... (or masks of 0 and 255): renumber them",
-                      dataset->root, (long long)used, (long long)largest, file_with(dataset, (int32_t)largest));
-}
-
-static rmseg_status count_classes(rmseg_dataset *dataset)
-{
-    int threads = rmseg_threads();
-    census census = {dataset, rmseg_alloc(threads, RMSEG_MOST_CLASSES * sizeof *census.seen)};
-    if (!census.seen) return RMSEG_ERROR_MEMORY;
-    rmseg_status status = rmseg_parallel_try(dataset->count, see_values, &census);
-    for (int64_t i = RMSEG_MOST_CLASSES; i < (int64_t)threads * RMSEG_MOST_CLASSES; i++)
-        census.seen[i % RMSEG_MOST_CLASSES] |= census.seen[i];
-    if (status == RMSEG_OK) status = settle_classes(dataset, census.seen);
-    rmseg_free(census.seen);
-    return status;
-}
-
 /* ---- regions ---------------------------------------------------------------------------------------------------- */
 
 /* "1+2" -> labels; false where it is not that. */
@@ -276,16 +208,6 @@ static rmseg_status find_regions(rmseg_dataset *dataset, const place *place)
     return RMSEG_OK;
 }
 
-static rmseg_status region_per_label(rmseg_dataset *dataset)
-{
-    for (int32_t label = 1; label < dataset->classes; label++) {
-        char name[16];
-        snprintf(name, sizeof name, "%d", (int)label);
-        RMSEG_TRY(rmseg_dataset_add_region(dataset, name, &label, 1));
-    }
-    return RMSEG_OK;
-}
-
 /* ---- the layout ------------------------------------------------------------------------------------------------- */
 
 static rmseg_status has_images(bool *has, const rmseg_dataset *dataset, const place *place)
@@ -327,37 +249,9 @@ static rmseg_status folder_open(rmseg_dataset *dataset, bool labels)
     if (dataset->count == 0)
         return rmseg_fail(RMSEG_ERROR_FILE, "%s/%s: no images in it (names ending in .png, .jpg, ...)", dataset->root,
                           found[0]->images);
-    if (labels) RMSEG_TRY(count_classes(dataset));
+    if (labels) RMSEG_TRY(rmseg_dataset_count_classes(dataset));
     RMSEG_TRY(find_regions(dataset, found[0]));
-    return dataset->region_count == 0 ? region_per_label(dataset) : RMSEG_OK;
-}
-
-static rmseg_status settle_values(rmseg_image *label, const rmseg_dataset *dataset, const char *path)
-{
-    int32_t *value = label->data;
-    int64_t voxels = rmseg_image_voxels(label);
-    for (int64_t i = 0; i < voxels; i++) {
-        if (dataset->mask_255 && value[i] == 255) value[i] = 1;
-        if (dataset->classes > 0 && value[i] >= dataset->classes)
-            return rmseg_fail(RMSEG_ERROR_FORMAT, "%s: label %d is not one of the classes 0 to %lld", path,
-                              (int)value[i], (long long)dataset->classes - 1);
-    }
-    return RMSEG_OK;
-}
-
-static rmseg_status folder_read_label(rmseg_image **label, const rmseg_dataset *dataset, int64_t index,
-                                      const rmseg_image *image)
-{
-    const rmseg_case *one = &dataset->cases[index];
-    rmseg_image *read = NULL;
-    RMSEG_TRY(rmseg_label_read(&read, one->labels.items[0]));
-    rmseg_status status = rmseg_mask_fits(read, one->labels.items[0], image, one);
-    if (status == RMSEG_OK) status = settle_values(read, dataset, one->labels.items[0]);
-    if (status == RMSEG_OK)
-        *label = read;
-    else
-        rmseg_image_destroy(read);
-    return status;
+    return dataset->region_count == 0 ? rmseg_dataset_region_per_label(dataset) : RMSEG_OK;
 }
 
 const rmseg_layout rmseg_layout_folder = {
@@ -377,5 +271,5 @@ const rmseg_layout rmseg_layout_folder = {
         "images/ and labels/ with matching file names (split test: test_images/ and test_labels/), or train/images/, "
         "train/labels/, test/images/, test/labels/",
     .open = folder_open,
-    .read_label = folder_read_label,
+    .read_label = rmseg_layout_read_label,
 };

@@ -8,7 +8,10 @@
 #include <string.h>
 #include <strings.h>
 
-static const rmseg_layout *const layouts[] = {&rmseg_layout_drishti_gs, &rmseg_layout_folder};
+static const rmseg_layout *const layouts[] = {
+    &rmseg_layout_drishti_gs, &rmseg_layout_la,     &rmseg_layout_la_raw, &rmseg_layout_nnunet,
+    &rmseg_layout_msd,        &rmseg_layout_folder, &rmseg_layout_csv,
+};
 enum { LAYOUTS = sizeof layouts / sizeof *layouts };
 
 const rmseg_layout_info *rmseg_layout_list(int64_t index)
@@ -178,7 +181,7 @@ rmseg_status rmseg_dataset_open(rmseg_dataset **dataset, const char *layout, con
     RMSEG_TRY(rmseg_layout_find(&row, layout));
     if (strcmp(split, "train") && strcmp(split, "test") && strcmp(split, "all"))
         return rmseg_fail(RMSEG_ERROR_ARGUMENT, "unknown split \"%s\": expected train, test or all", split);
-    if (!rmseg_folder_exists(root))
+    if (!rmseg_folder_exists(root) && !(row->by_file && rmseg_file_exists(root)))
         return rmseg_fail(RMSEG_ERROR_FILE, "%s: no such folder; layout %s expects %s", root, layout, row->expected);
     rmseg_dataset *opened = rmseg_alloc(1, sizeof *opened);
     if (!opened) return RMSEG_ERROR_MEMORY;

@@ -15,6 +15,15 @@ rmseg_status rmseg_image_read_part(rmseg_image **image, const char *path, const 
 /* Takes over `from`'s geometry: spacing, origin, direction, and what its file said of them. */
 void rmseg_image_copy_geometry(rmseg_image *to, const rmseg_image *from);
 
+/* How much two images of one place may differ: what a float and a short decimal lose, far less than what moves a metric. */
+#define RMSEG_SPACING_TOLERANCE   1e-3 /* of the spacing of that axis */
+#define RMSEG_ORIGIN_TOLERANCE    1e-2 /* of the smallest spacing */
+#define RMSEG_DIRECTION_TOLERANCE 1e-3 /* of a direction cosine */
+
+/* "spacing", "direction" or "origin", the first in which two images of one size differ; NULL where they lie in the same
+ * place, or one of them does not say. */
+const char *rmseg_image_difference(const rmseg_image *a, const rmseg_image *b);
+
 /* The second file of an image that lies in two, owned: of NAME.hdr the NAME.img or NAME.img.gz that is there, of NAME.nhdr
  * and NAME.mhd the file that they name. *partner is NULL for every other path. */
 rmseg_status rmseg_image_partner(char **partner, const char *path);

@@ -1,41 +1,12 @@
 /* geometry.c - comparing size, spacing, origin and direction of two images, and saying what differs. */
 #include "run/geometry.h"
 
-#include <math.h>
 #include <string.h>
 
 #include "data/data.h"
 
 #define WHAT_TO_DO                                                                                                     \
     "write predictions on their image's own grid and geometry, or let --geometry ignore compare voxel by voxel"
-
-static double smallest(const double values[3]) { return fmin(values[0], fmin(values[1], values[2])); }
-
-/* A difference that is NaN is one, too. */
-static bool apart(double a, double b, double tolerance) { return !(fabs(a - b) <= tolerance); }
-
-static bool spacing_differs(const rmseg_image *a, const rmseg_image *b)
-{
-    bool differs = false;
-    for (int axis = a->size[0] == 1; axis < 3; axis++)
-        differs |= apart(a->spacing[axis], b->spacing[axis], RMSEG_SPACING_TOLERANCE * b->spacing[axis]);
-    return differs;
-}
-
-static bool origin_differs(const rmseg_image *a, const rmseg_image *b)
-{
-    bool differs = false;
-    for (int world = 0; world < 3; world++)
-        differs |= apart(a->origin[world], b->origin[world], RMSEG_ORIGIN_TOLERANCE * smallest(b->spacing));
-    return differs;
-}
-
-static bool direction_differs(const rmseg_image *a, const rmseg_image *b)
-{
-    bool differs = false;
-    for (int i = 0; i < 9; i++) differs |= apart(a->direction[i], b->direction[i], RMSEG_DIRECTION_TOLERANCE);
-    return differs;
-}
 
 static rmseg_status fail_spacing(const rmseg_image *a, const rmseg_image *b, const char *name)
 {
@@ -79,8 +50,9 @@ rmseg_status rmseg_geometry_agree(const rmseg_image *prediction, const rmseg_ima
         return rmseg_fail(RMSEG_ERROR_FORMAT,
                           "%s has %s, its truth %s: predict on the images' own grid, or give --grid to resample both",
                           name, rmseg_extent_words(size, prediction->size), rmseg_extent_words(expected, truth->size));
-    if (size_only || !prediction->has_spacing || !truth->has_spacing) return RMSEG_OK;
-    if (spacing_differs(prediction, truth)) return fail_spacing(prediction, truth, name);
-    if (direction_differs(prediction, truth)) return fail_direction(prediction, truth, name);
-    return origin_differs(prediction, truth) ? fail_origin(prediction, truth, name) : RMSEG_OK;
+    const char *difference = size_only ? NULL : rmseg_image_difference(prediction, truth);
+    if (!difference) return RMSEG_OK;
+    if (!strcmp(difference, "spacing")) return fail_spacing(prediction, truth, name);
+    if (!strcmp(difference, "direction")) return fail_direction(prediction, truth, name);
+    return fail_origin(prediction, truth, name);
 }

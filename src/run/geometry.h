@@ -6,11 +6,6 @@
 
 #include "image/image.h"
 
-/* How much may differ: what a float and a short decimal lose, far less than what moves a metric. */
-#define RMSEG_SPACING_TOLERANCE   1e-3 /* of the spacing of that axis */
-#define RMSEG_ORIGIN_TOLERANCE    1e-2 /* of the smallest spacing */
-#define RMSEG_DIRECTION_TOLERANCE 1e-3 /* of a direction cosine */
-
 /* Whether prediction and truth have one size and, where both files say them (a PNG says none), one spacing, origin and
  * direction. `name` is the prediction's, for the sentence, which says what differs, by how much, and what to do.
  * Errors: format. `size_only`: the others are not looked at. */
