@@ -140,6 +140,12 @@ class Evaluate(unittest.TestCase):
         self.assertEqual([r["value"] for r in records], sum(values, []))
         self.assertEqual(metrics.evaluate(*self.pair, iter(names), [2], spacing=(1, 2, 3)), records[3:6])
 
+    def test_labels_far_apart_and_below_zero(self):
+        for labels in ([-5, 0, 3], [-(2**31), 0, 2**31 - 1], [7], [0, 255], [-1, 2**17]):
+            one = np.array(labels, np.int32)[np.random.default_rng(1).integers(0, len(labels), (5, 6))]
+            found = [record["class"] for record in metrics.evaluate(one, one, ["dice"])]
+            self.assertEqual(found, [str(label) for label in sorted(set(one.ravel().tolist()) - {0})])
+
     def test_regions_and_ignore(self):
         records = metrics.evaluate(*self.pair, ["dice"], regions={"all": [1, 2, 3], "one": 1})
         expected = [metrics.dice(*(a > 0 for a in self.pair)), metrics.dice(*(a == 1 for a in self.pair))]
