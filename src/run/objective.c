@@ -300,6 +300,7 @@ static rmseg_status work(char **text, rmseg_image **weights, job *j, const char 
     if (status) return blame_files(status, j->o);
     if (*j->o->gradient) RMSEG_TRY(write_gradient(j));
     if (*j->o->weights && !picture) RMSEG_TRY(write_weights(j));
+    if (picture) RMSEG_TRY(rmseg_folder_create_for(j->o->weights));
     if (picture) RMSEG_TRY(slice_weights(weights, j));
     return write_text(text, j);
 }

@@ -204,13 +204,39 @@ static void the_table_is_as_wide_as_its_cells(void **state)
     rmseg_results_destroy(results);
 }
 
+/* ---- weights ----------------------------------------------------------------------------------------------------- */
+
+static void assert_colour(const rmseg_image *picture, int64_t y, int64_t x, int r, int g, int b)
+{
+    assert_int_equal(rmseg_image_value(picture, 0, 0, y, x), r);
+    assert_int_equal(rmseg_image_value(picture, 1, 0, y, x), g);
+    assert_int_equal(rmseg_image_value(picture, 2, 0, y, x), b);
+}
+
+/* Towards the truth red, away from it blue, nothing white, ignored grey; the panel begins at (28, 8). */
+static void weights_have_one_scale_of_colours(void **state)
+{
+    (void)state;
+    rmseg_image *weights = make(RMSEG_F64, 2, 2, 2), *picture = NULL;
+    memcpy(weights->data, (double[8]){2, -2, 0, NAN}, 8 * sizeof(double));
+    assert_ok(rmseg_weights_picture(&picture, weights, "a*ce + rm(2,0) > _"));
+    assert_colour(picture, 28 + 20, 8 + 20, 178, 24, 43);
+    assert_colour(picture, 28 + 20, 8 + 200, 33, 102, 172);
+    assert_colour(picture, 28 + 200, 8 + 20, 255, 255, 255);
+    assert_colour(picture, 28 + 200, 8 + 200, 160, 160, 160);
+    rmseg_image_destroy(picture);
+    weights->channels = 1;
+    assert_fails(rmseg_weights_picture(&picture, weights, ""), RMSEG_ERROR_ARGUMENT, "two channels");
+    rmseg_image_destroy(weights);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(contours_lie_on_the_edge),          cmocka_unit_test(masks_may_have_grids_of_their_own),
         cmocka_unit_test(what_cannot_be_drawn_is_refused),   cmocka_unit_test(a_sheet_has_rows_columns_and_captions),
         cmocka_unit_test(show_reads_soft_maps_and_zooms),    cmocka_unit_test(the_table_shows_aggregates),
-        cmocka_unit_test(the_table_is_as_wide_as_its_cells),
+        cmocka_unit_test(the_table_is_as_wide_as_its_cells), cmocka_unit_test(weights_have_one_scale_of_colours),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
