@@ -125,4 +125,4 @@ class BadCalls(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    unittest.main()
+    cases.main()

@@ -3,6 +3,8 @@
 import doctest
 import unittest
 
+import cases
+
 import rmseg
 from rmseg import _field, _library, _objective, metrics
 
@@ -14,4 +16,4 @@ def load_tests(loader, tests, pattern):
 
 
 if __name__ == "__main__":
-    unittest.main()
+    cases.main()

@@ -8,6 +8,7 @@ import unittest
 from pathlib import Path
 from types import SimpleNamespace
 
+import cases
 import numpy as np
 
 EXAMPLES = Path(__file__).parents[2] / "examples" / "python"
@@ -79,4 +80,4 @@ class Examples(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    unittest.main()
+    cases.main()

@@ -199,4 +199,4 @@ class DistanceTransform(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    unittest.main()
+    cases.main()

@@ -4,6 +4,7 @@ import itertools
 import unittest
 import warnings
 
+import cases
 import numpy as np
 
 try:
@@ -143,4 +144,4 @@ class MonaiMetrics(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    unittest.main()
+    cases.main()

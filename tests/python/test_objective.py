@@ -198,4 +198,4 @@ class Kept(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    unittest.main()
+    cases.main()

@@ -159,4 +159,4 @@ class Loading(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    unittest.main()
+    cases.main()

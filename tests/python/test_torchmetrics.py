@@ -4,6 +4,8 @@ import itertools
 import unittest
 import warnings
 
+import cases
+
 try:
     import torch
     import torchmetrics.segmentation as theirs
@@ -69,4 +71,4 @@ class TorchMetrics(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    unittest.main()
+    cases.main()
