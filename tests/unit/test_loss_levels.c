@@ -142,13 +142,13 @@ static const char *const mixtures[] = {
 /* `mixture` with the orders of an expression in `spatial` axes and a weight for each of the k channels. */
 static void write_expression(char *text, const char *head, const char *mixture, int spatial, int64_t k)
 {
-    const char *flat[] = {"2,0", "0,2", "2,2"}, *deep[] = {"2,0,0", "0,0,2", "2,1,2"};
+    static const char *const orders[2][3] = {{"2,0", "0,2", "2,2"}, {"2,0,0", "0,0,2", "2,1,2"}};
     text += sprintf(text, "%s: ", head);
     for (const char *from = mixture; *from; from++)
         if (*from != '%')
             *text++ = *from;
         else if (*++from != 'W')
-            text += sprintf(text, "%s", (spatial == 3 ? deep : flat)[*from - 'A']);
+            text += sprintf(text, "%s", orders[spatial - 2][*from - 'A']);
         else
             for (int64_t c = 0; c < k; c++) text += sprintf(text, "%s%d.5", c ? "+" : "", (int)c);
     *text = 0;
