@@ -26,7 +26,7 @@ from safetensors.numpy import load_file, save_file
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "python"))
 from rmseg.torch import UNet, load_unet  # noqa: E402
-from rmseg.torch.unet import read_safetensors  # noqa: E402
+from rmseg.torch.weights import read_safetensors  # noqa: E402
 from rmseg_random import WEIGHTS, stream_uniform  # noqa: E402
 from vnet_reference import VNet, norm_of  # noqa: E402
 

@@ -83,7 +83,7 @@ def loss_function(logits, label, alpha):
 
 def load_model(path, width):
     from rmseg.torch import UNet
-    from rmseg.torch.unet import read_safetensors
+    from rmseg.torch.weights import read_safetensors
 
     model = UNet(in_channels=3, out_channels=2, width=width)
     model.load_state_dict({name: torch.from_numpy(np.array(value)) for name, value in read_safetensors(path).items()}, strict=True)

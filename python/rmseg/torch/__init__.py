@@ -3,7 +3,9 @@
 from .dropin import BoundaryLoss, DiceCELoss, DiceLoss, FocalLoss, HausdorffDTLoss, LogHausdorffDTLoss, TverskyLoss
 from .losses import MomentMatchingLoss, ResidualMomentLoss
 from .objective import Objective
-from .unet import UNet, load_unet
+from .unet import UNet
+from .vnet import VNet
+from .weights import load_net, load_unet, save_net
 
 __all__ = [
     "BoundaryLoss",
@@ -17,5 +19,8 @@ __all__ = [
     "ResidualMomentLoss",
     "TverskyLoss",
     "UNet",
+    "VNet",
+    "load_net",
     "load_unet",
+    "save_net",
 ]

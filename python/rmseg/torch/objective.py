@@ -352,7 +352,10 @@ class Scaled(torch.autograd.Function):
 
 
 def _scaled(grad: Tensor, logits: Tensor, dlogits: Tensor) -> Tensor:
-    return Scaled.apply(grad, dlogits, logits) if torch.is_grad_enabled() else grad * dlogits
+    if torch.is_grad_enabled():
+        return Scaled.apply(grad, dlogits, logits)
+    unscaled = not torch.compiler.is_compiling() and grad.device.type == "cpu" and grad.item() == 1
+    return dlogits if unscaled else grad * dlogits
 
 
 def _setup(ctx, inputs, output):
