@@ -10,7 +10,7 @@ import warnings
 from torch_case import golden, main, np, torch
 
 import rmseg
-from rmseg.torch import MomentMatchingLoss, Objective, ResidualMomentLoss
+from rmseg.torch import MomentMatchingLoss, Objective, ResidualMomentLoss, SignedDistanceLoss
 from rmseg.torch.terms import computes
 
 PAPER = "softmax: ce + dice + 1*rm(2,0) + 1*rm(0,2) + 1*rm(2,2)"
@@ -115,6 +115,7 @@ class Values(unittest.TestCase):
             MomentMatchingLoss((1, 0), include_background=True, sigmoid=True)(logits, target).item(),
             Objective("sigmoid: moment(1,0; channels=all)")(logits, target).item(),
         )
+        self.assertEqual(SignedDistanceLoss()(logits[:, :1], target).item(), Objective("tanh: dice + 10*sdf")(logits[:, :1], target).item())
 
 
 class State(unittest.TestCase):
@@ -178,6 +179,15 @@ class Manners(unittest.TestCase):
         for text in (PAPER, "sigmoid: focal + tversky + moment(1,0) + size + centroid(min_size=0)", "boundary + hausdorff"):
             for plain in (False, True):
                 self.assertTrue(torch.autograd.gradcheck(Objective(text, plain=plain), (logits, target)))
+
+    def test_backward_twice(self):
+        logits, target = batch()
+        value = Objective(PAPER)(logits, target)
+        value.backward(retain_graph=True)
+        once = logits.grad.clone()
+        logits.grad.mul_(1)
+        (value * 3).backward()
+        torch.testing.assert_close(logits.grad, 4 * once)
 
     def test_operator(self):
         logits, target = batch()

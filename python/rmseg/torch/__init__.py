@@ -1,7 +1,7 @@
 """What rmseg is in PyTorch: losses and networks as modules. docs/python/torch.md tells of them."""
 
 from .dropin import BoundaryLoss, DiceCELoss, DiceLoss, FocalLoss, HausdorffDTLoss, LogHausdorffDTLoss, TverskyLoss
-from .losses import MomentMatchingLoss, ResidualMomentLoss
+from .losses import MomentMatchingLoss, ResidualMomentLoss, SignedDistanceLoss
 from .objective import Objective
 from .unet import UNet
 from .vnet import VNet
@@ -17,6 +17,7 @@ __all__ = [
     "MomentMatchingLoss",
     "Objective",
     "ResidualMomentLoss",
+    "SignedDistanceLoss",
     "TverskyLoss",
     "UNet",
     "VNet",

@@ -88,3 +88,27 @@ class MomentMatchingLoss(Objective):
         options = dict(center=center, scale=scale, normalize=normalize, reduction=reduction, frame=frame, units=units,
                        channels=channels_of(include_background, channels), weights=listed(weight))
         super().__init__(moments("moment", orders, alpha, head_of(sigmoid, softmax), options), ignore_index=ignore_index, plain=plain)
+
+
+class SignedDistanceLoss(Objective):
+    """The network's output z as a signed distance s = tanh(z), negative inside (Xue et al. 2020, as Ma et al. ran it):
+
+        lambda_dice * Dice(sigmoid(-1500 s)) + lambda_sdf * (-(sum st + e)/(sum st + sum s^2 + sum t^2 + e) + mean |s - t|)
+
+    t is the truth's distance to its border, each side divided by its largest, 0 on the inner border, 1 for an empty class, -1 for a full one.
+    A channel is a foreground class: index 0 is the background, c + 1 is channel c. At prediction s < 0 is foreground.
+
+    variant    "product+l1" as above, "l1" its second part, "l2" mean (s - t)^2
+    smooth     e;  units  "voxel" or "mm" (forward(..., spacing=)), before the division
+    reduction  over channels: "mean" or "sum"
+    channels, include_background, weight, ignore_index, plain   as in ResidualMomentLoss
+    """
+
+    def __init__(self, variant: str = "product+l1", lambda_dice: float = 1.0, lambda_sdf: float = 10.0, smooth: float = 1e-5,
+                 units: str = "voxel", reduction: str = "mean", channels: str | Sequence[int] = "fg", *,
+                 include_background: bool | None = None, weight: Sequence[float] | None = None, ignore_index: int | None = None,
+                 plain: bool | None = None):
+        shared = f"reduction={reduction}, channels={channels_of(include_background, channels)}"
+        shared += "" if weight is None else f", weights={listed(weight)}"
+        sdf = f"{float(lambda_sdf)!r}*sdf(variant={variant}, smooth={float(smooth)!r}, units={units}, {shared})"
+        super().__init__(f"tanh: {float(lambda_dice)!r}*dice({shared}) + {sdf}", ignore_index=ignore_index, plain=plain)

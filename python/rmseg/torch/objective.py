@@ -352,10 +352,7 @@ class Scaled(torch.autograd.Function):
 
 
 def _scaled(grad: Tensor, logits: Tensor, dlogits: Tensor) -> Tensor:
-    if torch.is_grad_enabled():
-        return Scaled.apply(grad, dlogits, logits)
-    unscaled = not torch.compiler.is_compiling() and grad.device.type == "cpu" and grad.item() == 1
-    return dlogits if unscaled else grad * dlogits
+    return Scaled.apply(grad, dlogits, logits) if torch.is_grad_enabled() else grad * dlogits
 
 
 def _setup(ctx, inputs, output):
@@ -380,4 +377,8 @@ class Computed(torch.autograd.Function):
         _setup(ctx, inputs, output)
         return output
 
-    backward = staticmethod(_backward)
+    @staticmethod
+    def backward(ctx, grad, *rest):
+        if grad is not None and not torch.is_grad_enabled() and grad.device.type == "cpu" and grad.item() == 1:
+            return ctx.saved_tensors[1], *(None,) * 9  # as a loss is used: nothing to multiply
+        return _backward(ctx, grad)

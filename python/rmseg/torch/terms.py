@@ -16,6 +16,7 @@ from torch import Tensor
 from .distance import distances
 from .expression import Expression, Term
 
+STEEPNESS = -1500.0  # of the sigmoid behind a signed distance
 SMALLEST = 1e-12  # a probability given by the user is cut off here before its logarithm
 
 
@@ -49,8 +50,8 @@ class View:
         self.head, self.frames = head, frames
         self.n, self.k, self.size = logits.shape[0], logits.shape[1], tuple(logits.shape[2:])
         self.axes = len(self.size)
-        self.first_label = int(head == "sigmoid" or self.k == 1)
-        self.binary = head == "sigmoid" or (head == "none" and self.k == 1)
+        self.first_label = int(head in ("sigmoid", "tanh") or self.k == 1)
+        self.binary = head in ("sigmoid", "tanh") or (head == "none" and self.k == 1)
         self.exclusive = head == "softmax" or (head == "none" and self.k > 1)
         if target.ndim == logits.ndim:
             self.valid = (target >= 0).all(1, keepdim=True)
@@ -62,6 +63,9 @@ class View:
             y = target == labels.view(1, -1, *[1] * self.axes)
             self.y = (y if self.valid is None else y & self.valid).to(logits.dtype)
         self.logits = logits if self.valid is None else torch.where(self.valid, logits, 0.5 if head == "none" else 0.0)
+        if head == "tanh":  # a signed distance; to the other terms, steep logits of a sigmoid
+            self.signed = torch.tanh(self.logits)
+            self.head, self.logits = "sigmoid", STEEPNESS * self.signed
 
     @lazy
     def voxels(self) -> Tensor:
@@ -330,6 +334,29 @@ def hausdorff(v: View, term: Term) -> Tensor:
     return torch.log1p(value) if o["log"] == "true" else value
 
 
+def signed_truth(v: View, term: Term) -> Tensor:
+    """Distances to the border, each side divided by its largest, negative inside; 1 or -1 where a class is empty or full."""
+    fg = v.chosen(v.y, term.options) > 0.5
+    out, inside = sides(v, fg, term.options["units"])
+    largest = [d.amax(tuple(range(2, d.ndim)), keepdim=True) for d in (out, inside)]
+    t = (out / largest[0].clamp(min=SMALLEST) - inside / largest[1].clamp(min=SMALLEST)) * ~inner_border(v, fg)
+    return v.masked(torch.where(largest[0] > 0, t, torch.where(fg, -1.0, 1.0)))
+
+
+def sdf(v: View, term: Term) -> Tensor:
+    o, smooth = term.options, float(term.options["smooth"])
+    s, t = v.masked(v.chosen(v.signed, o)), signed_truth(v, term)
+    axes = (0, *range(2, s.ndim))
+    if o["variant"] == "l2":
+        values = ratio(((s - t) ** 2).sum(axes), v.voxels.sum())
+    else:
+        values = ratio((s - t).abs().sum(axes), v.voxels.sum())
+    if o["variant"] == "product+l1":
+        both = (s * t).sum(axes)
+        values = values - (both + smooth) / (both + (s * s).sum(axes) + (t * t).sum(axes) + smooth)
+    return over_all(torch.where(v.voxels.sum() > 0, values, 0)[None], o)
+
+
 TERMS: dict[str, Callable[[View, Term], Tensor]] = {
     "ce": ce,
     "dice": dice,
@@ -343,10 +370,10 @@ TERMS: dict[str, Callable[[View, Term], Tensor]] = {
     "centroid": centroid,
     "boundary": boundary,
     "hausdorff": hausdorff,
+    "sdf": sdf,
 }
 
 
 def computes(expression: Expression) -> bool:
-    """Whether all of it is written here: every head but tanh, the terms above, and of penalties on numbers the plain square."""
-    plain = all(t.name in TERMS and t.options.get("penalty", "match") == "match" for t in expression.terms)
-    return plain and expression.head in ("softmax", "sigmoid", "none")
+    """Whether all of it is written here: the terms above, and of penalties on numbers the plain square."""
+    return all(t.name in TERMS and t.options.get("penalty", "match") == "match" for t in expression.terms)
