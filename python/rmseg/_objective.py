@@ -10,7 +10,7 @@ from ._evaluator import Evaluators, evaluators, parse
 from ._library import Error, integer, number
 
 _INDEX = {"uint8": _abi.RMSEG_INDEX_U8, "int16": _abi.RMSEG_INDEX_I16, "int32": _abi.RMSEG_INDEX_I32, "int64": _abi.RMSEG_INDEX_I64}
-_FARTHEST = -(2**31)  # stands for an ignored -1, which to the C library means that none is
+_FARTHEST = -(2**31)
 
 
 class Evaluation(NamedTuple):
@@ -81,9 +81,7 @@ class Objective:
         """
         logits = _logits(logits)
         index, target = _target(target, logits)
-        ignore = -1 if ignore is None else integer(ignore, "ignore")
-        if ignore == -1 and index and (target == -1).any():
-            target, ignore = np.where(target == -1, _FARTHEST, target), _FARTHEST
+        ignore, target = _ignored(ignore, target, index)
         frames = _frames(logits, spacing, offset, extent)
         dlogits = _gradient(logits, target, out) if gradient else None
         place = {"logits": _arrays.address(logits), "dlogits": None if dlogits is None else _arrays.address(dlogits)}
@@ -164,6 +162,15 @@ def _target(x: Array, logits: np.ndarray) -> tuple[bool, np.ndarray]:
         f"target: expected class indices {(n, *size)} or a map {(n, k, *size)} beside logits {logits.shape}, found {target.dtype} "
         f"{target.shape}"
     )
+
+
+def _ignored(ignore: int | None, target: np.ndarray, index: bool) -> tuple[int, np.ndarray]:
+    """What the library is told to ignore; its -1 says that nothing is, so an ignored -1 takes another name in a copy."""
+    if ignore is None:
+        return -1, target
+    if integer(ignore, "ignore") != -1:
+        return int(ignore), target
+    return _FARTHEST, np.where(target == -1, np.int64(_FARTHEST), target) if index else target
 
 
 def _rows(values: Lengths, fallback: Any, n: int, axes: int, name: str) -> np.ndarray:

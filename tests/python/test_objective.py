@@ -93,13 +93,16 @@ class Arguments(unittest.TestCase):
         self.logits, self.index = cases.batch(4)
 
     def test_an_ignored_minus_one(self):
-        index = self.index.copy()
-        index[0, :2] = -1
-        other = np.where(index == -1, 255, index)
-        minus, plus = (rmseg.objective("ce + dice", self.logits, t, ignore=i) for t, i in ((index, -1), (other, 255)))
-        self.assertEqual(minus[0], plus[0])
-        np.testing.assert_array_equal(minus[1], plus[1])
-        self.assertFalse(minus[1][0, :, :2].any())
+        minus = self.index.copy()
+        minus[0, :2] = -1
+        value, dlogits = rmseg.objective("ce + dice", self.logits, np.where(minus == -1, 255, minus), ignore=255)
+        for kind in (np.int8, np.int16, np.int32, np.int64):
+            other = rmseg.objective("ce + dice", self.logits, minus.astype(kind), ignore=-1)
+            self.assertEqual(other[0], value)
+            np.testing.assert_array_equal(other[1], dlogits)
+        self.assertFalse(dlogits[0, :, :2].any())
+        with self.assertRaisesRegex(rmseg.Error, "is -1; expected 0 to 2"):
+            rmseg.objective("ce + dice", self.logits, minus)
 
     def test_out_and_no_gradient(self):
         out = np.empty_like(self.logits)
