@@ -4,6 +4,9 @@
 #include "report/canvas.h"
 
 #include <math.h>
+#include <string.h>
+
+const rmseg_rgb rmseg_truth_green = {60, 230, 80}, rmseg_prediction_blue = {70, 130, 255}, rmseg_ink = {40, 40, 40};
 
 typedef struct range {
     float low, high;
@@ -47,6 +50,15 @@ rmseg_status rmseg_canvas_create(rmseg_image **canvas, const rmseg_image *image,
     rmseg_image_destroy(resized);
     if (status == RMSEG_OK) *canvas = picture;
     return status;
+}
+
+void rmseg_canvas_place(rmseg_image *canvas, const rmseg_image *picture, int64_t top, int64_t left)
+{
+    int64_t height = picture->size[1], width = picture->size[2];
+    for (int64_t row = 0; row < 3 * height; row++) {
+        int64_t to = (row / height * canvas->size[1] + top + row % height) * canvas->size[2] + left;
+        memcpy((uint8_t *)canvas->data + to, (const uint8_t *)picture->data + row * width, (size_t)width);
+    }
 }
 
 /* ---- pen --------------------------------------------------------------------------------------------------------- */

@@ -13,10 +13,15 @@ typedef struct rmseg_rgb {
     uint8_t r, g, b;
 } rmseg_rgb;
 
+extern const rmseg_rgb rmseg_truth_green, rmseg_prediction_blue, rmseg_ink; /* contours, and letters on white */
+
 /* A picture of the first slice of an image, height x width pixels: enlarged, its pixels stay what they are, shrunk,
  * they are averaged; grey is repeated, other types than U8 are stretched from their smallest and largest value to
  * 0..255. */
 rmseg_status rmseg_canvas_create(rmseg_image **canvas, const rmseg_image *image, int64_t height, int64_t width);
+
+/* Copies an RGB picture into a larger one, its upper left pixel to (top, left). */
+void rmseg_canvas_place(rmseg_image *canvas, const rmseg_image *picture, int64_t top, int64_t left);
 
 /* Lines that are laid on together: first drawn into a map of coverage, keeping the largest value at each pixel, then
  * coloured once. So joints and overlaps of half-covered pixels come out even. */

@@ -9,7 +9,6 @@
 #include "report/lettering.h"
 #include "report/report.h"
 
-static const rmseg_rgb truth_green = {60, 230, 80}, prediction_blue = {70, 130, 255}, ink = {40, 40, 40};
 enum { MOST_LABELS = 255 };
 
 /* Point i of a closed polyline of n points after one smoothing step (1/4, 1/2, 1/4), stretched to the canvas. */
@@ -94,8 +93,8 @@ rmseg_status rmseg_overlay(rmseg_image **picture, const rmseg_image *image, cons
     rmseg_image *canvas = NULL;
     RMSEG_TRY(rmseg_canvas_create(&canvas, image, height, width));
     rmseg_status status = RMSEG_OK;
-    if (truth) status = draw_labels(canvas, truth, truth_green, line_width);
-    if (status == RMSEG_OK && prediction) status = draw_labels(canvas, prediction, prediction_blue, line_width);
+    if (truth) status = draw_labels(canvas, truth, rmseg_truth_green, line_width);
+    if (status == RMSEG_OK && prediction) status = draw_labels(canvas, prediction, rmseg_prediction_blue, line_width);
     if (status == RMSEG_OK)
         *picture = canvas;
     else
@@ -104,17 +103,6 @@ rmseg_status rmseg_overlay(rmseg_image **picture, const rmseg_image *image, cons
 }
 
 /* ---- contact sheet ----------------------------------------------------------------------------------------------- */
-
-static void place(rmseg_image *sheet, const rmseg_image *picture, int64_t top, int64_t left)
-{
-    int64_t height = picture->size[1], width = picture->size[2];
-    for (int64_t c = 0; c < 3; c++)
-        for (int64_t y = 0; y < height; y++) {
-            const uint8_t *from = (const uint8_t *)picture->data + (c * height + y) * width;
-            uint8_t *to = (uint8_t *)sheet->data + (c * sheet->size[1] + top + y) * sheet->size[2] + left;
-            memcpy(to, from, (size_t)width);
-        }
-}
 
 static rmseg_status check_alike(const rmseg_image *const *pictures, int64_t count)
 {
@@ -136,7 +124,7 @@ static rmseg_status write_captions(rmseg_image *sheet, const char *const *captio
     RMSEG_TRY(rmseg_pen_begin(&pen, sheet, height / 8));
     for (int64_t row = 0; row < rows; row++)
         rmseg_pen_text(&pen, captions[row], height / 4, (double)(row * step) + 0.7 * (double)strip, height);
-    rmseg_pen_end(&pen, ink);
+    rmseg_pen_end(&pen, rmseg_ink);
     return RMSEG_OK;
 }
 
@@ -154,7 +142,7 @@ rmseg_status rmseg_contact_sheet(rmseg_image **picture, const rmseg_image *const
     RMSEG_TRY(rmseg_image_create(&sheet, RMSEG_U8, 3, size));
     memset(sheet->data, 255, (size_t)(3 * size[1] * size[2]));
     for (int64_t i = 0; i < count; i++)
-        place(sheet, pictures[i], i / columns * step + strip, i % columns * (width + gap));
+        rmseg_canvas_place(sheet, pictures[i], i / columns * step + strip, i % columns * (width + gap));
     rmseg_status status = captions ? write_captions(sheet, captions, rows, step, strip) : RMSEG_OK;
     if (status == RMSEG_OK)
         *picture = sheet;

@@ -1,22 +1,12 @@
 /*
  * report/show.c - one image with its contours into a file.
  */
+#include <math.h>
 #include <string.h>
 
-#include "core/core.h"
-#include "image/image.h"
 #include "report/report.h"
+#include "report/show.h"
 
-#define SHOW_OPTIONS(X)                                                                                                \
-    X(str, pred, "", 0, 0, "", "", "label image drawn in blue", "pred/drishtiGS_001.png")                              \
-    X(str, truth, "", 0, 0, "", "", "label image drawn in green; several files are joined by commas",                  \
-      "labels/001.png")                                                                                                \
-    X(str, out, "", 0, 0, "", "", "picture to write", "overlay.png")                                                   \
-    X(f64, threshold, "", 0, 65535, "", "grey value", "truth is a soft map: set where value >= threshold", "128")      \
-    X(f64, scale, "1", 0.01, 64, "", "", "picture pixels per image pixel", "2")                                        \
-    X(flag, zoom, "false", 0, 0, "", "", "cut the picture to the labels' box and a margin", "")
-
-RMSEG_OPTIONS_DECLARE(show_options, SHOW_OPTIONS)
 RMSEG_OPTIONS_DEFINE(show_options, SHOW_OPTIONS)
 
 rmseg_status rmseg_show_options_create(rmseg_options **options) { return show_options_create(options); }
@@ -25,26 +15,27 @@ rmseg_status rmseg_show_options_create(rmseg_options **options) { return show_op
 static rmseg_status add_truth(rmseg_image **label, const char *path, int64_t number, double threshold)
 {
     rmseg_image *part = NULL;
-    RMSEG_TRY(rmseg_image_read(&part, path));
-    rmseg_status status = *label ? RMSEG_OK : rmseg_image_create(label, RMSEG_I32, 1, part->size);
+    RMSEG_TRY(rmseg_image_read_part(&part, path, "label"));
+    bool first = !*label;
+    rmseg_status status = first ? rmseg_image_create(label, RMSEG_I32, 1, part->size) : RMSEG_OK;
+    if (status == RMSEG_OK && first) rmseg_image_copy_geometry(*label, part);
     if (status == RMSEG_OK && memcmp((*label)->size, part->size, sizeof part->size) != 0)
         status =
             rmseg_fail(RMSEG_ERROR_FORMAT, "%s: %lld x %lld pixels, but the truth files before it have %lld x %lld",
                        path, (long long)part->size[2], (long long)part->size[1], (long long)(*label)->size[2],
                        (long long)(*label)->size[1]);
-    int64_t width = part->size[2], pixels = part->size[1] * width;
-    for (int64_t i = 0; i < pixels && status == RMSEG_OK; i++) {
-        double value = rmseg_image_value(part, 0, 0, i / width, i % width);
+    int64_t width = part->size[2], height = part->size[1], voxels = rmseg_image_voxels(part);
+    for (int64_t i = 0; i < voxels && status == RMSEG_OK; i++) {
+        double value = rmseg_image_value(part, 0, i / width / height, i / width % height, i % width);
         if (threshold > 0 ? value >= threshold : value > 0) ((int32_t *)(*label)->data)[i] = (int32_t)number;
     }
     rmseg_image_destroy(part);
     return status;
 }
 
-/* One file without a threshold is a label image as it is; else each file is one mask, the later on top. */
-static rmseg_status read_truth(rmseg_image **label, const char *list, double threshold)
+rmseg_status rmseg_show_read_truth(rmseg_image **label, const char *list, double threshold)
 {
-    if (!strchr(list, ',') && !(threshold > 0)) return rmseg_image_read(label, list);
+    if (!strchr(list, ',') && !(threshold > 0)) return rmseg_image_read_part(label, list, "label");
     rmseg_status status = RMSEG_OK;
     int64_t number = 1;
     for (const char *at = list; *at && status == RMSEG_OK; number++) {
@@ -95,28 +86,49 @@ static rmseg_status cut(rmseg_image **picture, const double box[4])
     return RMSEG_OK;
 }
 
+static rmseg_status show_flat(rmseg_image **picture, const show_options *o, const char *path)
+{
+    rmseg_image *image = NULL, *prediction = NULL, *truth = NULL;
+    rmseg_status status = rmseg_image_read(&image, path);
+    if (status == RMSEG_OK && *o->pred) status = rmseg_image_read_part(&prediction, o->pred, "label");
+    if (status == RMSEG_OK && *o->truth) status = rmseg_show_read_truth(&truth, o->truth, o->threshold);
+    if (status == RMSEG_OK) status = rmseg_overlay(picture, image, prediction, truth, isnan(o->scale) ? 1 : o->scale);
+    double box[4] = {1, 0, 1, 0};
+    if (status == RMSEG_OK && o->zoom) {
+        if (truth) grow_box(box, truth);
+        if (prediction) grow_box(box, prediction);
+        if (box[1] > box[0]) status = cut(picture, box);
+    }
+    rmseg_image_destroy(image);
+    rmseg_image_destroy(prediction);
+    rmseg_image_destroy(truth);
+    return status;
+}
+
+/* What a 2D image cannot have is refused rather than passed over. */
+static rmseg_status check_flat(const rmseg_options *options, const char *path)
+{
+    static const char *const keys[] = {"slice", "window", "orientation"};
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
+        if (rmseg_options_given(options, keys[i]))
+            return rmseg_fail(RMSEG_ERROR_ARGUMENT, "--%s is for volumes, and %s is a 2D image: leave it out", keys[i],
+                              path);
+    return RMSEG_OK;
+}
+
 rmseg_status rmseg_show(const rmseg_options *options, const char *path)
 {
     const show_options *o = show_options_values(options);
     if (!o) return RMSEG_ERROR_ARGUMENT;
     if (!*o->out)
         return rmseg_fail(RMSEG_ERROR_ARGUMENT, "--out is missing: name the picture to write, as in --out overlay.png");
-    rmseg_image *image = NULL, *prediction = NULL, *truth = NULL, *picture = NULL;
-    rmseg_status status = rmseg_image_read(&image, path);
-    if (status == RMSEG_OK && *o->pred) status = rmseg_image_read(&prediction, o->pred);
-    if (status == RMSEG_OK && *o->truth) status = read_truth(&truth, o->truth, o->threshold);
-    if (status == RMSEG_OK) status = rmseg_overlay(&picture, image, prediction, truth, o->scale);
-    double box[4] = {1, 0, 1, 0};
-    if (status == RMSEG_OK && o->zoom) {
-        if (truth) grow_box(box, truth);
-        if (prediction) grow_box(box, prediction);
-        if (box[1] > box[0]) status = cut(&picture, box);
-    }
+    rmseg_image header, *picture = NULL;
+    RMSEG_TRY(rmseg_image_read_header(&header, path));
+    bool flat = header.size[0] == 1;
+    if (flat) RMSEG_TRY(check_flat(options, path));
+    rmseg_status status = flat ? show_flat(&picture, o, path) : rmseg_show_volume(&picture, o, path);
     if (status == RMSEG_OK) status = rmseg_folder_create_for(o->out);
     if (status == RMSEG_OK) status = rmseg_image_write(picture, o->out);
-    rmseg_image_destroy(image);
-    rmseg_image_destroy(prediction);
-    rmseg_image_destroy(truth);
     rmseg_image_destroy(picture);
     return status;
 }

@@ -14,8 +14,6 @@
 
 enum { PANEL = 224, MARGIN = 8, BAR = 12, NUMBERS = 62, CAPTION = 20, LETTER = 9 };
 
-static const rmseg_rgb ink = {40, 40, 40};
-
 /* Colour of t from -1 to 1. */
 static void colour_of(uint8_t rgb[3], double t)
 {
@@ -71,15 +69,6 @@ static rmseg_status draw_panel(rmseg_image **panel, const rmseg_image *weights, 
     return status;
 }
 
-static void place(rmseg_image *sheet, const rmseg_image *panel, int64_t top, int64_t left)
-{
-    int64_t height = panel->size[1], width = panel->size[2];
-    for (int64_t row = 0; row < 3 * height; row++) {
-        int64_t to = (row / height * sheet->size[1] + top + row % height) * sheet->size[2] + left;
-        memcpy((uint8_t *)sheet->data + to, (const uint8_t *)panel->data + row * width, (size_t)width);
-    }
-}
-
 static void write_number(rmseg_pen *pen, double value, double x, double y)
 {
     char text[32];
@@ -125,11 +114,11 @@ static rmseg_status assemble(rmseg_image **sheet, const rmseg_image *panel, cons
     rmseg_pen pen = {0};
     RMSEG_TRY(rmseg_image_create(sheet, RMSEG_U8, 3, size));
     memset((*sheet)->data, 255, (size_t)(3 * size[1] * size[2]));
-    place(*sheet, panel, CAPTION + MARGIN, MARGIN);
+    rmseg_canvas_place(*sheet, panel, CAPTION + MARGIN, MARGIN);
     RMSEG_TRY(rmseg_pen_begin(&pen, *sheet, 1.2));
     draw_bar(*sheet, &pen, r, CAPTION + MARGIN, 2 * MARGIN + width, bar_height);
     write_caption(&pen, caption, (double)(size[2] - 2 * MARGIN));
-    rmseg_pen_end(&pen, ink);
+    rmseg_pen_end(&pen, rmseg_ink);
     return RMSEG_OK;
 }
 
