@@ -180,7 +180,7 @@ const rmseg_layout rmseg_layout_la = {
             .tree =
                 "DIR/train.list, DIR/test.list     (names of cases, one a line; without both, all are split train)\n"
                 "DIR/CASE/mri_norm2.h5             (datasets image, float (x,y,z), and label, 0 or 1)\n",
-            .defaults = "patch=112,112,80 normalize=none",
+            .defaults = "patch=112,112,80 normalize=none augment=rot90-dh,flip-d",
             .source = "https://github.com/yulequan/UA-MT (data of Xiong et al., Medical Image Analysis 67, 2021)",
         },
     .expected = "train.list, test.list and CASE/mri_norm2.h5 with the datasets image and label",
@@ -197,7 +197,7 @@ const rmseg_layout rmseg_layout_la_raw = {
                 "DIR/CASE/lgemri.nrrd              (also in DIR/Training Set and DIR/Testing Set)\n"
                 "DIR/CASE/laendo.nrrd              (255: the atrium)\n"
                 "DIR/train.list, DIR/test.list     (names of cases, one a line; without both, all are split train)\n",
-            .defaults = "patch=80,112,112",
+            .defaults = "patch=80,112,112 augment=rot90,flip-h",
             .source =
                 "https://www.cardiacatlas.org/atriaseg2018-challenge (Xiong et al., Medical Image Analysis 67, 2021)",
         },
