@@ -170,9 +170,16 @@ def focal(v, gamma=2.0, alpha=None, channels="all", weights=None, reduction="mea
     return ratio((w * (loss * v.m)[:, chosen]).sum(), reduced(v, reduction, over))
 
 
+def orders_of(orders, chosen):
+    """The orders along D, H, W of each channel: the same ones for all, or a list for each."""
+    each = list(orders) if orders and isinstance(orders[0], tuple) else [orders] * len(chosen)
+    assert len(each) == len(chosen)
+    return {c: [0] * (3 - len(row)) + list(row) for c, row in zip(chosen, each)}
+
+
 def rm(v, *orders, center="paper", scale=1, reduction="mean", frame="patch", channels="fg", units="fraction", weights=None):
     b, chosen = v.batch, v.channels(channels)
-    orders = [0] * (3 - len(orders)) + list(orders)
+    lists = orders_of(orders, chosen)
     total, axes = 0, range(3 - b.spatial, 3)
     for s in range(b.n):
         f = v.frames[s] if v.frames else dict(offset=[0] * 3, extent=b.size, spacing=[1, 1, 1])
@@ -191,7 +198,7 @@ def rm(v, *orders, center="paper", scale=1, reduction="mean", frame="patch", cha
                     step = f["spacing"][axis] / max(extent[a] * f["spacing"][a] for a in axes)
                 else:
                     step = 1 / n
-                w = w * (scale * step * (i - middle)) ** (2 * orders[axis])
+                w = w * (scale * step * (i - middle)) ** (2 * lists[c][axis])
             total = total + (float(numbers(weights)[j]) if weights else 1) * (w * (v.p[s, c] - v.y[s, c] * v.m[s, 0]) ** 2).sum()
     return ratio(total, dict(mean=len(chosen) * v.m.sum(), sum=1, batchmean=b.n)[reduction])
 
@@ -249,12 +256,12 @@ def cost(p, y, penalty="match", margin=0.1, bounds="relative", t=1.0, growth=1.1
 
 def moment(v, *orders, center="exact", scale=1, normalize="voxels", frame="patch", units="fraction", reduction="mean", channels="fg",
            weights=None, **penalty):
-    orders = [0] * (3 - len(orders)) + list(orders)
+    lists = orders_of(orders, v.channels(channels))
 
     def one(s, c):
         w = 1
         for axis in range(3):
-            w = w * place(v, s, c, axis, center, scale, frame, units) ** orders[axis]
+            w = w * place(v, s, c, axis, center, scale, frame, units) ** lists[c][axis]
         over = v.m[s].sum() if normalize == "voxels" else 1
         return cost((w * v.p[s, c]).sum() / over, (w * v.y[s, c] * v.m[s, 0]).sum() / over, signed=True, **penalty)
 
@@ -559,13 +566,17 @@ TERMS = dict(sdf=sdf, moment=moment, size=size, centroid=centroid, class_centroi
              jaccard=jaccard, tversky=tversky, focal=focal, rm=rm, mse=mse)
 
 
+SUMMED = ("wmse", "permuted", "ranked")  # several lists of orders are added up; else they are one for each channel
+
+
 class Term:
     def __init__(self, weight, name, *orders, **options):
         self.weight, self.name, self.orders, self.options = weight, name, orders, options
 
     def text(self):
-        options = ", ".join(f"{k}={v}" for k, v in self.options.items())
-        orders = ",".join(map(str, self.orders))
+        options = ", ".join(f"{k}={v}" for k, v in self.options.items() if v is not None)
+        rows = self.orders if self.orders and isinstance(self.orders[0], tuple) else [self.orders]
+        orders = (" | " if self.name in SUMMED else " / ").join(",".join(map(str, row)) for row in rows)
         inside = "; ".join(filter(None, [orders, options]))
         return f"{self.weight!r}*{self.name}" + (f"({inside})" if inside else "")
 
@@ -659,6 +670,21 @@ def rm_cases(orders):
                     dict(center="exact", frame="volume", units="mm")):
         yield [Term(1.0, "rm", *both, **options)]
         yield [Term(0.25, "rm", *a, **options), Term(-3.0, "rm", *b, **options), Term(1.0, "mse", reduction="sum")]
+
+
+def each_cases(batch, head):
+    """Orders of their own for each channel, in the order of the list, with one divisor; class weights go with them."""
+    flat, k = batch.spatial == 2, batch.k
+    rows = [(2, 0), (0, 2), (1, 1), (0, 1), (0, 0)] if flat else [(2, 0, 0), (0, 2, 0), (1, 0, 1), (0, 0, 3), (0, 0, 0)]
+    everywhere, weights = rows[:k], "+".join(str(0.5 * (c + 1)) for c in range(k))
+    for row in (dict(), dict(weights=weights, reduction="sum"), dict(center="centroid", reduction="batchmean"), dict(scale=2, frame="volume", units="mm")):
+        yield [Term(1.0, "rm", *everywhere, channels="all", **row), Term(0.5, "rm", *rows[1], **row | dict(weights=None))]
+        yield [Term(1.0, "moment", *everywhere, channels="all", **row)]
+    backwards = "+".join(str(c) for c in reversed(range(k)))
+    yield [Term(1.0, "rm", *everywhere, channels=backwards, weights=weights), Term(2.0, "moment", *everywhere, channels=backwards, weights=weights)]
+    yield [Term(1.0, "dice", variant="monai", channels=backwards, weights=weights), Term(1.0, "boundary", channels=backwards, weights=weights)]
+    if k > 2 and head == "softmax":
+        yield [Term(1.0, "rm", *rows[: k - 1]), Term(1.0, "rm", rows[1], rows[0], channels=f"{k - 1}+0")]
 
 
 def dice_cases():
@@ -770,6 +796,10 @@ def cases(batch):
             yield head, truth, batch.k != 2, False, terms
     yield "sigmoid", "index", True, False, [Term(1.0, "focal", alpha=0.25), Term(2.0, "focal", gamma=0.5, alpha=0.75)]
     yield "none", "map", True, False, [Term(1.0, "focal", gamma=1.5), Term(1.0, "jaccard", soft_label="true")]
+    if k > 1:
+        for truth, terms in zip(("index", "map") * 20, each_cases(batch, heads[0])):
+            yield heads[0], truth, k != 2, True, terms
+        yield "sigmoid", "map", False, True, next(each_cases(batch, "sigmoid"))
     if batch.name in ("flat3", "solid2"):
         for terms in rm_cases(orders):
             yield "softmax", "index", True, True, terms

@@ -9,7 +9,7 @@
  *
  * head: softmax (default) | sigmoid | tanh | none; then a sum of terms with factors and groups; then names of factors. A factor
  * is a number, a schedule, or calculated from them. Arguments in brackets: orders first, then ';' and name=value pairs
- * (a term without orders starts with its pairs).
+ * (a term without orders starts with its pairs). rm(2,0 / 0,2; channels=1+2): orders for each channel.
  */
 #ifndef RMSEG_LOSS_H
 #define RMSEG_LOSS_H

@@ -59,7 +59,7 @@ static weights weights_of(const rmseg_evaluator *e, const rmseg_loss_part *part,
 /* Orders were checked at compilation. */
 static void exponents_of(int64_t exponent[3], const weights *w, int64_t i)
 {
-    (void)rmseg_term_orders_at(exponent, w->term, i, w->spatial);
+    (void)rmseg_term_orders(exponent, w->term, i, w->spatial);
     for (int axis = 0; axis < 3; axis++) exponent[axis] *= 2;
 }
 
@@ -98,7 +98,7 @@ static rmseg_status check_orders(const rmseg_evaluator *e, const rmseg_loss_part
 {
     int64_t order[3];
     for (int64_t i = 0; i < 1 + part->term->mores; i++)
-        RMSEG_TRY(rmseg_term_orders_at(order, part->term, i, e->sweep.batch.spatial));
+        RMSEG_TRY(rmseg_term_orders(order, part->term, i, e->sweep.batch.spatial));
     return RMSEG_OK;
 }
 
@@ -378,7 +378,7 @@ static rmseg_status prepare_ranked(rmseg_evaluator *e, rmseg_loss_part *part)
     return rmseg_maps_each(e, part, fill_ranked);
 }
 
-#define ORDERS "q1,q2[,q3]  0..20  one order for each axis, axis 0 first; several rm together: 2,0 | 0,2 | 2,2\n"
+#define ORDERS RMSEG_ORDERS_ARGUMENT "; several rm together: 2,0 | 0,2 | 2,2\n"
 
 const rmseg_loss_row rmseg_loss_wmse = {
     .info = {.name = "wmse",
@@ -387,7 +387,7 @@ const rmseg_loss_row rmseg_loss_wmse = {
              .source = "a control of rm",
              .help = "what rm of these orders is without place: one weight for all, rm's mean"},
     .orders = true,
-    .many = true,
+    .summed = true,
     .create_options = wmse_options_create,
     .settle = rmseg_rm_settle,
     .compile = compile_wmse,
@@ -404,7 +404,7 @@ const rmseg_loss_row rmseg_loss_permuted = {
              .source = "a control of rm",
              .help = "the weights of rm in other places: blocks of them permuted once"},
     .orders = true,
-    .many = true,
+    .summed = true,
     .create_options = permuted_options_create,
     .settle = rmseg_rm_settle,
     .compile = compile_permuted,
@@ -419,7 +419,7 @@ const rmseg_loss_row rmseg_loss_ranked = {
              .source = "a control of rm",
              .help = "the weights of rm given out by distance from the truth instead of place in the image"},
     .orders = true,
-    .many = true,
+    .summed = true,
     .create_options = ranked_options_create,
     .settle = rmseg_rm_settle,
     .compile = compile_ranked,

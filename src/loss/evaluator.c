@@ -125,6 +125,7 @@ void rmseg_evaluator_destroy(rmseg_evaluator *e)
     if (!e) return;
     for (int64_t i = 0; e->part && i < e->objective->terms; i++) {
         rmseg_free(e->part[i].channels);
+        rmseg_free(e->part[i].place);
         rmseg_free(e->part[i].weights);
         rmseg_free(e->part[i].index);
         rmseg_maps_destroy(e->part[i].maps);

@@ -31,11 +31,13 @@ struct rmseg_loss_part {
     const rmseg_loss_term *term;
     double weight;  /* in the evaluation under way */
     bool *channels; /* (K) the channels it looks at; NULL: the row does not choose */
+    int64_t *place; /* (K) of a channel in the list that the user gave, -1: not in it */
     int64_t channel_count;
     double *weights; /* (K) of classes; NULL: equal */
     int64_t field;   /* the weight field it has parts of, -1: none */
     int64_t *index;  /* (indices) which parts, in the order they were asked for */
     int64_t indices;
+    bool each;                          /* its weights are for one channel each, by their place */
     bool aside;                         /* reads no plain sum of its channels but P and NLL: they need not be made */
     int64_t focal;                      /* which of sweep.focal */
     struct rmseg_distance_maps *maps;   /* of terms made of distances: loss/distance_maps.h */
@@ -86,7 +88,7 @@ void rmseg_shares_destroy(rmseg_evaluator *evaluator);
 /* Between the sweeps: sets shares.used, and the averages too where `keep`. */
 void rmseg_shares_settle(rmseg_evaluator *evaluator, bool keep);
 
-/* Reads channels and class weights (text may be ""), one weight for each of the channels, into the part. */
+/* Reads channels and class weights (text may be ""), one weight for each of the channels in the list's order, into the part. */
 rmseg_status rmseg_part_channels(rmseg_evaluator *evaluator, rmseg_loss_part *part, const char *channels,
                                  const char *weights);
 
@@ -104,6 +106,14 @@ static inline rmseg_slope *rmseg_slope_at(const rmseg_evaluator *e, int64_t n, i
  * channels (made if new); it becomes the part's next index. All weights of a part have one rule. */
 rmseg_status rmseg_field_add(rmseg_evaluator *evaluator, rmseg_loss_part *part, bool squared,
                              const rmseg_field_rule *rule, const int64_t exponent[3]);
+
+/* The weights of the term's orders: one for all of the part's channels, or of several lists one for each channel, in the
+ * order in which the user named the channels. Exponents are 2 q (`squared`) or q. */
+rmseg_status rmseg_part_orders(rmseg_evaluator *evaluator, rmseg_loss_part *part, bool squared,
+                               const rmseg_field_rule *rule);
+
+/* The part as channel c, one of its own, sees it: with that channel's weight alone where each has one. Borrows from `part`. */
+rmseg_loss_part rmseg_part_of_channel(const rmseg_loss_part *part, int64_t c);
 
 /* A field of its own for the part, whose weight is a map that the row's prepare step fills. */
 rmseg_status rmseg_field_add_map(rmseg_evaluator *evaluator, rmseg_loss_part *part, bool squared);

@@ -5,7 +5,7 @@
  *     sum       = product { ('+' | '-') product }
  *     product   = factor { '*' factor }
  *     factor    = '-' factor | number | name | schedule | '(' sum ')' | term         (schedules: parse_schedule.c)
- *     term      = name [ '(' [ orders { '|' orders } ] [ ';' ] [ key '=' value { ',' key '=' value } ] ')' ]
+ *     term      = name [ '(' [ orders { ('|' | '/') orders } ] [ ';' ] [ key '=' value { ',' key '=' value } ] ')' ]
  *
  * Every part of an expression is a number or a run of terms. Numbers calculate ("(1 - 0.3)*dice"), a number times terms
  * scales them, terms join; anything else is refused at its operator. A number may hold schedules, and names that are given
@@ -97,11 +97,13 @@ static rmseg_status take_orders(rmseg_parser *p, const rmseg_loss_term *term, in
                          (long long)*orders);
 }
 
-/* "2,0", or "2,0 | 0,2 | 2,2" where the row takes several. */
+static char separator_of(const rmseg_loss_term *term) { return term->row->summed ? '|' : '/'; }
+
+/* "2,0", and further ones: "2,0 | 0,2" where the row adds them up, "2,0 / 0,2" where each is for a channel. */
 static rmseg_status take_all_orders(rmseg_parser *p, rmseg_loss_term *term)
 {
     RMSEG_TRY(take_orders(p, term, term->order, &term->orders));
-    while (term->row->many && rmseg_take(p, '|')) {
+    while (rmseg_take(p, separator_of(term))) {
         int64_t orders = 0;
         int64_t(*grown)[3] = rmseg_realloc(term->more, term->mores + 1, sizeof *grown);
         if (!grown) return RMSEG_ERROR_MEMORY;
@@ -112,10 +114,26 @@ static rmseg_status take_all_orders(rmseg_parser *p, rmseg_loss_term *term)
         term->mores++;
         if (orders != term->orders)
             return rmseg_fail_at(p, start,
-                                 "%lld orders stand before, %lld here: one for each axis, as in %s(2,0 | 0,2)",
-                                 (long long)term->orders, (long long)orders, term->row->info.name);
+                                 "%lld orders stand before, %lld here: one for each axis, as in %s(2,0 %c 0,2)",
+                                 (long long)term->orders, (long long)orders, term->row->info.name, separator_of(term));
     }
     return RMSEG_OK;
+}
+
+static rmseg_status fail_behind_orders(const rmseg_parser *p, const rmseg_loss_term *term)
+{
+    const char *name = term->row->info.name;
+    if (*p->at == '|' && !term->row->summed)
+        return rmseg_fail_at(p, p->at,
+                             "%s takes no sum of orders: write %s(2,0) + %s(0,2); orders for one channel "
+                             "each stand between '/', as in %s(2,0 / 0,2; channels=1+2)",
+                             name, name, name, name);
+    if (*p->at == '/' && term->row->summed)
+        return rmseg_fail_at(p, p->at,
+                             "%s takes no orders for one channel each: write %s(2,0; channels=1) + "
+                             "%s(0,2; channels=2); several that are added up stand between '|'",
+                             name, name, name);
+    return rmseg_fail_unexpected(p, "',' and an order, ';' and options, or ')'");
 }
 
 static rmseg_status set_option(rmseg_loss_term *term, const char *key, const char *value)
@@ -155,7 +173,7 @@ static rmseg_status take_arguments(rmseg_parser *p, rmseg_loss_term *term)
     if (term->row->orders && !rmseg_starts_name(p)) {
         RMSEG_TRY(take_all_orders(p, term));
         if (rmseg_take(p, ')')) return RMSEG_OK;
-        if (!rmseg_take(p, ';')) return rmseg_fail_unexpected(p, "',' and an order, ';' and options, or ')'");
+        if (!rmseg_take(p, ';')) return fail_behind_orders(p, term);
         if (rmseg_take(p, ')')) return RMSEG_OK;
     }
     do RMSEG_TRY(take_option(p, term));

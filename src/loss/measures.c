@@ -197,7 +197,8 @@ double rmseg_measure_finish(rmseg_evaluator *e, const rmseg_loss_part *part, con
         for (int64_t c = 0; c < b->k; c++) {
             if (!part->channels[c] || !(e->sweep.valid[n] > 0)) continue;
             double count = rmseg_part_count(e, part, m->reduction, c);
-            value += count * measure_one(e, part, m, n, c, part->weight * count);
+            const rmseg_loss_part own = rmseg_part_of_channel(part, c);
+            value += count * measure_one(e, &own, m, n, c, part->weight * count);
         }
     return value;
 }

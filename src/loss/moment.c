@@ -35,13 +35,11 @@ static rmseg_status compile_moment(rmseg_evaluator *e, rmseg_loss_part *part)
 {
     const moment_options *o = moment_options_values(part->term->options);
     static const char *const centres[] = {"paper", "exact", "none", "centroid"};
-    int64_t exponent[3];
     rmseg_field_rule rule = {
         .scale = o->scale[0] - '0', .volume = !strcmp(o->frame, "volume"), .mm = !strcmp(o->units, "mm")};
     while (strcmp(o->center, centres[rule.centre])) rule.centre++;
-    RMSEG_TRY(rmseg_term_orders(exponent, part->term, e->sweep.batch.spatial));
     RMSEG_TRY(rmseg_measure_channels(e, part));
-    return rmseg_field_add(e, part, false, &rule, exponent);
+    return rmseg_part_orders(e, part, false, &rule);
 }
 
 static void size_of(rmseg_dual *v, const rmseg_dual *sums, const rmseg_place *place)
@@ -90,7 +88,7 @@ static double finish_size(rmseg_evaluator *e, const rmseg_loss_part *part)
 const rmseg_loss_row rmseg_loss_moment = {
     .info = {.name = "moment",
              .arguments =
-                 "q1,q2[,q3]  0..20  one order for each axis, axis 0 first\n" MOMENT_OPTIONS(RMSEG_LOSS_ARGUMENT),
+                 RMSEG_ORDERS_ARGUMENT "; other ones for each channel: 1,0 / 0,1\n" MOMENT_OPTIONS(RMSEG_LOSS_ARGUMENT),
              .formula = "(sum (p - y) prod_k c_k^q_k / voxels)^2, mean over samples and channels",
              .source = "image moments, Hu 1962; Wang et al., Eq. 2",
              .help = "global moment of the prediction matched to the truth's; odd orders keep the side that rm loses"},

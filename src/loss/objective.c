@@ -70,7 +70,10 @@ static void write_term(rmseg_text *text, const rmseg_loss_term *term, bool all)
         before = ",";
     }
     for (int64_t i = 0; i < term->mores * term->orders; i++)
-        rmseg_text_addf(text, "%s%lld", i % term->orders ? "," : " | ",
+        rmseg_text_addf(text, "%s%lld",
+                        i % term->orders    ? ","
+                        : term->row->summed ? " | "
+                                            : " / ",
                         (long long)term->more[i / term->orders][i % term->orders]);
     if (term->orders) before = "; ";
     for (int64_t i = 0; i < rmseg_options_count(term->options); i++) {

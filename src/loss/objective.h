@@ -19,7 +19,7 @@ typedef struct rmseg_loss_term {
     rmseg_options *options;   /* values of the row's options */
     int64_t coefficient;      /* its weight, a node of the objective's coefficients */
     int64_t order[3], orders; /* rm: one order per spatial axis, 2 or 3 of them */
-    int64_t (*more)[3];       /* (mores) further ones of as many orders, where the row takes several */
+    int64_t (*more)[3];       /* (mores) further lists of as many: added up, or one for each channel, as the row says */
     int64_t mores;
     int64_t column; /* where the expression names it, 1-based */
     char *name;     /* as reported: with the options that are not defaults */
@@ -38,7 +38,7 @@ struct rmseg_objective {
 struct rmseg_loss_row {
     rmseg_loss_info info;
     bool orders; /* takes orders before its options */
-    bool many;   /* several of them, with '|' between */
+    bool summed; /* several of them, '|' between, are added up; else one for each channel, '/' between */
     rmseg_status (*create_options)(rmseg_options **options);
 
     /* Called once the options are set, at parsing: derived defaults, syntax of lists. May be NULL. */
@@ -73,6 +73,9 @@ extern const rmseg_loss_row rmseg_loss_ce, rmseg_loss_dice, rmseg_loss_jaccard, 
 #define RMSEG_LOSS_ARGUMENT(type, field, fallback, minimum, maximum, choices, unit, help, example)                     \
 #field "=" fallback "  " choices "  " help "\n"
 
+/* The first of its arguments, of a row that takes orders. */
+#define RMSEG_ORDERS_ARGUMENT "q1,q2[,q3]  0..20  one order for each axis, axis 0 first"
+
 /* An option's name as expressions and Python spell it: with '_'. Into a buffer of RMSEG_LOSS_NAME. */
 #define RMSEG_LOSS_NAME 64
 const char *rmseg_loss_option_name(char *buffer, const char *key);
@@ -80,17 +83,15 @@ const char *rmseg_loss_option_name(char *buffer, const char *key);
 /* Room for one more term, zeroed, at the end; not yet counted in objective->terms. */
 rmseg_status rmseg_objective_grow(rmseg_objective *objective);
 
-/* The term's orders along D, H, W. Errors: argument, unless there is one for each of the `spatial` axes. */
-rmseg_status rmseg_term_orders(int64_t order[3], const rmseg_loss_term *term, int spatial);
-rmseg_status rmseg_term_orders_at(int64_t order[3], const rmseg_loss_term *term, int64_t index,
-                                  int spatial); /* of several */
+/* List `index` of the term's orders, along D, H, W. Errors: argument, unless there is one for each of the `spatial` axes. */
+rmseg_status rmseg_term_orders(int64_t order[3], const rmseg_loss_term *term, int64_t index, int spatial);
 
 /* Fills in the names and the canonical text of a parsed objective. */
 rmseg_status rmseg_objective_describe(rmseg_objective *objective);
 
-/* "fg", "all" or channels joined by '+': marks set[0..k-1] and counts. `first` is the first foreground channel. Without
- * a set, checks the syntax alone. */
-rmseg_status rmseg_channels_parse(bool *set, int64_t *count, int64_t k, int64_t first, const char *text);
+/* "fg", "all" or channels joined by '+': place[0..k-1] becomes the channel's place in that list, -1 where it is not in it,
+ * and counts. `first` is the first foreground channel. Without a place, checks the syntax alone. */
+rmseg_status rmseg_channels_parse(int64_t *place, int64_t *count, int64_t k, int64_t first, const char *text);
 
 /* Numbers >= 0 joined by '+', one for each of `expected` channels. Without `weights`, checks the syntax alone. */
 rmseg_status rmseg_weights_parse(double *weights, int64_t expected, const char *text);

@@ -37,13 +37,10 @@ rmseg_field_rule rmseg_rm_rule(const rmseg_options *o)
 static rmseg_status compile(rmseg_evaluator *e, rmseg_loss_part *part)
 {
     const rm_options *o = rm_options_values(part->term->options);
-    int64_t order[3] = {0};
-    if (part->term->row->orders) RMSEG_TRY(rmseg_term_orders(order, part->term, e->sweep.batch.spatial));
-    for (int axis = 0; axis < 3; axis++) order[axis] *= 2;
     RMSEG_TRY(rmseg_part_channels(e, part, o->channels, o->weights));
     rmseg_field_rule rule = rmseg_rm_rule(part->term->options);
     part->aside = true;
-    return rmseg_field_add(e, part, true, &rule, order);
+    return rmseg_part_orders(e, part, true, &rule);
 }
 
 double rmseg_rm_finish(rmseg_evaluator *e, const rmseg_loss_part *part, const double *factor)
@@ -59,8 +56,9 @@ double rmseg_rm_finish(rmseg_evaluator *e, const rmseg_loss_part *part, const do
             if (!part->channels[c]) continue;
             double count = (part->weights ? part->weights[c] : 1) / over;
             if (factor) count *= factor[n * b->k + c];
-            sum += count * rmseg_part_square(e, part, 0, n, c);
-            *rmseg_part_coefficient(e, part, 0, n, c) += 2 * part->weight * count;
+            const rmseg_loss_part own = rmseg_part_of_channel(part, c);
+            sum += count * rmseg_part_square(e, &own, 0, n, c);
+            *rmseg_part_coefficient(e, &own, 0, n, c) += 2 * part->weight * count;
         }
     return sum;
 }
@@ -69,8 +67,8 @@ static double finish(rmseg_evaluator *e, const rmseg_loss_part *part) { return r
 
 const rmseg_loss_row rmseg_loss_rm = {
     .info = {.name = "rm",
-             .arguments =
-                 "q1,q2[,q3]  0..20  one order for each axis, axis 0 first\n" RMSEG_RM_OPTIONS(RMSEG_LOSS_ARGUMENT),
+             .arguments = RMSEG_ORDERS_ARGUMENT
+             "; other ones for each channel: 2,0 / 0,2\n" RMSEG_RM_OPTIONS(RMSEG_LOSS_ARGUMENT),
              .formula = "mean of prod_k c_k^(2 q_k) (p - y)^2, c_k = (i_k - n_k/2) / n_k",
              .source = "Wang et al., Residual Moment Loss for Medical Image Segmentation, Eqs. 4, 7, 8",
              .help =

@@ -249,21 +249,31 @@ void rmseg_fields_fill(rmseg_evaluator *e)
     }
 }
 
-double rmseg_field_mean(const rmseg_evaluator *e, const rmseg_loss_part *part)
+/* Of the part's first weight, in one set of tables. */
+static double mean_of_set(const rmseg_evaluator *e, const rmseg_loss_part *part, int64_t set)
 {
     const rmseg_weight_field *field = e->sweep.field + part->field;
-    int64_t sets = sets_of(&e->sweep, field);
-    double sum = 0;
-    for (int64_t set = 0; set < sets; set++) {
-        double product = 1;
-        for (int axis = 0; axis < 3; axis++) {
-            int64_t extent = e->sweep.batch.size[axis],
-                    row = set * field->tables[axis] + field->part[part->index[0]].table[axis];
-            double along = 0;
-            for (int64_t i = 0; i < extent; i++) along += field->table[axis][row * field->stride[axis] + i];
-            product *= along / (double)extent;
-        }
-        sum += product;
+    double product = 1;
+    for (int axis = 0; axis < 3; axis++) {
+        int64_t extent = e->sweep.batch.size[axis],
+                row = set * field->tables[axis] + field->part[part->index[0]].table[axis];
+        double along = 0;
+        for (int64_t i = 0; i < extent; i++) along += field->table[axis][row * field->stride[axis] + i];
+        product *= along / (double)extent;
     }
-    return sum / (double)sets;
+    return product;
+}
+
+double rmseg_field_mean(const rmseg_evaluator *e, const rmseg_loss_part *part)
+{
+    const rmseg_batch *b = &e->sweep.batch;
+    bool own_centres = e->sweep.field[part->field].own_centres;
+    double sum = 0;
+    for (int64_t n = 0; n < b->n; n++)
+        for (int64_t c = 0; c < b->k; c++) {
+            if (!part->channels[c]) continue;
+            const rmseg_loss_part own = rmseg_part_of_channel(part, c);
+            sum += mean_of_set(e, &own, own_centres ? n * b->k + c : n);
+        }
+    return sum / (double)(b->n * part->channel_count);
 }

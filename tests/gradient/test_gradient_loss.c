@@ -265,15 +265,25 @@ static const char *pick(rmseg_random *r, const char *const *from, int64_t count)
 #define PICK(r, ...)                                                                                                   \
     pick(r, (const char *const[]){__VA_ARGS__}, (int64_t)(sizeof(const char *const[]){__VA_ARGS__} / sizeof(char *)))
 
-static void add_rm(rmseg_text *text, problem *p, rmseg_random *r)
+/* "2,0", or a list for each of the problem's channels: "2,0 / 1,3". */
+static void add_orders(rmseg_text *text, const problem *p, rmseg_random *r, bool each)
 {
     char orders[32];
-    rmseg_text_addf(text, "rm(%s; center=%s, scale=%s, reduction=%s, ",
-                    orders_of(p, rmseg_random_below(r, 4), rmseg_random_below(r, 4), rmseg_random_below(r, 3), orders),
-                    PICK(r, "paper", "exact", "none", "centroid"), PICK(r, "1", "2"),
-                    PICK(r, "mean", "sum", "batchmean"));
-    rmseg_text_addf(text, "frame=%s, channels=%s, units=%s)", PICK(r, "patch", "volume"), PICK(r, "fg", "all", "0"),
-                    PICK(r, "fraction", "mm"));
+    for (int64_t i = 0; i < (each ? p->batch.k : 1); i++)
+        rmseg_text_addf(
+            text, "%s%s", i ? " / " : "",
+            orders_of(p, rmseg_random_below(r, 4), rmseg_random_below(r, 4), rmseg_random_below(r, 3), orders));
+}
+
+static void add_rm(rmseg_text *text, problem *p, rmseg_random *r)
+{
+    bool each = rmseg_random_below(r, 2);
+    rmseg_text_add(text, "rm(");
+    add_orders(text, p, r, each);
+    rmseg_text_addf(text, "; center=%s, scale=%s, reduction=%s, ", PICK(r, "paper", "exact", "none", "centroid"),
+                    PICK(r, "1", "2"), PICK(r, "mean", "sum", "batchmean"));
+    rmseg_text_addf(text, "frame=%s, channels=%s, units=%s)", PICK(r, "patch", "volume"),
+                    each ? "all" : PICK(r, "fg", "all", "0"), PICK(r, "fraction", "mm"));
 }
 
 static void add_dice(rmseg_text *text, rmseg_random *r)

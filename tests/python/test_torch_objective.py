@@ -189,6 +189,15 @@ class Manners(unittest.TestCase):
         (value * 3).backward()
         torch.testing.assert_close(logits.grad, 4 * once)
 
+    def test_orders_for_each_channel(self):
+        logits, target = batch()
+        for text in ("rm(2,0 / 0,2; channels=2+1, weights=1+0.5)", "moment(1,0 / 0,1 / 1,1; channels=all)", "dice(channels=2+1, weights=1+0.5)"):
+            values = [Objective(text, plain=plain)(logits, target).item() for plain in (False, True)]
+            self.assertAlmostEqual(values[0] / values[1], 1, 5)
+            for plain in (False, True):
+                with self.assertRaisesRegex(ValueError, "2 lists of orders for 3 channels"):
+                    Objective("rm(2,0 / 0,2; channels=all)", plain=plain)(logits, target)
+
     def test_operator(self):
         logits, target = batch()
         loss = Objective("ce + share(10%)*dice")

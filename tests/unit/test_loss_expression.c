@@ -263,6 +263,38 @@ static void test_out_of_memory(void **state)
     assert_true(failed > 20);
 }
 
+/* Orders of their own for each channel. */
+static void test_orders_for_each_channel(void **state)
+{
+    (void)state;
+    float logits[3 * 4] = {0};
+    uint8_t index[4] = {0, 1, 2, 0};
+    rmseg_batch batch = {.n = 1,
+                         .k = 3,
+                         .size = {1, 2, 2},
+                         .spatial = 2,
+                         .logits = logits,
+                         .index = index,
+                         .index_type = RMSEG_INDEX_U8,
+                         .ignore = -1};
+    rmseg_objective *o;
+    double total;
+    assert_ok(rmseg_objective_parse(&o, "rm( 2,0/0,2 ;channels=2+1)"));
+    assert_string_equal(rmseg_objective_term_name(o, 0), "rm(2,0 / 0,2; channels=2+1)");
+    assert_ok(rmseg_objective_evaluate(&total, NULL, NULL, o, &batch));
+    rmseg_objective_destroy(o);
+    assert_ok(rmseg_objective_parse(&o, "moment(2,0 / 0,2 / 1,1)"));
+    assert_fails(rmseg_objective_evaluate(&total, NULL, NULL, o, &batch), RMSEG_ERROR_ARGUMENT,
+                 "found 3 lists of orders for 2 channels; expected one for all, or one for each of channels=fg");
+    rmseg_objective_destroy(o);
+    assert_fails(rmseg_objective_parse(&o, "rm(2,0 / 0,2,1)"), RMSEG_ERROR_ARGUMENT,
+                 "column 10: 2 orders stand before, 3 here: one for each axis, as in rm(2,0 / 0,2)");
+    assert_fails(rmseg_objective_parse(&o, "rm(2,0 | 0,2)"), RMSEG_ERROR_ARGUMENT,
+                 "column 8: rm takes no sum of orders: write rm(2,0) + rm(0,2)");
+    assert_fails(rmseg_objective_parse(&o, "wmse(2,0 / 0,2)"), RMSEG_ERROR_ARGUMENT,
+                 "column 10: wmse takes no orders for one channel each");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -274,6 +306,7 @@ int main(void)
         cmocka_unit_test(test_long_expression),
         cmocka_unit_test(test_heads),
         cmocka_unit_test(test_list),
+        cmocka_unit_test(test_orders_for_each_channel),
         cmocka_unit_test(test_out_of_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

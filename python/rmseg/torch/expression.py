@@ -28,11 +28,12 @@ class Coefficient:
 
 @dataclass(frozen=True)
 class Term:
-    """One term: `rm(2,0; center=paper)` has name "rm", orders (2, 0), options {"center": "paper"}."""
+    """One term: `rm(2,0; center=paper)` has name "rm", orders ((2, 0),), options {"center": "paper"}; several lists of orders are one for
+    each channel."""
 
     coefficient: Coefficient
     name: str
-    orders: tuple[int, ...]
+    orders: tuple[tuple[int, ...], ...]
     options: dict[str, str]
 
 
@@ -151,7 +152,8 @@ def read_term(text: str, negative: bool, names: dict[str, Coefficient], shares: 
     coefficient = Reader(f"-({weight})" if negative else weight, names, shares).sum()
     orders, _, rest = inside.partition(";") if "=" not in inside.partition(";")[0] else ("", "", inside)
     options = dict(pair.strip().split("=", 1) for pair in rest.split(",") if pair.strip())
-    return Term(coefficient, name, tuple(int(q) for q in orders.split(",") if q.strip()), options)
+    lists = tuple(tuple(int(q) for q in row.split(",")) for row in re.split(r"[|/]", orders) if row.strip())
+    return Term(coefficient, name, lists, options)
 
 
 def parse(text: str) -> Expression:

@@ -95,12 +95,12 @@ class View:
     def channels(self, text: str) -> list[int]:
         if text in ("fg", "all"):
             return list(range(0 if text == "all" else 1 - self.first_label, self.k))
-        return sorted({int(c) for c in text.split("+")})
+        return list(dict.fromkeys(int(c) for c in text.split("+")))
 
     def chosen(self, x: Tensor, options: dict[str, str], default: str = "fg") -> Tensor:
         """x (N,K,*S) at the term's channels."""
         channels = self.channels(options.get("channels", default))
-        return x if len(channels) == self.k else x[:, channels]
+        return x if channels == list(range(self.k)) else x[:, channels]
 
     def frame(self, kind: str) -> tuple[Tensor, Tensor, Tensor]:
         """Offset, extent and spacing, (N or 1, axes); of the patch itself unless kind is "volume"."""
@@ -247,12 +247,15 @@ def contract(x: Tensor, tables: list[Tensor | None]) -> Tensor:
 
 
 def powers(v: View, term: Term, factor: int) -> list[Tensor | None]:
-    """c_k^(factor q_k) along each axis; None where it is 1."""
-    o = term.options
-    return [
-        coordinate(v, axis, o, o["center"], float(o["scale"])) ** (factor * q) if q else None
-        for axis, q in enumerate(term.orders or [0] * v.axes)
-    ]
+    """c_k^(factor q_k) along each axis, (N or 1, C or 1, extent); None where it is 1."""
+    o, channels = term.options, len(v.channels(term.options["channels"]))
+    if len(term.orders) > 1 and len(term.orders) != channels:
+        raise ValueError(f"{term.name}: found {len(term.orders)} lists of orders for {channels} channels; expected one for all, or one for each")
+    tables: list[Tensor | None] = []
+    for axis, q in enumerate(zip(*term.orders) if term.orders else [(0,)] * v.axes):
+        exponents = torch.tensor(q, device=v.logits.device)[None, :, None] * factor
+        tables.append(coordinate(v, axis, o, o["center"], float(o["scale"])) ** exponents if any(q) else None)
+    return tables
 
 
 def rm(v: View, term: Term) -> Tensor:
