@@ -84,19 +84,43 @@ rmseg_status rmseg_dataset_fold(bool *held, int64_t count, uint64_t seed, int64_
 
 /* ---- preparing: the part that predict shares -------------------------------------------------------------------- */
 
-typedef enum rmseg_normalize { RMSEG_NORMALIZE_ZSCORE, RMSEG_NORMALIZE_NONE, RMSEG_NORMALIZE_RANGE } rmseg_normalize;
+typedef enum rmseg_normalize {
+    RMSEG_NORMALIZE_ZSCORE,
+    RMSEG_NORMALIZE_NONE,
+    RMSEG_NORMALIZE_RANGE,
+    RMSEG_NORMALIZE_CT
+} rmseg_normalize;
 
+/* In this order. */
 typedef struct rmseg_preparation {
-    int64_t grid[3]; /* resample to this D,H,W first; all 0: keep */
+    bool canonical;    /* volumes that say how they lie: D to superior, H to anterior, W to the right, the nearest so */
+    int64_t grid[3];   /* resample to this D,H,W; all 0: keep */
+    double spacing[3]; /* without a grid: resample to this, mm along D,H,W; all 0: keep. Unknown spacings are 1 */
+    double clip[2];    /* percentiles of a channel (linear between ranks) to which values are clipped; both 0: not */
     /* Per channel over the resampled image; zscore: population sd; range: [min,max] to [0,1]. A constant channel
-     * (its range is at most 1e-6 of its largest magnitude) becomes 0 in both. */
+     * (its range is at most 1e-6 of its largest magnitude) becomes 0 in both. ct: the window to [0,1], clipped. */
     rmseg_normalize normalize;
+    double window[2]; /* of ct: low, high */
+    bool crop_label;  /* at last: cut to the truth's box in W and H, with margins (rmseg_case_prepare alone) */
 } rmseg_preparation;
 
-/* Resamples (antialiased linear; labels nearest) and normalises. *label is untouched when NULL is given. The outputs
- * are new images. */
+/* The extents of what a raw image becomes, the crop aside. */
+void rmseg_prepared_size(int64_t size[3], const rmseg_image *raw, const rmseg_preparation *preparation);
+
+/* Puts in order, resamples (antialiased linear; labels nearest), clips and normalises. *label is untouched when NULL is
+ * given. The outputs are new images. */
 rmseg_status rmseg_prepare(rmseg_image **image, rmseg_image **label, const rmseg_image *raw_image,
                            const rmseg_image *raw_label, const rmseg_preparation *preparation);
+
+/* A case read and prepared, cropped to its label where that is asked for: the box of the label in W and H, as the shared
+ * form of the left atrium was made (widened to 112 voxels where it is smaller, then by 10 to 19 before and 9 to 18
+ * behind, drawn from the stream (0, CROP, hash of the case's name, 0)); D is kept. */
+rmseg_status rmseg_case_prepare(rmseg_image **image, rmseg_image **label, const rmseg_dataset *dataset, int64_t index,
+                                const rmseg_preparation *preparation);
+
+/* The extents of a prepared case, from its header alone unless it is cropped. */
+rmseg_status rmseg_case_extent(int64_t size[3], const rmseg_dataset *dataset, int64_t index,
+                               const rmseg_preparation *preparation);
 
 /* ---- loader ----------------------------------------------------------------------------------------------------- */
 

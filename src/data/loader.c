@@ -256,16 +256,13 @@ static rmseg_status check_settings(const rmseg_dataset *dataset, const int64_t *
     return check_extents("patch", settings->patch);
 }
 
-/* The prepared extents are known from the files' headers, so that a wrong patch is told of before anything is read. */
+/* The prepared extents are known from the files' headers (unless cropped), so that a wrong patch is told of before
+ * anything is read. */
 static rmseg_status find_extents(rmseg_loader *loader)
 {
-    const int64_t *grid = loader->settings.preparation.grid;
     for (int64_t i = 0; i < loader->count; i++) {
-        int64_t *extent = loader->extents[loader->cases[i]];
-        rmseg_image header = {.size = {grid[0], grid[1], grid[2]}};
-        if (!is_set(grid))
-            RMSEG_TRY(rmseg_image_read_header(&header, loader->dataset->cases[loader->cases[i]].images.items[0]));
-        memcpy(extent, header.size, sizeof header.size);
+        int64_t index = loader->cases[i];
+        RMSEG_TRY(rmseg_case_extent(loader->extents[index], loader->dataset, index, &loader->settings.preparation));
     }
     return RMSEG_OK;
 }

@@ -28,21 +28,11 @@ static void destroy_prepared(rmseg_prepared *prepared)
     rmseg_free(prepared);
 }
 
-static rmseg_status read_and_prepare(rmseg_prepared *prepared, const rmseg_shelf *shelf, int64_t index)
-{
-    rmseg_image *image = NULL, *label = NULL;
-    RMSEG_TRY(rmseg_case_read(&image, &label, shelf->dataset, index));
-    rmseg_status status = rmseg_prepare(&prepared->image, &prepared->label, image, label, &shelf->preparation);
-    rmseg_image_destroy(image);
-    rmseg_image_destroy(label);
-    return status;
-}
-
 static rmseg_status load(rmseg_prepared **prepared, const rmseg_shelf *shelf, int64_t index)
 {
     rmseg_prepared *made = rmseg_alloc(1, sizeof *made);
     if (!made) return RMSEG_ERROR_MEMORY;
-    rmseg_status status = read_and_prepare(made, shelf, index);
+    rmseg_status status = rmseg_case_prepare(&made->image, &made->label, shelf->dataset, index, &shelf->preparation);
     if (status == RMSEG_OK) {
         made->channels = rmseg_alloc(made->image->channels, sizeof *made->channels);
         if (!made->channels) status = RMSEG_ERROR_MEMORY;

@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "run/preparation.h"
+
 int64_t rmseg_model_channels(const rmseg_model *model)
 {
     return model->head == RMSEG_HEAD_SOFTMAX ? model->classes : model->regions.count;
@@ -41,8 +43,12 @@ void rmseg_size_text(rmseg_text *text, const int64_t size[3], int spatial)
     rmseg_text_add(text, size[0] ? rmseg_extent_text(extent, size, spatial) : "none");
 }
 
-static const char *const normalize_names[] = {
-    [RMSEG_NORMALIZE_ZSCORE] = "zscore", [RMSEG_NORMALIZE_NONE] = "none", [RMSEG_NORMALIZE_RANGE] = "range"};
+static const char *const normalize_names[] = {[RMSEG_NORMALIZE_ZSCORE] = "zscore",
+                                              [RMSEG_NORMALIZE_NONE] = "none",
+                                              [RMSEG_NORMALIZE_RANGE] = "range",
+                                              [RMSEG_NORMALIZE_CT] = "ct"};
+
+const char *rmseg_normalize_name(rmseg_normalize normalize) { return normalize_names[normalize]; }
 
 rmseg_status rmseg_parse_normalize(rmseg_normalize *normalize, const char *name)
 {
@@ -51,7 +57,7 @@ rmseg_status rmseg_parse_normalize(rmseg_normalize *normalize, const char *name)
             *normalize = (rmseg_normalize)i;
             return RMSEG_OK;
         }
-    return rmseg_fail(RMSEG_ERROR_ARGUMENT, "normalisation '%s' is unknown: expected zscore, range or none", name);
+    return rmseg_fail(RMSEG_ERROR_ARGUMENT, "normalisation '%s' is unknown: expected zscore, range, ct or none", name);
 }
 
 /* ---- writing ----------------------------------------------------------------------------------------------------- */
@@ -85,16 +91,14 @@ static rmseg_status note_regions(rmseg_tensor_file *file, const rmseg_regions *r
 rmseg_status rmseg_model_describe(rmseg_tensor_file *file, const rmseg_model *model, int64_t iteration)
 {
     const rmseg_net_spec *spec = rmseg_net_get_spec(model->net);
-    rmseg_text grid = {0}, patch = {0};
+    rmseg_text patch = {0};
     RMSEG_TRY(rmseg_net_spec_save(file, spec));
     RMSEG_TRY(note_regions(file, &model->regions));
-    rmseg_size_text(&grid, model->preparation.grid, spec->spatial);
-    RMSEG_TRY(note_text(file, "rmseg.grid", &grid));
+    RMSEG_TRY(rmseg_preparation_save(file, &model->preparation, spec->spatial));
     rmseg_size_text(&patch, model->patch, spec->spatial);
     RMSEG_TRY(note_text(file, "rmseg.patch", &patch));
     RMSEG_TRY(rmseg_tensor_file_note(file, "rmseg.objective", model->objective));
     RMSEG_TRY(rmseg_tensor_file_note(file, "rmseg.head", rmseg_head_name(model->head)));
-    RMSEG_TRY(rmseg_tensor_file_note(file, "rmseg.normalize", normalize_names[model->preparation.normalize]));
     RMSEG_TRY(rmseg_tensor_file_note(file, "rmseg.layout", model->layout));
     RMSEG_TRY(rmseg_tensor_file_note(file, "rmseg.version", rmseg_version()));
     RMSEG_TRY(note_integer(file, "rmseg.classes", model->classes));
@@ -103,8 +107,7 @@ rmseg_status rmseg_model_describe(rmseg_tensor_file *file, const rmseg_model *mo
 
 /* ---- reading ----------------------------------------------------------------------------------------------------- */
 
-/* *value is borrowed from the file. */
-static rmseg_status need(const char **value, const rmseg_tensor_file *file, const char *key, const char *path)
+rmseg_status rmseg_model_need(const char **value, const rmseg_tensor_file *file, const char *key, const char *path)
 {
     *value = rmseg_tensor_file_value(file, key);
     if (*value) return RMSEG_OK;
@@ -129,8 +132,8 @@ static rmseg_status read_values(rmseg_regions *regions, int64_t *value, const ch
 static rmseg_status read_regions(rmseg_model *model, const rmseg_tensor_file *file, const char *path)
 {
     const char *regions, *values;
-    RMSEG_TRY(need(&regions, file, "rmseg.regions", path));
-    RMSEG_TRY(need(&values, file, "rmseg.values", path));
+    RMSEG_TRY(rmseg_model_need(&regions, file, "rmseg.regions", path));
+    RMSEG_TRY(rmseg_model_need(&values, file, "rmseg.values", path));
     RMSEG_TRY(rmseg_regions_parse(&model->regions, regions));
     int64_t *value = rmseg_alloc(model->regions.count, sizeof *value);
     if (!value) return RMSEG_ERROR_MEMORY;
@@ -141,14 +144,11 @@ static rmseg_status read_regions(rmseg_model *model, const rmseg_tensor_file *fi
 
 static rmseg_status read_preparation(rmseg_model *model, const rmseg_tensor_file *file, const char *path, int spatial)
 {
-    const char *grid, *patch, *normalize, *classes;
-    RMSEG_TRY(need(&grid, file, "rmseg.grid", path));
-    RMSEG_TRY(rmseg_parse_size(model->preparation.grid, spatial, "grid", grid));
-    RMSEG_TRY(need(&patch, file, "rmseg.patch", path));
+    const char *patch, *classes;
+    RMSEG_TRY(rmseg_preparation_load(&model->preparation, file, path, spatial));
+    RMSEG_TRY(rmseg_model_need(&patch, file, "rmseg.patch", path));
     RMSEG_TRY(rmseg_parse_size(model->patch, spatial, "patch", patch));
-    RMSEG_TRY(need(&normalize, file, "rmseg.normalize", path));
-    RMSEG_TRY(rmseg_parse_normalize(&model->preparation.normalize, normalize));
-    RMSEG_TRY(need(&classes, file, "rmseg.classes", path));
+    RMSEG_TRY(rmseg_model_need(&classes, file, "rmseg.classes", path));
     if (!rmseg_parse_integer(&model->classes, classes) || model->classes < 2 || model->classes > 65536)
         return rmseg_fail(RMSEG_ERROR_FORMAT, "rmseg.classes is '%s', expected 2 or more", classes);
     return RMSEG_OK;
@@ -157,10 +157,10 @@ static rmseg_status read_preparation(rmseg_model *model, const rmseg_tensor_file
 static rmseg_status read_names(rmseg_model *model, const rmseg_tensor_file *file, const char *path)
 {
     const char *head, *objective, *layout;
-    RMSEG_TRY(need(&head, file, "rmseg.head", path));
+    RMSEG_TRY(rmseg_model_need(&head, file, "rmseg.head", path));
     RMSEG_TRY(rmseg_head_parse(&model->head, head));
-    RMSEG_TRY(need(&objective, file, "rmseg.objective", path));
-    RMSEG_TRY(need(&layout, file, "rmseg.layout", path));
+    RMSEG_TRY(rmseg_model_need(&objective, file, "rmseg.objective", path));
+    RMSEG_TRY(rmseg_model_need(&layout, file, "rmseg.layout", path));
     model->objective = rmseg_strdup(objective);
     model->layout = rmseg_strdup(layout);
     return model->objective && model->layout ? RMSEG_OK : RMSEG_ERROR_MEMORY;

@@ -9,7 +9,8 @@
  *     rmseg.regions          "disc=1+2,cup=2"; rmseg.values "1,2": what is written where one is predicted
  *     rmseg.grid             "256,256", or "none": every image on its own grid
  *     rmseg.patch            "128,128" of the training, or "none": whole images
- *     rmseg.normalize        zscore | range | none
+ *     rmseg.normalize        zscore | range | ct | none; rmseg.window "-160,240" of ct
+ *     rmseg.spacing          "2,2,2" or "none"; rmseg.orientation canonical | file; rmseg.clip "0.5,99.5" or "none"
  *     rmseg.layout, rmseg.version, rmseg.iteration
  */
 #ifndef RUN_MODEL_H
@@ -50,6 +51,10 @@ rmseg_status rmseg_parse_size(int64_t size[3], int spatial, const char *key, con
 /* {1,256,256} -> "256,256" for 2D; all 0 -> "none". */
 void rmseg_size_text(rmseg_text *text, const int64_t size[3], int spatial);
 
+/* A value of the metadata, borrowed from the file; a missing one is an error that names it. */
+rmseg_status rmseg_model_need(const char **value, const rmseg_tensor_file *file, const char *key, const char *path);
+
+const char *rmseg_normalize_name(rmseg_normalize normalize);
 rmseg_status rmseg_parse_normalize(rmseg_normalize *normalize, const char *name);
 
 #endif

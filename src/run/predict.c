@@ -243,6 +243,18 @@ static rmseg_status prepare(rmseg_image **prepared, const prediction *p, int64_t
     return rmseg_prepare(prepared, NULL, raw, NULL, own);
 }
 
+/* Back to the order of the file's axes, where they were put into another for the network. */
+static rmseg_status turn_back(rmseg_image **image, const rmseg_image *raw, const rmseg_preparation *preparation)
+{
+    rmseg_image *turned = NULL;
+    if (!preparation->canonical || raw->size[0] == 1) return RMSEG_OK;
+    rmseg_orientation there = rmseg_image_orientation(raw), back = rmseg_orientation_inverse(&there);
+    rmseg_status status = rmseg_image_orient(&turned, *image, &back);
+    rmseg_image_destroy(*image);
+    *image = turned;
+    return status;
+}
+
 /* Probabilities of one network, on the grid of the output. *prepared is what the last one saw, and then what this one
  * did; NULL before the first. */
 static rmseg_status probabilities_of(rmseg_image **probabilities, rmseg_image **prepared, prediction *p, int64_t model,
@@ -251,11 +263,13 @@ static rmseg_status probabilities_of(rmseg_image **probabilities, rmseg_image **
     rmseg_image *native = NULL;
     RMSEG_TRY(prepare(prepared, p, model, raw));
     RMSEG_TRY(rmseg_predictor_run(&native, p->predictors[model], *prepared));
-    if (!strcmp(p->o->grid, "native") || !memcmp(native->size, raw->size, sizeof raw->size)) {
+    rmseg_status status =
+        strcmp(p->o->grid, "native") ? turn_back(&native, raw, &p->models[model].preparation) : RMSEG_OK;
+    if (!native || !strcmp(p->o->grid, "native") || !memcmp(native->size, raw->size, sizeof raw->size)) {
         *probabilities = native;
-        return RMSEG_OK;
+        return status;
     }
-    rmseg_status status = rmseg_image_resample(probabilities, native, raw->size, RMSEG_LINEAR);
+    status = rmseg_image_resample(probabilities, native, raw->size, RMSEG_LINEAR);
     rmseg_image_destroy(native);
     return status;
 }
@@ -289,7 +303,8 @@ static rmseg_status mean_of_all(rmseg_image **mean, prediction *p, const rmseg_i
     float *value = sum->data;
     int64_t count = sum->channels * rmseg_image_voxels(sum);
     for (int64_t i = 0; i < count && p->model_count > 1; i++) value[i] /= (float)p->model_count;
-    if (!memcmp(sum->size, raw->size, sizeof raw->size)) rmseg_image_copy_geometry(sum, raw);
+    bool on_input = strcmp(p->o->grid, "native") && !memcmp(sum->size, raw->size, sizeof raw->size);
+    if (on_input) rmseg_image_copy_geometry(sum, raw);
     *mean = sum;
     return RMSEG_OK;
 }
@@ -343,8 +358,9 @@ static int64_t work_of(const prediction *p, int64_t i)
     int64_t work = 0;
     if (rmseg_image_read_header(&header, input_path(p, i)) != RMSEG_OK) return 1;
     for (int64_t m = 0; m < p->model_count; m++) {
-        const int64_t *grid = p->models[m].preparation.grid;
-        work += rmseg_window_count(&p->windows[m], grid[0] ? grid : header.size);
+        int64_t size[3];
+        rmseg_prepared_size(size, &header, &p->models[m].preparation);
+        work += rmseg_window_count(&p->windows[m], size);
     }
     return work;
 }

@@ -17,10 +17,17 @@
     X(str, data, "", 0, 0, "", "", "folder of the data", "data/drishti-gs")                                            \
     X(f64, threshold, "128", 0, 65535, "", "", "soft maps: set where the value reaches this", "191")                   \
     X(str, grid, "", 0, 0, "", "voxels", "resample every image to this grid first; none: keep its own", "256,256")     \
+    X(str, spacing, "", 0, 0, "", "mm", "resample every image to this spacing first; none: keep its own", "2,2,2")     \
+    X(pick, orientation, "canonical", 0, 0, "canonical|file", "",                                                      \
+      "axes of volumes: the nearest to superior, anterior, right; or as the file has them", "file")                    \
+    X(pick, crop, "volume", 0, 0, "volume|label", "",                                                                  \
+      "train and validate on the volume, or cut around its label: knowing the truth", "label")                         \
     X(str, patch, "", 0, 0, "", "voxels", "train on random crops of this size; none: whole images", "128,128")         \
     X(pick, pad, "zero", 0, 0, "zero|none", "", "an image smaller than the patch: add zeros, or fail", "none")         \
-    X(pick, normalize, "zscore", 0, 0, "zscore|range|none", "", "scaling of the values, per image and channel",        \
+    X(pick, normalize, "zscore", 0, 0, "zscore|range|ct|none", "", "scaling of the values, per image and channel",     \
       "range")                                                                                                         \
+    X(str, ct_window, "-160,240", 0, 0, "", "HU", "--normalize ct: low and high, which become 0 and 1", "-1000,400")   \
+    X(str, clip, "", 0, 0, "", "%", "clip to these percentiles of the image's channel first; none: not", "0.5,99.5")   \
     X(str, augment, "none", 0, 0, "", "", "random changes of the samples, with commas between (`rmseg layouts`)",      \
       "flip-w,rot90")                                                                                                  \
     X(str, fold, "", 0, 0, "", "", "hold out fold F of N for validation", "0/5")                                       \

@@ -6,6 +6,7 @@
 
 #include "run/folder.h"
 #include "run/predictor.h"
+#include "run/preparation.h"
 
 /* ---- data -------------------------------------------------------------------------------------------------------- */
 
@@ -107,9 +108,8 @@ static rmseg_status make_model(rmseg_trainer *t)
     if (!m->objective || !m->layout) return RMSEG_ERROR_MEMORY;
     m->classes = t->dataset->classes;
     RMSEG_TRY(rmseg_regions_from_dataset(&m->regions, t->dataset));
-    RMSEG_TRY(rmseg_parse_size(m->preparation.grid, t->dataset->spatial, "grid", o->grid));
+    RMSEG_TRY(rmseg_preparation_parse(&m->preparation, t->dataset->spatial, o));
     RMSEG_TRY(rmseg_parse_size(m->patch, t->dataset->spatial, "patch", o->patch));
-    RMSEG_TRY(rmseg_parse_normalize(&m->preparation.normalize, o->normalize));
     RMSEG_TRY(rmseg_backend_default(&m->backend));
     rmseg_net_spec spec = {.net = o->net,
                            .spatial = t->dataset->spatial,
@@ -133,10 +133,9 @@ static rmseg_status settle_size(rmseg_trainer *t)
 {
     const int64_t *patch = t->model.patch, *grid = t->model.preparation.grid;
     const char *what = patch[0] ? "--patch" : grid[0] ? "--grid" : "images of";
-    rmseg_image header = {0};
-    if (!patch[0] && !grid[0])
-        RMSEG_TRY(rmseg_image_read_header(&header, t->dataset->cases[t->cases[0]].images.items[0]));
-    memcpy(t->batch.size, patch[0] ? patch : grid[0] ? grid : header.size, sizeof t->batch.size);
+    int64_t first[3];
+    if (!patch[0]) RMSEG_TRY(rmseg_case_extent(first, t->dataset, t->cases[0], &t->model.preparation));
+    memcpy(t->batch.size, patch[0] ? patch : first, sizeof t->batch.size);
     rmseg_status status = rmseg_check_divisible(t->batch.size, t->model.net, what);
     return status && !patch[0] && !grid[0] ? rmseg_fail_in(status, "neither --grid nor --patch is given") : status;
 }

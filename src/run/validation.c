@@ -21,12 +21,7 @@ struct rmseg_validation {
 
 static rmseg_status load(rmseg_validation *v, int64_t i)
 {
-    rmseg_image *raw_image = NULL, *raw_label = NULL;
-    RMSEG_TRY(rmseg_case_read(&raw_image, &raw_label, v->dataset, v->cases[i]));
-    rmseg_status status = rmseg_prepare(&v->images[i], &v->labels[i], raw_image, raw_label, &v->model->preparation);
-    rmseg_image_destroy(raw_image);
-    rmseg_image_destroy(raw_label);
-    return status;
+    return rmseg_case_prepare(&v->images[i], &v->labels[i], v->dataset, v->cases[i], &v->model->preparation);
 }
 
 static void unload(rmseg_validation *v, int64_t i)
