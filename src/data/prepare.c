@@ -128,7 +128,7 @@ static void find_grid(int64_t size[3], const rmseg_image *turned, const rmseg_pr
 void rmseg_prepared_size(int64_t size[3], const rmseg_image *raw, const rmseg_preparation *p)
 {
     rmseg_image turned = *raw;
-    rmseg_orientation o = rmseg_image_orientation(raw);
+    rmseg_axis_order o = rmseg_image_axis_order(raw);
     for (int axis = 0; axis < 3 && is_turned(raw, p); axis++) {
         turned.size[axis] = raw->size[o.axis[axis]];
         turned.spacing[axis] = raw->spacing[o.axis[axis]];
@@ -159,8 +159,8 @@ static rmseg_status move(rmseg_image **out, const rmseg_image *raw, const rmseg_
 {
     if (!is_turned(raw, p)) return regrid(out, raw, p, how, dtype);
     rmseg_image *turned = NULL;
-    rmseg_orientation o = rmseg_image_orientation(raw);
-    RMSEG_TRY(rmseg_image_orient(&turned, raw, &o));
+    rmseg_axis_order o = rmseg_image_axis_order(raw);
+    RMSEG_TRY(rmseg_image_reorder(&turned, raw, &o));
     rmseg_status status = regrid(out, turned, p, how, dtype);
     rmseg_image_destroy(turned);
     return status;

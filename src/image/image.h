@@ -25,19 +25,19 @@ void rmseg_image_copy_geometry(rmseg_image *to, const rmseg_image *from);
 const char *rmseg_image_difference(const rmseg_image *a, const rmseg_image *b);
 
 /* How an image's axes are put in order: axis a of the result is axis[a] of the image, mirrored where flip[a]. */
-typedef struct rmseg_orientation {
+typedef struct rmseg_axis_order {
     int axis[3];
     bool flip[3];
-} rmseg_orientation;
+} rmseg_axis_order;
 
 /* What brings the image nearest to RAS+, as nibabel's as_closest_canonical: W to the patient's right, H to anterior, D to
  * superior. Nothing where the image does not say how it lies. */
-rmseg_orientation rmseg_image_orientation(const rmseg_image *image);
-rmseg_orientation rmseg_orientation_inverse(const rmseg_orientation *o);
-void rmseg_orientation_size(int64_t out[3], const rmseg_orientation *o, const int64_t size[3]);
+rmseg_axis_order rmseg_image_axis_order(const rmseg_image *image);
+rmseg_axis_order rmseg_axis_order_inverse(const rmseg_axis_order *o);
+void rmseg_axis_order_size(int64_t out[3], const rmseg_axis_order *o, const int64_t size[3]);
 
 /* A copy in that order, in the same place of the world. */
-rmseg_status rmseg_image_orient(rmseg_image **out, const rmseg_image *image, const rmseg_orientation *o);
+rmseg_status rmseg_image_reorder(rmseg_image **out, const rmseg_image *image, const rmseg_axis_order *o);
 
 /* The second file of an image that lies in two, owned: of NAME.hdr the NAME.img or NAME.img.gz that is there, of NAME.nhdr
  * and NAME.mhd the file that they name. *partner is NULL for every other path. */

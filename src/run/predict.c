@@ -248,8 +248,8 @@ static rmseg_status turn_back(rmseg_image **image, const rmseg_image *raw, const
 {
     rmseg_image *turned = NULL;
     if (!preparation->canonical || raw->size[0] == 1) return RMSEG_OK;
-    rmseg_orientation there = rmseg_image_orientation(raw), back = rmseg_orientation_inverse(&there);
-    rmseg_status status = rmseg_image_orient(&turned, *image, &back);
+    rmseg_axis_order there = rmseg_image_axis_order(raw), back = rmseg_axis_order_inverse(&there);
+    rmseg_status status = rmseg_image_reorder(&turned, *image, &back);
     rmseg_image_destroy(*image);
     *image = turned;
     return status;

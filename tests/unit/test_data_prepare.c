@@ -34,8 +34,8 @@ static void check_orientation(const char *path)
 {
     rmseg_image *image = NULL, *turned = NULL, *back = NULL;
     assert_ok(rmseg_image_read(&image, path));
-    rmseg_orientation o = rmseg_image_orientation(image), inverse = rmseg_orientation_inverse(&o);
-    assert_ok(rmseg_image_orient(&turned, image, &o));
+    rmseg_axis_order o = rmseg_image_axis_order(image), inverse = rmseg_axis_order_inverse(&o);
+    assert_ok(rmseg_image_reorder(&turned, image, &o));
     assert_true(turned->direction[2] > 0.5 && turned->direction[4] > 0.5 && turned->direction[6] > 0.5);
     int64_t i[3];
     for (i[0] = 0; i[0] < image->size[0]; i[0]++)
@@ -45,7 +45,7 @@ static void check_orientation(const char *path)
                 world_of(place, image, i);
                 assert_true(value_at(turned, place) == rmseg_image_value(image, 0, i[0], i[1], i[2]));
             }
-    assert_ok(rmseg_image_orient(&back, turned, &inverse));
+    assert_ok(rmseg_image_reorder(&back, turned, &inverse));
     assert_memory_equal(back->size, image->size, sizeof back->size);
     assert_memory_equal(back->spacing, image->spacing, sizeof back->spacing);
     size_t bytes = (size_t)rmseg_image_voxels(image) * rmseg_dtype_size(image->dtype);

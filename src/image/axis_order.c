@@ -1,13 +1,13 @@
-/* orient.c - axes put in order and mirrored, so that images which were stored differently lie alike. */
+/* axis_order.c - axes put in order and mirrored, so that images which were stored differently lie alike. */
 #include <math.h>
 #include <string.h>
 
 #include "core/core.h"
 #include "image/image.h"
 
-rmseg_orientation rmseg_image_orientation(const rmseg_image *image)
+rmseg_axis_order rmseg_image_axis_order(const rmseg_image *image)
 {
-    rmseg_orientation o = {{0, 1, 2}, {false, false, false}};
+    rmseg_axis_order o = {{0, 1, 2}, {false, false, false}};
     bool taken[3] = {false, false, false};
     if (!image->has_spacing) return o;
     for (int axis = 2; axis >= 0; axis--) { /* W first, as nibabel goes from i to k: it decides where two are as near */
@@ -23,9 +23,9 @@ rmseg_orientation rmseg_image_orientation(const rmseg_image *image)
     return o;
 }
 
-rmseg_orientation rmseg_orientation_inverse(const rmseg_orientation *o)
+rmseg_axis_order rmseg_axis_order_inverse(const rmseg_axis_order *o)
 {
-    rmseg_orientation inverse;
+    rmseg_axis_order inverse;
     for (int axis = 0; axis < 3; axis++) {
         inverse.axis[o->axis[axis]] = axis;
         inverse.flip[o->axis[axis]] = o->flip[axis];
@@ -33,12 +33,12 @@ rmseg_orientation rmseg_orientation_inverse(const rmseg_orientation *o)
     return inverse;
 }
 
-void rmseg_orientation_size(int64_t out[3], const rmseg_orientation *o, const int64_t size[3])
+void rmseg_axis_order_size(int64_t out[3], const rmseg_axis_order *o, const int64_t size[3])
 {
     for (int axis = 0; axis < 3; axis++) out[axis] = size[o->axis[axis]];
 }
 
-static void turn_geometry(rmseg_image *out, const rmseg_image *in, const rmseg_orientation *o)
+static void turn_geometry(rmseg_image *out, const rmseg_image *in, const rmseg_axis_order *o)
 {
     rmseg_image_copy_geometry(out, in);
     for (int axis = 0; axis < 3; axis++) {
@@ -78,11 +78,11 @@ static void turn_row(void *context, int64_t row, int thread)
 #undef TURN
 }
 
-rmseg_status rmseg_image_orient(rmseg_image **out, const rmseg_image *image, const rmseg_orientation *o)
+rmseg_status rmseg_image_reorder(rmseg_image **out, const rmseg_image *image, const rmseg_axis_order *o)
 {
     rmseg_image *made = NULL;
     int64_t size[3], strides[3] = {image->size[1] * image->size[2], image->size[2], 1};
-    rmseg_orientation_size(size, o, image->size);
+    rmseg_axis_order_size(size, o, image->size);
     RMSEG_TRY(rmseg_image_create(&made, image->dtype, image->channels, size));
     turn_geometry(made, image, o);
     turning t = {.out = made, .in = image};
