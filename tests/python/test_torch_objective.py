@@ -241,6 +241,12 @@ class Manners(unittest.TestCase):
             scaler.update()
             self.assertTrue(all(p.isfinite().all() for p in network.parameters()))
 
+    def test_functorch(self):
+        logits, target = batch()
+        expected = torch.autograd.grad(Objective(PAPER)(logits, target), logits)[0]
+        found = torch.func.grad(lambda z: Objective(PAPER)(z, target))(logits.detach())
+        self.assertTrue(torch.equal(found, expected))
+
     def test_deterministic(self):
         logits, target = batch()
         torch.use_deterministic_algorithms(True)
@@ -277,11 +283,15 @@ class Manners(unittest.TestCase):
             lambda: loss(logits, target.to("meta")),
             lambda: Objective("rm(2,0,0)")(logits, target),
             lambda: Objective("softmax: ce")(logits[:, :1], target),
+            lambda: loss(logits, target, ignore_index=2**40),
+            lambda: ResidualMomentLoss([]),
+            lambda: ResidualMomentLoss([(2, 0)], reduction="none"),
         ):
             with self.assertRaises(rmseg.Error) as raised:
                 bad()
             self.assertGreater(len(str(raised.exception)), 20)
-        for bad in (lambda: loss(logits.long(), target), lambda: loss(logits.detach().numpy(), target), lambda: loss(logits, None)):
+        for bad in (lambda: loss(logits.long(), target), lambda: loss(logits.detach().numpy(), target), lambda: loss(logits, None), lambda: ResidualMomentLoss([(2.5, 0)]),
+                    lambda: loss(logits.detach().to_sparse(), target), lambda: Objective(PAPER, ignore_index="a")):
             with self.assertRaises(TypeError):
                 bad()
 

@@ -155,7 +155,7 @@ class DropIn(nn.Module):
             return sum([evaluate(text, input, target, frames, self.ignore_index, domain) for text in texts])
         try:
             return sum([evaluate(text, input, target, frames, self.ignore_index, domain) for text in texts])
-        except Error:
+        except (Error, TypeError):
             return None
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from .._library import Error
+from .._library import Error, integer
 from .objective import Objective
 
 Orders = Sequence[int] | Sequence[Sequence[int]]
@@ -25,8 +25,10 @@ def channels_of(include_background: bool | None, channels: str | Sequence[int]) 
 
 def each(orders: Orders) -> list[tuple[int, ...]]:
     """[(2, 0), (0, 2)] of that or of (2, 0) alone."""
-    rows = [orders] if isinstance(orders[0], int) else list(orders)
-    return [tuple(int(q) for q in row) for row in rows]
+    rows = [orders] if len(orders) > 0 and not isinstance(orders[0], Sequence) else list(orders)
+    if not rows:
+        raise Error("orders: expected one or more, such as [(2,0), (0,2)], found none")
+    return [tuple(integer(q, "orders") for q in row) for row in rows]
 
 
 def moments(name: str, orders: Orders, alpha: float, head: str, options: dict[str, object]) -> str:

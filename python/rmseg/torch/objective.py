@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from .. import _abi
 from .._evaluator import Evaluator, evaluators
-from .._library import Error
+from .._library import Error, integer
 from . import plain
 from .expression import Expression, parse
 from .once import say_once
@@ -47,7 +47,7 @@ class Objective(nn.Module):
         super().__init__()
         read = evaluators(expression).parsed
         self.expression, self.text, self.names = expression, read.text, read.terms
-        self.ignore_index = ignore_index
+        self.ignore_index = None if ignore_index is None else integer(ignore_index, "ignore_index")
         self.parsed: Expression = parse(read.text)
         self.computable = computes(self.parsed)
         self.plain = self.computable and forced_plain() if plain is None else plain
@@ -168,7 +168,10 @@ ZERO, NO_SHARES = torch.zeros((), dtype=torch.float64), torch.zeros(0, dtype=tor
 
 
 def operator():
-    return torch.ops.rmseg.objective if torch.compiler.is_compiling() else Computed.apply
+    """What calls `compute`: the registered operator in torch.compile, what torch.func.grad understands inside of it, else the shortest."""
+    if torch.compiler.is_compiling():
+        return torch.ops.rmseg.objective
+    return (Transformed if torch._C._are_functorch_transforms_active() else Computed).apply
 
 
 # ---- arguments -----------------------------------------------------------------------------------------------------
@@ -182,8 +185,8 @@ def usable(logits: Tensor) -> tuple[Tensor, bool]:
         raise TypeError(f"logits: expected a tensor, found {type(logits).__name__}")
     if logits.ndim not in (4, 5):
         raise Error(f"logits: expected (N,K,H,W) or (N,K,D,H,W), found the shape {tuple(logits.shape)}")
-    if not logits.is_floating_point():
-        raise TypeError(f"logits: expected floating point, found {logits.dtype}")
+    if not logits.is_floating_point() or logits.layout != torch.strided:
+        raise TypeError(f"logits: expected dense floating point, found {logits.dtype}, {logits.layout}")
     return bare(logits.float() if logits.dtype in HALVES else logits), logits.dtype in HALVES
 
 
@@ -241,6 +244,7 @@ def compute(logits: Tensor, target: Tensor, frames: Tensor | None, progress: Ten
             ignore: int | None, gradient: bool, halves: bool, domain: str) -> tuple[Tensor, Tensor, Tensor]:
     """(value, [total, terms, weights, shares] in float64, dlogits, empty unless `gradient`). What is not on the CPU is
     copied there and back."""
+    ignore = None if ignore is None else integer(ignore, "ignore_index")
     here = logits.detach().cpu().contiguous()
     dlogits = torch.empty_like(here) if gradient else None
     kept = evaluators(text)
@@ -339,8 +343,12 @@ class Scaled(torch.autograd.Function):
     """grad * dlogits; its own derivative is refused, as dlogits are values and know nothing of the logits any more."""
 
     @staticmethod
-    def forward(ctx, grad, dlogits, logits):
+    def forward(grad, dlogits, logits):
         return grad * dlogits
+
+    @staticmethod
+    def setup_context(ctx, inputs, output):
+        pass
 
     @staticmethod
     def backward(ctx, *grads):
@@ -382,3 +390,11 @@ class Computed(torch.autograd.Function):
         if grad is not None and not torch.is_grad_enabled() and grad.device.type == "cpu" and grad.item() == 1:
             return ctx.saved_tensors[1], *(None,) * 9  # as a loss is used: nothing to multiply
         return _backward(ctx, grad)
+
+
+class Transformed(torch.autograd.Function):
+    """The same for torch.func.grad, at twice the cost."""
+
+    forward = staticmethod(compute)
+    setup_context = staticmethod(_setup)
+    backward = staticmethod(_backward)
