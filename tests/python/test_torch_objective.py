@@ -285,6 +285,7 @@ class Manners(unittest.TestCase):
             lambda: Objective("softmax: ce")(logits[:, :1], target),
             lambda: loss(logits, target, ignore_index=2**40),
             lambda: ResidualMomentLoss([]),
+            lambda: Objective("hausdorff", plain=True)(logits[:, :, :0], target[:, :0]),
             lambda: ResidualMomentLoss([(2, 0)], reduction="none"),
         ):
             with self.assertRaises(rmseg.Error) as raised:

@@ -183,8 +183,8 @@ def usable(logits: Tensor) -> tuple[Tensor, bool]:
     """The logits as float32 or float64, and whether they were halves."""
     if not isinstance(logits, Tensor):
         raise TypeError(f"logits: expected a tensor, found {type(logits).__name__}")
-    if logits.ndim not in (4, 5):
-        raise Error(f"logits: expected (N,K,H,W) or (N,K,D,H,W), found the shape {tuple(logits.shape)}")
+    if logits.ndim not in (4, 5) or logits.numel() == 0:
+        raise Error(f"logits: expected (N,K,H,W) or (N,K,D,H,W) of positive extents, found the shape {tuple(logits.shape)}")
     if not logits.is_floating_point() or logits.layout != torch.strided:
         raise TypeError(f"logits: expected dense floating point, found {logits.dtype}, {logits.layout}")
     return bare(logits.float() if logits.dtype in HALVES else logits), logits.dtype in HALVES
