@@ -24,16 +24,12 @@
 #define DICE_OPTIONS(X)                                                                                                \
     X(pick, variant, "ua-mt", 0, 0, "ua-mt|monai|nnunet", "", "whose Dice: sets the defaults of the rest", "monai")    \
     X(str, channels, "fg", 0, 0, "", "", "fg, all, or channels such as 1+2; monai: all", "1+2")                        \
-    X(pick, include_background, "", 0, 0, "true|false", "", "another way to say channels=all or channels=fg", "true")  \
+    RMSEG_OVERLAP_BACKGROUND(X)                                                                                        \
     X(pick, batch, "true", 0, 0, "true|false|auto", "",                                                                \
       "sums over the whole batch; auto: in 2D; monai: false, nnunet: auto", "true")                                    \
     X(pick, squared_pred, "true", 0, 0, "true|false", "", "squares in the denominator; monai, nnunet: false", "false") \
     X(pick, jaccard, "false", 0, 0, "true|false", "", "the soft Jaccard index instead", "true")                        \
-    X(f64, smooth, "", 1e-12, 1e9, "", "", "smooth_nr and smooth_dr at once", "1")                                     \
-    X(f64, smooth_nr, "1e-05", 0, 1e9, "", "", "added to the numerator", "0")                                          \
-    X(f64, smooth_dr, "1e-05", 1e-12, 1e9, "", "", "added to the denominator", "1e-5")                                 \
-    X(str, weights, "", 0, 0, "", "", "a weight for each of the channels, joined by '+'; none: 1", "1+2")              \
-    X(pick, reduction, "mean", 0, 0, "mean|sum|batchmean", "", "over channels and samples, or over samples", "sum")    \
+    RMSEG_OVERLAP_SUMS(X)                                                                                              \
     X(pick, soft_label, "false", 0, 0, "true|false", "",                                                               \
       "overlap by |p - y|, so that p = y is no loss for soft truths either; without squares", "true")
 RMSEG_OPTIONS_DECLARE(dice_options, DICE_OPTIONS)

@@ -10,6 +10,16 @@
 
 #include "loss/evaluator.h"
 
+/* Options of each: about the channels, and about what is summed. */
+#define RMSEG_OVERLAP_BACKGROUND(X)                                                                                    \
+    X(pick, include_background, "", 0, 0, "true|false", "", "another way to say channels=all or channels=fg", "true")
+#define RMSEG_OVERLAP_SUMS(X)                                                                                          \
+    X(f64, smooth, "", 1e-12, 1e9, "", "", "smooth_nr and smooth_dr at once", "1")                                     \
+    X(f64, smooth_nr, "1e-05", 0, 1e9, "", "", "added to the numerator", "0")                                          \
+    X(f64, smooth_dr, "1e-05", 1e-12, 1e9, "", "", "added to the denominator", "1e-5")                                 \
+    X(str, weights, "", 0, 0, "", "", "a weight for each of the channels, joined by '+'; none: 1", "1+2")              \
+    X(pick, reduction, "mean", 0, 0, "mean|sum|batchmean", "", "over channels and samples, or over samples", "sum")
+
 typedef struct rmseg_overlap {
     double a, b, c, d, smooth_nr, smooth_dr;
     double floor;  /* D is at least this */
