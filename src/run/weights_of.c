@@ -154,9 +154,11 @@ rmseg_status rmseg_weights_of_create(rmseg_weights_of *weights, const rmseg_obje
     probe p = {0};
     rmseg_head head = rmseg_objective_head(objective);
     if (head != RMSEG_HEAD_SOFTMAX && head != RMSEG_HEAD_SIGMOID && head != RMSEG_HEAD_NONE)
-        return rmseg_fail(RMSEG_ERROR_UNSUPPORTED,
-                          "--weights: the head %s gives no probabilities; write the terms with another head",
-                          rmseg_head_name(head));
+        return rmseg_fail(
+            RMSEG_ERROR_UNSUPPORTED,
+            "--weights measures at probabilities of 0.1 and 0.9, between which the signed distances of the head %s "
+            "hardly differ, so it would say nothing of them; write terms of probabilities under sigmoid",
+            rmseg_head_name(head));
     rmseg_status status = make(&w, &p, objective, batch);
     destroy_probe(&p);
     if (status)
