@@ -207,19 +207,28 @@ def mse(v, **options):
     return rm(v, **options)
 
 
-def place(v, s, c, axis, center, scale, frame, units):
-    """The coordinate along one axis of the patch, shaped to broadcast over (D, H, W)."""
+def ruler(v, s, c, axis, center, scale, frame, units):
+    """(the coordinate along an axis of a voxel of the frame, counted from 1; the frame's extent; the patch's first voxel)."""
     b = v.batch
     f = v.frames[s] if v.frames else dict(offset=[0] * 3, extent=b.size, spacing=[1, 1, 1])
-    extent = f["extent"] if frame == "volume" else b.size
-    start = 1 + f["offset"][axis] if frame == "volume" else 1
+    extent, first = (f["extent"], 1 + f["offset"][axis]) if frame == "volume" else (b.size, 1)
+    y, n = v.y[s, c] * v.m[s, 0], extent[axis]
     shape = [1, 1, 1]
     shape[axis] = -1
-    i, y, n = (torch.arange(b.size[axis]).double() + start).view(shape), v.y[s, c] * v.m[s, 0], extent[axis]
-    centroid = (i * y).sum() / y.sum() if y.sum() > 0 else torch.tensor((n + 1) / 2)
+    i = (torch.arange(b.size[axis]).double() + first).view(shape)
+    centroid = float((i * y).sum() / y.sum()) if y.sum() > 0 else (n + 1) / 2
     middle = dict(paper=n / 2, exact=(n + 1) / 2, none=0, centroid=centroid)[center]
     longest = max(extent[a] * f["spacing"][a] for a in range(3 - b.spatial, 3))
-    return scale * (f["spacing"][axis] / longest if units == "mm" else 1 / n) * (i - middle)
+    step = scale * (f["spacing"][axis] / longest if units == "mm" else 1 / n)
+    return (lambda i: step * (i - middle)), n, first
+
+
+def place(v, s, c, axis, center, scale, frame, units):
+    """The coordinate along one axis of the patch, shaped to broadcast over (D, H, W)."""
+    coordinate, _, first = ruler(v, s, c, axis, center, scale, frame, units)
+    shape = [1, 1, 1]
+    shape[axis] = -1
+    return coordinate((torch.arange(v.batch.size[axis]).double() + first).view(shape))
 
 
 def over_samples(v, one, channels, weights, reduction):
@@ -561,7 +570,106 @@ def sdf(v, variant="product+l1", smooth=1e-5, units="voxel", reduction="mean", c
     return sum(w[j] * one(c) for j, c in enumerate(chosen)) / (len(chosen) if reduction == "mean" else 1)
 
 
-TERMS = dict(sdf=sdf, moment=moment, size=size, centroid=centroid, class_centroid=class_centroid, spread=spread, covariance=covariance,
+class Weights:
+    """w of one sample and channel as rm has them, several orders added up: at voxels of the frame, counted from 1 along each axis."""
+
+    def __init__(self, v, s, c, orders, center="paper", scale=1, frame="patch", units="fraction"):
+        rows = list(orders) if isinstance(orders[0], tuple) else [orders]
+        self.orders = [[0] * (3 - len(row)) + list(row) for row in rows]
+        rulers = [ruler(v, s, c, axis, center, scale, frame, units) for axis in range(3)]
+        self.coordinate, self.extent, self.first = zip(*rulers)
+        self.size = v.batch.size
+
+    def at(self, *i):
+        return sum(math.prod(self.coordinate[k](i[k]) ** (2 * q[k]) for k in range(3)) for q in self.orders)
+
+    def over(self, starts, counts):
+        i = torch.meshgrid(*(torch.arange(n).double() + a for a, n in zip(starts, counts)), indexing="ij")
+        return self.at(*i) + torch.zeros(counts)
+
+    def of_patch(self):
+        return self.over(self.first, self.size)
+
+
+WEIGHT_OPTIONS = ("center", "scale", "frame", "units")
+
+
+def controlled(v, orders, options, field):
+    """Sum of w' r^2 / Z with w' = field(weights, s, c)."""
+    chosen = {k: o for k, o in options.items() if k in WEIGHT_OPTIONS}
+
+    def one(s, c):
+        return field(Weights(v, s, c, orders, **chosen), s, c) * (v.p[s, c] - v.y[s, c] * v.m[s, 0]) ** 2
+
+    return over_voxels(v, one, options.get("channels", "fg"), options.get("weights"), options.get("reduction", "mean"))
+
+
+def wmse(v, *orders, **options):
+    return controlled(v, orders, options, lambda w, s, c: w.over((1, 1, 1), w.extent).mean())
+
+
+M64 = 2**64 - 1
+
+
+def mixed(x):
+    x = (x ^ (x >> 30)) * 0xBF58476D1CE4E5B9 & M64
+    x = (x ^ (x >> 27)) * 0x94D049BB133111EB & M64
+    return x ^ (x >> 31)
+
+
+def permute(index, count, key):
+    """docs/losses/controls.md: six rounds on two halves of h bits, again until the number is below count."""
+    half = 1
+    while 4**half < count:
+        half += 1
+    while count > 1:
+        for turn in range(6):
+            high, low = divmod(index, 2**half)
+            index = low * 2**half + (high ^ (mixed((key + 0x9E3779B97F4A7C15 * (8 * low + turn + 1)) & M64) % 2**half))
+        if index < count:
+            return index
+    return index
+
+
+def permuted(v, *orders, block=16, seed=1, **options):
+    def source(i, extent):
+        """Which voxel's weight voxel i of the frame has, counted from 1."""
+        if not all(1 <= x <= n for x, n in zip(i, extent)):
+            return i
+        places, inside, whole = [(x - 1) // block for x in i], [(x - 1) % block for x in i], [n // block for n in extent]
+        moved = [k for k in range(3) if places[k] < whole[k]]
+        index, count = 0, math.prod(whole[k] for k in moved)
+        for k in moved:
+            index = index * whole[k] + places[k]
+        index = permute(index, count, mixed(8 * seed + sum(2**k for k in range(3) if k not in moved)))
+        for k in reversed(moved):
+            index, places[k] = divmod(index, whole[k])
+        return [p * block + x + 1 for p, x in zip(places, inside)]
+
+    def field(w, s, c):
+        out = torch.empty(w.size)
+        for j in itertools.product(*map(range, w.size)):
+            out[j] = w.at(*source([a + b for a, b in zip(w.first, j)], w.extent))
+        return out
+
+    return controlled(v, orders, options, field)
+
+
+def ranked(v, *orders, largest="far", **options):
+    def field(w, s, c):
+        valid, value = v.valid[s].flatten(), w.of_patch().flatten()
+        fg = (v.y[s, c] > 0.5) & v.valid[s]
+        both = sides(fg, ~fg & v.valid[s], spacing(v, s, options.get("units", "fraction")))
+        out = torch.full_like(value, value[valid].mean() if valid.any() else 0.0)
+        if both is not None:
+            far = (both[0] - both[1]).flatten()[valid]
+            out[valid.nonzero().flatten()[far.argsort(stable=True)]] = value[valid].sort(descending=largest == "near").values
+        return out.view(w.size)
+
+    return controlled(v, orders, options, field)
+
+
+TERMS = dict(wmse=wmse, permuted=permuted, ranked=ranked, sdf=sdf, moment=moment, size=size, centroid=centroid, class_centroid=class_centroid, spread=spread, covariance=covariance,
              inertia=inertia, eccentricity=eccentricity, hu=hu, length=length, compactness=compactness, polar=polar, rays=rays, boundary=boundary, hausdorff=hausdorff, ce=ce, dice=dice,
              jaccard=jaccard, tversky=tversky, focal=focal, rm=rm, mse=mse)
 
@@ -687,6 +795,18 @@ def each_cases(batch, head):
         yield [Term(1.0, "rm", *rows[: k - 1]), Term(1.0, "rm", rows[1], rows[0], channels=f"{k - 1}+0")]
 
 
+def control_cases(batch):
+    """What is compared with rm: every option, several orders, blocks that are cut."""
+    rows = [(2, 0), (0, 1)] if batch.spatial == 2 else [(2, 0, 0), (0, 1, 1)]
+    weights = "+".join(str(0.5 * (c + 1)) for c in range(batch.k))
+    shared = [dict(), dict(center="centroid", frame="volume", reduction="sum"), dict(center="exact", scale=2, units="mm", reduction="batchmean"),
+              dict(center="none", channels="all", weights=weights, frame="volume", units="mm")]
+    for row, block in zip(shared, (2, 3, 1, 2)):
+        yield [Term(1.0, "wmse", *rows, **row), Term(2.0, "wmse", *rows[1], **row)]
+        yield [Term(1.0, "permuted", *rows, block=block, **row), Term(0.5, "permuted", *rows[0], seed=block + 6, block=2, **row)]
+        yield [Term(1.0, "ranked", *rows, **row), Term(0.5, "ranked", *rows[1], largest="near", **row)]
+
+
 def dice_cases():
     for variant in ("ua-mt", "monai", "nnunet"):
         yield [Term(1.0, "dice", variant=variant)]
@@ -796,6 +916,8 @@ def cases(batch):
             yield head, truth, batch.k != 2, False, terms
     yield "sigmoid", "index", True, False, [Term(1.0, "focal", alpha=0.25), Term(2.0, "focal", gamma=0.5, alpha=0.75)]
     yield "none", "map", True, False, [Term(1.0, "focal", gamma=1.5), Term(1.0, "jaccard", soft_label="true")]
+    for truth, terms in zip(("index", "map") * 20, control_cases(batch)):
+        yield heads[0], truth, k != 2, True, terms
     if k > 1:
         for truth, terms in zip(("index", "map") * 20, each_cases(batch, heads[0])):
             yield heads[0], truth, k != 2, True, terms
