@@ -1,6 +1,8 @@
 /*
  * test_loss_expression.c - the language of objectives: what it accepts, what it says of what it refuses.
  */
+#include <math.h>
+
 #include "loss/loss.h"
 #include "unit.h"
 
@@ -263,6 +265,24 @@ static void test_out_of_memory(void **state)
     assert_true(failed > 20);
 }
 
+/* One divisor: half of two terms of a channel each; and a mean weight over both. */
+static void check_one_divisor(const rmseg_batch *batch)
+{
+    rmseg_objective *o;
+    rmseg_evaluator *e;
+    double total, terms[3];
+    assert_ok(rmseg_objective_parse(
+        &o, "rm(1,0 / 0,2; channels=2+1, weights=3+1) + rm(1,0; channels=2) + rm(0,2; channels=1)"));
+    assert_ok(rmseg_evaluator_create(&e, o, batch, NULL));
+    assert_ok(rmseg_evaluator_run(e, &total, terms, NULL, batch));
+    assert_true(fabs(terms[0] - (3 * terms[1] + terms[2]) / 2) < 1e-12);
+    double both = rmseg_evaluator_mean_weight(e, 0), one = rmseg_evaluator_mean_weight(e, 1),
+           other = rmseg_evaluator_mean_weight(e, 2);
+    assert_true(one != other && fabs(both - (one + other) / 2) < 1e-12);
+    rmseg_evaluator_destroy(e);
+    rmseg_objective_destroy(o);
+}
+
 /* Orders of their own for each channel. */
 static void test_orders_for_each_channel(void **state)
 {
@@ -281,6 +301,7 @@ static void test_orders_for_each_channel(void **state)
     double total;
     assert_ok(rmseg_objective_parse(&o, "rm( 2,0/0,2 ;channels=2+1)"));
     assert_string_equal(rmseg_objective_term_name(o, 0), "rm(2,0 / 0,2; channels=2+1)");
+    check_one_divisor(&batch);
     assert_ok(rmseg_objective_evaluate(&total, NULL, NULL, o, &batch));
     rmseg_objective_destroy(o);
     assert_ok(rmseg_objective_parse(&o, "moment(2,0 / 0,2 / 1,1)"));
