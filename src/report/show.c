@@ -108,7 +108,7 @@ static rmseg_status show_flat(rmseg_image **picture, const show_options *o, cons
 /* What a 2D image cannot have is refused rather than passed over. */
 static rmseg_status check_flat(const rmseg_options *options, const char *path)
 {
-    static const char *const keys[] = {"slice", "window", "orientation"};
+    static const char *const keys[] = {"slice", "window", "orientation", "surface", "view", "colour", "label"};
     for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
         if (rmseg_options_given(options, keys[i]))
             return rmseg_fail(RMSEG_ERROR_ARGUMENT, "--%s is for volumes, and %s is a 2D image: leave it out", keys[i],

@@ -19,7 +19,13 @@
     X(str, slice, "", 0, 0, "", "voxels",                                                                              \
       "volumes: D,H,W of the voxel that the three slices meet in; default the truth's centroid", "44,70,90")           \
     X(str, window, "1,99.5", 0, 0, "", "%", "volumes: percentiles of the values that become black and white", "0,100") \
-    X(str, orientation, "", 0, 0, "", "", "volumes: where D, H, W grow to, for files that do not say it", "SPL")
+    X(str, orientation, "", 0, 0, "", "", "volumes: where D, H, W grow to, for files that do not say it", "SPL")       \
+    X(flag, surface, "false", 0, 0, "", "", "volumes: shaded surfaces of truth and prediction side by side", "")       \
+    X(str, view, "30,20", 0, 0, "", "degrees",                                                                         \
+      "surfaces: azimuth,elevation of the eye; 0,0 is in front, 90,0 at the patient's left", "0,90")                   \
+    X(pick, colour, "label", 0, 0, "label|distance", "",                                                               \
+      "surfaces: green and blue, or by the distance to the other surface", "distance")                                 \
+    X(i64, label, "", 1, INT64_MAX, "", "", "surfaces: the value drawn; default all but 0", "2")
 
 RMSEG_OPTIONS_DECLARE(show_options, SHOW_OPTIONS)
 

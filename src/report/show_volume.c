@@ -5,13 +5,8 @@
 #include <string.h>
 
 #include "data/data.h"
-#include "report/show.h"
+#include "report/show_volume.h"
 #include "report/slices.h"
-
-typedef struct volume {
-    rmseg_image *image, *prediction, *truth; /* the masks are NULL where not given */
-    rmseg_orientation orientation;
-} volume;
 
 /* ---- reading ----------------------------------------------------------------------------------------------------- */
 
@@ -55,7 +50,7 @@ static rmseg_status check_mask(const rmseg_image *mask, const rmseg_image *image
         name, apart, path);
 }
 
-static rmseg_status read_volume(volume *v, const show_options *o, const char *path)
+static rmseg_status read_volume(rmseg_volume *v, const show_options *o, const char *path)
 {
     RMSEG_TRY(rmseg_image_read(&v->image, path));
     if (v->image->channels != 1)
@@ -126,7 +121,7 @@ static void gather(int64_t first[3], int64_t end[3], double sum[4], const rmseg_
 }
 
 /* Through the centroid of the truth, of the prediction where the truth is empty or not there, or the middle. */
-static rmseg_status choose_slices(rmseg_slices *s, const volume *v, const show_options *o, const char *path)
+static rmseg_status choose_slices(rmseg_slices *s, const rmseg_volume *v, const show_options *o, const char *path)
 {
     const int64_t *size = v->image->size;
     int64_t first[3] = {size[0], size[1], size[2]}, end[3] = {0, 0, 0};
@@ -147,7 +142,7 @@ static rmseg_status choose_slices(rmseg_slices *s, const volume *v, const show_o
     return RMSEG_OK;
 }
 
-static rmseg_status draw_slices(rmseg_image **picture, const volume *v, const show_options *o, const char *path)
+static rmseg_status draw_slices(rmseg_image **picture, const rmseg_volume *v, const show_options *o, const char *path)
 {
     rmseg_slices slices = {0};
     double percent[2];
@@ -159,9 +154,9 @@ static rmseg_status draw_slices(rmseg_image **picture, const volume *v, const sh
 
 rmseg_status rmseg_show_volume(rmseg_image **picture, const show_options *o, const char *path)
 {
-    volume v = {0};
+    rmseg_volume v = {0};
     rmseg_status status = read_volume(&v, o, path);
-    if (!status) status = draw_slices(picture, &v, o, path);
+    if (!status) status = o->surface ? rmseg_show_surface(picture, &v, o) : draw_slices(picture, &v, o, path);
     rmseg_image_destroy(v.image);
     rmseg_image_destroy(v.prediction);
     rmseg_image_destroy(v.truth);

@@ -113,18 +113,20 @@ static void draw_ticks(rmseg_pen *pen, const sheet *t, int which)
     rmseg_pen_line(pen, x1 - TICK, y, x1, y);
 }
 
-/* At the middle of each side which side of the patient it is. */
+/* Beside each tick which side of the patient it is: below and right of it, or before it where the panel ends. */
 static void draw_sides(rmseg_pen *pen, const sheet *t, int which)
 {
     static const char *const first[3] = {"R", "A", "S"}, *const last[3] = {"L", "P", "I"};
     const struct plane *p = &planes[which];
-    double x = (double)t->left[which], y = (double)t->top[which], space = TICK + 3;
+    double x = (double)t->left[which], y = (double)t->top[which], space = 3, letter = 0.7 * LETTER;
     double width = (double)t->pixels[p->right], height = (double)t->pixels[p->down];
-    double down = y + (height + LETTER) / 2 + LETTER + 2, right = x + width / 2 + LETTER + 2;
-    rmseg_pen_text(pen, first[p->right], x + space, down, LETTER);
-    rmseg_pen_text(pen, last[p->right], x + width - space - 0.6 * LETTER, down, LETTER);
-    rmseg_pen_text(pen, first[p->down], right, y + space + LETTER, LETTER);
-    rmseg_pen_text(pen, last[p->down], right, y + height - space, LETTER);
+    double right = cut_at(t, p->right) + space + 3, down = cut_at(t, p->down) + space + LETTER + 3;
+    if (right + letter + space > width) right -= letter + 2 * (space + 3);
+    if (down + space > height) down -= LETTER + 2 * (space + 3);
+    rmseg_pen_text(pen, first[p->right], x + space, y + down, LETTER);
+    rmseg_pen_text(pen, last[p->right], x + width - space - letter, y + down, LETTER);
+    rmseg_pen_text(pen, first[p->down], x + right, y + space + LETTER, LETTER);
+    rmseg_pen_text(pen, last[p->down], x + right, y + height - space - 1, LETTER);
 }
 
 /* Ticks and letters over a dark rim, so that they are seen on every grey. */

@@ -5,6 +5,7 @@
 
 #include "image/image.h"
 #include "report/orientation.h"
+#include "report/report.h"
 #include "report/slices.h"
 
 /* A scene in the world: nx x ny x nz voxels, bright towards the patient's right, anterior and superior. */
@@ -167,6 +168,79 @@ static void the_window_passes_over_what_is_no_number(void **state)
     rmseg_image_destroy(image);
 }
 
+/* A large body in the middle, a small one towards right, anterior and superior. */
+static double bodies_of(const int64_t at[3])
+{
+    bool large = at[0] > 2 && at[0] < 8 && at[1] > 1 && at[1] < 6 && at[2] > 1 && at[2] < 4;
+    return large || (at[0] > 9 && at[1] > 7 && at[2] > 4);
+}
+
+static rmseg_image *show_surface(const rmseg_image *label, const char *view)
+{
+    rmseg_options *options = NULL;
+    rmseg_image *picture = NULL;
+    assert_ok(rmseg_image_write(label, RMSEG_TEST_TMP "/label.nii.gz"));
+    assert_ok(rmseg_show_options_create(&options));
+    assert_ok(rmseg_options_set(options, "truth", RMSEG_TEST_TMP "/label.nii.gz"));
+    assert_ok(rmseg_options_set(options, "out", RMSEG_TEST_TMP "/surface.png"));
+    assert_ok(rmseg_options_set(options, "surface", "true"));
+    assert_ok(rmseg_options_set(options, "scale", "4"));
+    assert_ok(rmseg_options_set(options, "view", view));
+    assert_ok(rmseg_show(options, RMSEG_TEST_TMP "/label.nii.gz"));
+    assert_ok(rmseg_image_read(&picture, RMSEG_TEST_TMP "/surface.png"));
+    rmseg_options_destroy(options);
+    return picture;
+}
+
+/* Coloured pixels in a quarter of what lies below the caption and above the axes: 0 1 / 2 3. */
+static void count_quarters(int64_t count[4], const rmseg_image *picture)
+{
+    int64_t bottom = 0, top = picture->size[1], left = picture->size[2], right = 0;
+    memset(count, 0, 4 * sizeof *count);
+    for (int pass = 0; pass < 2; pass++)
+        for (int64_t y = 0; y < picture->size[1]; y++)
+            for (int64_t x = 0; x < picture->size[2]; x++) {
+                double r = rmseg_image_value(picture, 0, 0, y, x), g = rmseg_image_value(picture, 1, 0, y, x);
+                if (g < r + 20) continue;
+                if (pass) count[2 * (2 * y > top + bottom) + (2 * x > left + right)]++;
+                if (pass) continue;
+                if (y < top) top = y;
+                if (y > bottom) bottom = y;
+                if (x < left) left = x;
+                if (x > right) right = x;
+            }
+}
+
+/* From the front the small body, at the patient's right and above, is at the upper left; from the left side anterior is
+ * left, from above anterior is down, from behind the right is right. And however the file is stored. */
+static void surfaces_are_seen_from_where_the_eye_is(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *view;
+        int quarter;
+    } views[] = {{"0,0", 0}, {"90,0", 0}, {"180,0", 1}, {"-90,0", 1}, {"0,90", 2}, {"0,-90", 0}};
+    for (size_t i = 0; i < sizeof views / sizeof *views; i++) {
+        rmseg_image *label = store(orders[5], 0, bodies_of), *picture = show_surface(label, views[i].view);
+        int64_t count[4];
+        count_quarters(count, picture);
+        int opposite = 3 - views[i].quarter;
+        if (!(count[opposite] > 2 * count[views[i].quarter] && count[views[i].quarter] > 20))
+            fail_msg("--view %s: %d %d / %d %d", views[i].view, (int)count[0], (int)count[1], (int)count[2],
+                     (int)count[3]);
+        for (int order = 0; order < 6; order++) {
+            rmseg_image *other = store(orders[order], 3 + order % 4, bodies_of),
+                        *again = show_surface(other, views[i].view);
+            assert_memory_equal(again->size, picture->size, sizeof picture->size);
+            assert_memory_equal(again->data, picture->data, (size_t)(3 * rmseg_image_voxels(picture)));
+            rmseg_image_destroy(other);
+            rmseg_image_destroy(again);
+        }
+        rmseg_image_destroy(label);
+        rmseg_image_destroy(picture);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -175,6 +249,7 @@ int main(void)
         cmocka_unit_test(letters_overrule_the_file),
         cmocka_unit_test(oblique_axes_go_to_the_nearest),
         cmocka_unit_test(the_window_passes_over_what_is_no_number),
+        cmocka_unit_test(surfaces_are_seen_from_where_the_eye_is),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
