@@ -128,6 +128,8 @@ static rmseg_status choose_slices(rmseg_slices *s, const rmseg_volume *v, const 
     double truth[4] = {0}, prediction[4] = {0};
     gather(first, end, truth, v->truth);
     gather(first, end, prediction, v->prediction);
+    s->nothing[0] = !(truth[3] > 0);
+    s->nothing[1] = !(prediction[3] > 0);
     const double *sum = truth[3] > 0 ? truth : prediction;
     for (int axis = 0; axis < 3; axis++) s->at[axis] = sum[3] > 0 ? llround(sum[axis] / sum[3]) : size[axis] / 2;
     if (*o->slice) RMSEG_TRY(parse_slice(s->at, o, v->image, path));

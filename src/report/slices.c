@@ -164,10 +164,12 @@ static rmseg_status write_captions(sheet *t, bool prediction, bool truth)
                  t->o->known ? ", " : "", axes[axis], (long long)t->s->at[axis]);
         status = write_line(t, caption, (double)t->left[which] + 2, STRIP - 8, pale);
     }
+    const char *green = t->s->nothing[0] ? "truth (nothing set)" : "truth";
+    const char *blue = t->s->nothing[1] ? "prediction (nothing set)" : "prediction";
     double x = MARGIN + 2, y = (double)t->picture->size[1] - 8;
-    if (!status && truth) status = write_line(t, "truth", x, y, rmseg_truth_green);
-    if (truth) x += rmseg_text_width("truth", LETTER) + 2 * LETTER;
-    return !status && prediction ? write_line(t, "prediction", x, y, rmseg_prediction_blue) : status;
+    if (!status && truth) status = write_line(t, green, x, y, rmseg_truth_green);
+    if (truth) x += rmseg_text_width(green, LETTER) + 2 * LETTER;
+    return !status && prediction ? write_line(t, blue, x, y, rmseg_prediction_blue) : status;
 }
 
 /* ---- the sheet --------------------------------------------------------------------------------------------------- */

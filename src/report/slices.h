@@ -9,6 +9,7 @@
 typedef struct rmseg_slices {
     int64_t at[3];            /* the voxel (d, h, w) that all three go through */
     int64_t first[3], end[3]; /* the part of the volume that is drawn; `at` lies in it */
+    bool nothing[2];          /* no voxel is set in the truth, in the prediction: the legend says so */
     double low, high;         /* the values that become black and white; low < high */
     double scale;             /* pixels per shortest voxel side; NaN: the longest side of the part is 400 pixels */
 } rmseg_slices;

@@ -112,7 +112,8 @@ double rmseg_solid_at(const rmseg_solid *solid, const double position[3])
     int64_t first[3], next[3];
     double share[3];
     for (int axis = 0; axis < 3; axis++) {
-        double at = fmin(fmax(position[axis] / solid->grid.spacing[axis], 0), (double)(n[axis] - 1));
+        double at = position[axis] / solid->grid.spacing[axis], last = (double)(n[axis] - 1);
+        at = at < 0 ? 0 : at > last ? last : at;
         first[axis] = (int64_t)at;
         next[axis] = first[axis] + 1 < n[axis] ? 1 : 0;
         share[axis] = at - (double)first[axis];

@@ -241,6 +241,38 @@ static void surfaces_are_seen_from_where_the_eye_is(void **state)
     }
 }
 
+/* Every allocation fails once, and nothing is left behind; then it succeeds. */
+static void memory_may_run_out_anywhere(void **state)
+{
+    (void)state;
+    rmseg_image *label = store(orders[1], 5, bodies_of);
+    assert_ok(rmseg_image_write(label, RMSEG_TEST_TMP "/label.nii.gz"));
+    for (int surface = 0; surface < 2; surface++) {
+        rmseg_options *options = NULL;
+        assert_ok(rmseg_show_options_create(&options));
+        assert_ok(rmseg_options_set(options, "truth", RMSEG_TEST_TMP "/label.nii.gz"));
+        assert_ok(rmseg_options_set(options, "pred", RMSEG_TEST_TMP "/label.nii.gz"));
+        assert_ok(rmseg_options_set(options, "out", RMSEG_TEST_TMP "/out-of-memory.png"));
+        assert_ok(rmseg_options_set(options, "colour", "distance"));
+        assert_ok(rmseg_options_set(options, "scale", "1"));
+        if (surface) assert_ok(rmseg_options_set(options, "surface", "true"));
+        rmseg_status status = RMSEG_ERROR_MEMORY;
+        int64_t failed = 0, before = rmseg_memory_stats_get().live_bytes;
+        while (status) {
+            rmseg_memory_fail_at(failed + 1);
+            status = rmseg_show(options, RMSEG_TEST_TMP "/label.nii.gz");
+            rmseg_memory_fail_at(0);
+            if (!status) break;
+            failed++;
+            assert_int_equal(status, RMSEG_ERROR_MEMORY);
+            assert_int_equal(rmseg_memory_stats_get().live_bytes, before);
+        }
+        assert_true(failed > 20);
+        rmseg_options_destroy(options);
+    }
+    rmseg_image_destroy(label);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -250,6 +282,7 @@ int main(void)
         cmocka_unit_test(oblique_axes_go_to_the_nearest),
         cmocka_unit_test(the_window_passes_over_what_is_no_number),
         cmocka_unit_test(surfaces_are_seen_from_where_the_eye_is),
+        cmocka_unit_test(memory_may_run_out_anywhere),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
