@@ -30,7 +30,8 @@ RMSEG_API rmseg_status rmseg_contact_sheet(rmseg_image **picture, const rmseg_im
  * rmseg_objective_measure gives them. */
 RMSEG_API rmseg_status rmseg_weights_picture(rmseg_image **picture, const rmseg_image *weights, const char *caption);
 
-/* One picture file: IMAGE with the contours of options pred and truth (`rmseg show --help` lists the options). */
+/* One picture file of options pred and truth (`rmseg show --help` lists them all): their contours on a 2D image or on
+ * three slices of a volume, or their surfaces (docs/show.md). */
 RMSEG_API rmseg_status rmseg_show_options_create(rmseg_options **options);
 RMSEG_API rmseg_status rmseg_show(const rmseg_options *options, const char *image);
 

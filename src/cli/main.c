@@ -23,7 +23,7 @@ static const rmseg_command commands[] = {
      "Set results files against each other: differences, intervals, "
      "paired tests.",
      "rmseg compare base.json rm.json --metrics dice,hd95", rmseg_compare_options_create, cli_compare},
-    {"show", "IMAGE", 1, 1, "Draw the contours of truth (green) and prediction (blue) on an image.",
+    {"show", "IMAGE", 1, 1, "Draw truth (green) and prediction (blue): contours on images and slices, or surfaces.",
      "rmseg show image.png --pred pred/image.png --truth labels/image.png --out overlay.png", rmseg_show_options_create,
      cli_show},
     {"demo", "", 0, 0, "Make phantoms, train with and without the residual-moment loss, judge both, draw the result.",

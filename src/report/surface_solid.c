@@ -18,7 +18,7 @@ typedef struct pass {
     const float *from, *own;
     int64_t voxels, stride, extent; /* of the axis; for islands those of rows in a slice */
     const uint8_t *mask;
-    float shift;
+    float shift, share;
 } pass;
 
 /* From voxel centres on the other side to the surface, which lies half way. */
@@ -30,7 +30,7 @@ static void shift_chunk(void *context, int64_t chunk, int thread)
     for (int64_t v = chunk * CHUNK_VOXELS; v < end; v++) p->to[v] += p->mask[v] ? p->shift : -p->shift;
 }
 
-/* (1, 2, 1) / 4 along one axis. */
+/* A voxel's share goes to either neighbour along one axis. */
 static void smooth_chunk(void *context, int64_t chunk, int thread)
 {
     (void)thread;
@@ -39,7 +39,7 @@ static void smooth_chunk(void *context, int64_t chunk, int thread)
     for (int64_t v = chunk * CHUNK_VOXELS; v < end; v++) {
         int64_t at = v / p->stride % p->extent;
         float before = p->from[at > 0 ? v - p->stride : v], after = p->from[at + 1 < p->extent ? v + p->stride : v];
-        p->to[v] = 0.25f * before + 0.5f * p->from[v] + 0.25f * after;
+        p->to[v] = p->share * before + (1 - 2 * p->share) * p->from[v] + p->share * after;
     }
 }
 
@@ -73,7 +73,12 @@ static void smooth(float *distance, const float *own, float *work, const uint8_t
     const float *from = own;
     for (int i = 0; i < 3 * ROUNDS; i++) {
         float *to = i % 2 ? work : distance;
-        pass p = {.to = to, .from = from, .voxels = voxels, .stride = stride[i % 3], .extent = n[i % 3]};
+        pass p = {.to = to,
+                  .from = from,
+                  .voxels = voxels,
+                  .stride = stride[i % 3],
+                  .extent = n[i % 3],
+                  .share = (float)(shortest(grid) / grid->spacing[i % 3] / 4)};
         rmseg_parallel_for(chunks, smooth_chunk, &p);
         from = to;
     }
