@@ -20,8 +20,9 @@ typedef struct rmseg_solid {
 } rmseg_solid;
 
 /* From a mask with at least 3 unset voxels around what is set. The distances are exact ones to the other side's voxel
- * centres, less half the shortest voxel side, smoothed twice with (s, 1 - 2s, s) along each axis, s a quarter of the
- * shortest side over the axis's own: steps become slopes, edges round by less than a voxel, thick slices stay. A set voxel that would vanish with all around it stays, so
+ * centres, less half the shortest voxel side, smoothed: S is two rounds of (s, 1 - 2s, s) along each axis, s a quarter of
+ * the shortest side over the axis's own, and the field 2S - SS of them, so that steps become slopes, and neither round
+ * things shrink nor thick slices melt (Taubin, SIGGRAPH 1995). Edges round by less than a voxel. A set voxel that would vanish with all around it stays, so
  * that the smallest island and the thinnest thread are seen. Errors: argument, memory. */
 rmseg_status rmseg_solid_create(rmseg_solid *solid, const uint8_t *mask, const rmseg_grid *grid);
 void rmseg_solid_destroy(rmseg_solid *solid);

@@ -65,43 +65,58 @@ static void keep_islands_chunk(void *context, int64_t chunk, int thread)
     }
 }
 
-static void smooth(float *distance, const float *own, float *work, const uint8_t *mask, const rmseg_grid *grid)
+/* From `from` into `to`, by way of `between`. */
+static void smooth(float *to, float *between, const float *from, const rmseg_grid *grid)
+{
+    const int64_t *n = grid->size, stride[3] = {n[1] * n[2], n[2], 1};
+    int64_t voxels = n[0] * n[1] * n[2];
+    for (int i = 0; i < 3 * ROUNDS; i++) {
+        float share = (float)(shortest(grid) / grid->spacing[i % 3] / 4);
+        pass p = {i % 2 ? to : between, from, NULL, voxels, stride[i % 3], n[i % 3], NULL, 0, share};
+        rmseg_parallel_for(rmseg_chunk_count(voxels, CHUNK_VOXELS), smooth_chunk, &p);
+        from = p.to;
+    }
+}
+
+/* Twice the smooth less the smoother one: what the filter takes from round things, it gives back (Taubin's way). */
+static void restore_chunk(void *context, int64_t chunk, int thread)
+{
+    (void)thread;
+    const pass *p = context;
+    int64_t end = rmseg_chunk_end(p->voxels, CHUNK_VOXELS, chunk);
+    for (int64_t v = chunk * CHUNK_VOXELS; v < end; v++) p->to[v] = 2 * p->from[v] - p->to[v];
+}
+
+/* The exact distances become smooth ones; `buffer` has room for three fields, the first being the result's. */
+static void make_smooth(float *const buffer[3], const float *own, const uint8_t *mask, const rmseg_grid *grid)
 {
     const int64_t *n = grid->size;
     int64_t voxels = n[0] * n[1] * n[2], chunks = rmseg_chunk_count(voxels, CHUNK_VOXELS);
-    const int64_t stride[3] = {n[1] * n[2], n[2], 1};
-    const float *from = own;
-    for (int i = 0; i < 3 * ROUNDS; i++) {
-        float *to = i % 2 ? work : distance;
-        pass p = {.to = to,
-                  .from = from,
-                  .voxels = voxels,
-                  .stride = stride[i % 3],
-                  .extent = n[i % 3],
-                  .share = (float)(shortest(grid) / grid->spacing[i % 3] / 4)};
-        rmseg_parallel_for(chunks, smooth_chunk, &p);
-        from = to;
-    }
-    pass p = {.to = distance, .from = work, .own = own, .voxels = voxels, .stride = n[2], .extent = n[1], .mask = mask};
+    smooth(buffer[1], buffer[0], own, grid);
+    smooth(buffer[2], buffer[0], buffer[1], grid);
+    pass p = {.to = buffer[2], .from = buffer[1], .voxels = voxels};
+    rmseg_parallel_for(chunks, restore_chunk, &p);
+    p = (pass){
+        .to = buffer[0], .from = buffer[2], .own = own, .voxels = voxels, .stride = n[2], .extent = n[1], .mask = mask};
     rmseg_parallel_for(chunks, keep_islands_chunk, &p);
 }
 
 rmseg_status rmseg_solid_create(rmseg_solid *solid, const uint8_t *mask, const rmseg_grid *grid)
 {
     int64_t voxels = grid->size[0] * grid->size[1] * grid->size[2];
-    float *distance = rmseg_alloc(voxels, sizeof *distance), *own = rmseg_alloc(voxels, sizeof *own),
-          *work = rmseg_alloc(voxels, sizeof *work);
-    rmseg_status status = distance && own && work ? rmseg_distance_signed(own, mask, grid) : RMSEG_ERROR_MEMORY;
+    float *own = rmseg_alloc(voxels, sizeof *own), *buffer[3];
+    bool enough = own;
+    for (int i = 0; i < 3; i++) enough &= (buffer[i] = rmseg_alloc(voxels, sizeof(float))) != NULL;
+    rmseg_status status = enough ? rmseg_distance_signed(own, mask, grid) : RMSEG_ERROR_MEMORY;
     if (!status) {
         pass p = {.to = own, .voxels = voxels, .mask = mask, .shift = (float)(shortest(grid) / 2)};
         rmseg_parallel_for(rmseg_chunk_count(voxels, CHUNK_VOXELS), shift_chunk, &p);
-        smooth(distance, own, work, mask, grid);
-        *solid = (rmseg_solid){*grid, distance};
-        distance = NULL;
+        make_smooth(buffer, own, mask, grid);
+        *solid = (rmseg_solid){*grid, buffer[0]};
+        buffer[0] = NULL;
     }
-    rmseg_free(distance);
     rmseg_free(own);
-    rmseg_free(work);
+    for (int i = 0; i < 3; i++) rmseg_free(buffer[i]);
     return status;
 }
 
