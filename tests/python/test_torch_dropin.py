@@ -214,6 +214,21 @@ class Own(unittest.TestCase):
                 gradients = [torch.autograd.grad(f(logits, target), logits)[0] for f in (loss, compiled)]
                 torch.testing.assert_close(*gradients, msg=name)
 
+    def test_compiled_with_class_weights(self):
+        logits = torch.randn(2, 3, 6, 5, generator=torch.Generator().manual_seed(0)).requires_grad_()
+        index = torch.randint(0, 3, (2, 1, 6, 5), generator=torch.Generator().manual_seed(1))
+        for name in ("DiceLoss", "DiceCELoss", "FocalLoss"):
+            arguments = {"use_softmax": True} if name == "FocalLoss" else {"softmax": True}
+            loss = getattr(ours, name)(to_onehot_y=True, weight=torch.tensor([1.0, 2.0, 0.5]), **arguments)
+            compiled = torch.compile(loss, fullgraph=True, backend="aot_eager")
+            gradients = [torch.autograd.grad(f(logits, index), logits)[0] for f in (loss, compiled)]
+            torch.testing.assert_close(*gradients, msg=name)
+
+    def test_no_sample(self):
+        for name in ("HausdorffDTLoss", "LogHausdorffDTLoss", "BoundaryLoss"):
+            value = getattr(ours, name)(softmax=True, to_onehot_y=True)(torch.zeros(0, 2, 5, 5), torch.zeros(0, 1, 5, 5))
+            self.assertTrue(value.isnan(), name)
+
     def test_errors_are_both(self):
         with self.assertRaises(AssertionError) as raised:
             ours.DiceLoss()(torch.ones(1, 2, 3), torch.ones(4, 5, 6))

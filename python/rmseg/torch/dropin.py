@@ -234,7 +234,7 @@ class DiceLoss(DropIn):
                 "The length of the `weight` sequence should be the same as the number of classes. "
                 "If `include_background=False`, the weight should not include the background category class 0."
             )
-        if weight.min() < 0:
+        if not torch.compiler.is_compiling() and weight.min() < 0:  # a compiled graph cannot ask for values
             raise Error("the value/values of the `weight` should be no less than 0.")
         return weight
 
@@ -481,7 +481,7 @@ class FocalLoss(DropIn):
             raise Error("Per-class class_weight is not supported for single-channel outputs.")
         if weight.ndim > 0 and weight.numel() != count:
             raise Error(f"The number of class_weight ({weight.numel()}) must match the number of output channels ({count}).")
-        if (weight < 0).any():
+        if not torch.compiler.is_compiling() and (weight < 0).any():
             raise Error("class_weight values must be non-negative.")
         return weight if weight.ndim == 0 else weight.view(1, -1, *[1] * (loss.ndim - 2))
 
@@ -516,7 +516,7 @@ class DistanceDropIn(DropIn):
     def averaged(self, loss: Tensor, valid: Tensor | None) -> Tensor:
         """(N,C,*S) -> means over voxels, (N,C); over the batch too, (1,C)."""
         axes = list(range(2, loss.ndim))
-        over = loss[0, 0].numel() if valid is None else valid.sum(axes).to(loss)
+        over = loss.shape[2:].numel() if valid is None else valid.sum(axes).to(loss)
         total = (loss if valid is None else torch.where(valid, loss, 0)).sum(axes)
         if self.batch or (valid is not None and self.reduction == "mean"):
             over = over * loss.shape[0] if valid is None else over.sum(0, keepdim=True)
