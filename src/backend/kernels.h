@@ -6,8 +6,8 @@
  *     g = A y + B p + C + S sign(r) + sum over squared fields of w(v) r + sum over plain fields of w(v)
  * with A, B, C, S and the fields' coefficients constant within n and c. So two sweeps over the logits are enough: `gather`
  * writes every sum; loss/ turns them into values and these constants; `scatter` writes dlogits, through the head's
- * Jacobian. Terms of log p (cross-entropy, focal) go to the logits directly. Probabilities are computed twice and never
- * stored; only a term that looks at them as a picture asks for `predict`.
+ * Jacobian. Terms of log p (cross-entropy, focal) go to the logits directly. Probabilities have no array of their
+ * own: they are computed twice, or wait in dlogits; only a term that looks at them as a picture asks for `predict`.
  *
  * A weight field w is a sum of separable parts, kept as tables along the axes and never as a map:
  *     w(d,h,w) = sum_t coefficient_t T0[t0][d] T1[t1][h] T2[t2][w]
@@ -86,7 +86,9 @@ typedef struct rmseg_sweep {
     rmseg_slope *slope; /* (N, K) */
     double *nll_slope;  /* (K): softmax: dlogits[c] += p[c] sum_j nll_slope[j] y[j] - nll_slope[c] y[c]; sigmoid: +=
                            nll_slope[c] r */
-    void *dlogits;      /* as the logits */
+    void *dlogits;      /* as the logits; NULL: no gradient is wanted */
+    void *kept;         /* the dlogits in which gather left what the next scatter into them need not calculate again;
+                           NULL: none, and after that scatter */
     void *scratch;      /* scratch_bytes(), aligned to 64 */
 } rmseg_sweep;
 

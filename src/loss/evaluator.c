@@ -209,16 +209,45 @@ static rmseg_status fail_truth(const rmseg_sweep *s)
                       "batch: the map holds a value above 1 or a NaN; expected 0 to 1, or negative for ignored");
 }
 
+static double value_at(const rmseg_batch *b, const void *array, int64_t i)
+{
+    return b->wide ? ((const double *)array)[i] : (double)((const float *)array)[i];
+}
+
+static bool is_valid(const rmseg_batch *b, int64_t n, int64_t voxel, int64_t voxels)
+{
+    if (b->index) return b->ignore == -1 || rmseg_index_at(b, n * voxels + voxel) != b->ignore;
+    for (int64_t c = 0; c < b->k; c++)
+        if (value_at(b, b->map, (n * b->k + c) * voxels + voxel) < 0) return false;
+    return true;
+}
+
+/* The sentence of the first logit that is not finite, where there is one. */
+static rmseg_status check_logits(const rmseg_batch *b)
+{
+    int64_t voxels = b->size[0] * b->size[1] * b->size[2];
+    for (int64_t i = 0; i < b->n * b->k * voxels; i++) {
+        int64_t n = i / voxels / b->k, voxel = i % voxels;
+        if (isfinite(value_at(b, b->logits, i)) || !is_valid(b, n, voxel, voxels)) continue;
+        return rmseg_fail(RMSEG_ERROR_NUMERIC,
+                          "objective: the logits of sample %lld hold a NaN or an infinity (channel %lld)", (long long)n,
+                          (long long)(i / voxels % b->k));
+    }
+    return RMSEG_OK;
+}
+
 static rmseg_status check_sums(const rmseg_evaluator *e)
 {
     const rmseg_batch *b = &e->sweep.batch;
     if (e->sweep.fault) return fail_truth(&e->sweep);
     for (int64_t n = 0; n < b->n; n++)
-        for (int64_t c = 0; c < b->k; c++)
-            if (!isfinite(rmseg_sums_at(e, n, c)[RMSEG_SUM_P]))
-                return rmseg_fail(RMSEG_ERROR_NUMERIC,
-                                  "objective: the logits of sample %lld hold a NaN or an infinity (channel %lld)",
-                                  (long long)n, (long long)c);
+        for (int64_t c = 0; c < b->k; c++) {
+            if (isfinite(rmseg_sums_at(e, n, c)[RMSEG_SUM_P])) continue;
+            RMSEG_TRY(check_logits(b));
+            return rmseg_fail(RMSEG_ERROR_NUMERIC,
+                              "objective: the logits of sample %lld, channel %lld, are too large to be summed",
+                              (long long)n, (long long)c);
+        }
     return RMSEG_OK;
 }
 
@@ -266,6 +295,7 @@ void rmseg_evaluator_finish(rmseg_evaluator *e)
 void rmseg_evaluator_scatter(rmseg_evaluator *e)
 {
     e->kernels->scatter(&e->sweep);
+    if (e->sweep.kept == e->sweep.dlogits) e->sweep.kept = NULL;
     if (e->steep) rmseg_signed_leave(e);
 }
 
@@ -283,9 +313,11 @@ static rmseg_status add_terms(double *total, const rmseg_evaluator *e)
     *total = 0;
     for (int64_t i = 0; i < e->objective->terms; i++) {
         *total += e->part[i].weight * e->values[i];
-        if (!isfinite(*total))
-            return rmseg_fail(RMSEG_ERROR_NUMERIC, "objective: the term %s is %g at weight %g; are the logits finite?",
-                              e->objective->term[i].name, e->values[i], e->part[i].weight);
+        if (isfinite(*total)) continue;
+        RMSEG_TRY(check_logits(&e->sweep.batch));
+        return rmseg_fail(RMSEG_ERROR_NUMERIC,
+                          "objective: the term %s is %g at weight %g, though the logits are finite",
+                          e->objective->term[i].name, e->values[i], e->part[i].weight);
     }
     return RMSEG_OK;
 }
@@ -300,12 +332,14 @@ rmseg_status rmseg_evaluator_run(rmseg_evaluator *e, double *total, double *term
     if (e->located) e->kernels->locate(e->located, &e->sweep);
     rmseg_fields_fill(e);
     RMSEG_TRY(prepare_terms(e));
+    e->sweep.dlogits = dlogits;
+    e->sweep.kept = NULL;
     e->kernels->gather(&e->sweep);
     RMSEG_TRY(check_sums(e));
     weigh_terms(e, dlogits);
     rmseg_evaluator_finish(e);
     RMSEG_TRY(add_terms(&sum, e));
-    e->sweep.dlogits = dlogits;
+    e->sweep.dlogits = dlogits; /* the shares had theirs */
     if (dlogits) rmseg_evaluator_scatter(e);
     if (terms) memcpy(terms, e->values, (size_t)e->objective->terms * sizeof *terms);
     *total = sum;

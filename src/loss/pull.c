@@ -50,6 +50,7 @@ double rmseg_evaluator_term_gradient(rmseg_evaluator *e, int64_t index, double w
     for (int64_t i = 0; i < e->objective->terms; i++) e->part[i].weight = i == index ? weight : 0;
     rmseg_evaluator_finish(e);
     e->sweep.dlogits = dlogits;
+    e->sweep.kept = NULL;
     rmseg_evaluator_scatter(e);
     for (int64_t i = 0; i < e->objective->terms; i++)
         e->part[i].weight = e->coefficient[e->objective->term[i].coefficient];

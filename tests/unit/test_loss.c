@@ -273,9 +273,10 @@ static void test_refusals(void **state)
     check_refusal(b, "sigmoid: ce", RMSEG_ERROR_ARGUMENT, "voxel (0,2,3) is -1; expected 0 to 2");
     s.index[33] = 1;
     s.logits[21] = NAN;
-    check_refusal(b, "mse(channels=1)", RMSEG_ERROR_NUMERIC, "the logits of sample 0 hold a NaN or an infinity");
+    check_refusal(b, "mse(channels=1)", RMSEG_ERROR_NUMERIC,
+                  "the logits of sample 0 hold a NaN or an infinity (channel 1)");
     s.logits[21] = INFINITY;
-    check_refusal(b, "ce", RMSEG_ERROR_NUMERIC, "NaN or an infinity");
+    check_refusal(b, "ce", RMSEG_ERROR_NUMERIC, "the logits of sample 0 hold a NaN or an infinity (channel 1)");
     s.logits[21] = 0;
     b->index = NULL;
     check_refusal(b, "ce", RMSEG_ERROR_ARGUMENT, "expected logits and one of index and map");

@@ -105,9 +105,28 @@ static void add_chunks(const rmseg_sweep *s, int64_t width, double *sums, double
     }
 }
 
+/* Whether two arrays share a byte. */
+static bool overlap(const void *a, const void *b, int64_t bytes_a, int64_t bytes_b)
+{
+    uintptr_t x = (uintptr_t)a, y = (uintptr_t)b;
+    return x < y + (uintptr_t)bytes_b && y < x + (uintptr_t)bytes_a;
+}
+
+/* Whether gather may write dlogits: neither it, nor who comes back for another gradient, may lose what it reads. */
+static bool may_keep(const rmseg_sweep *s)
+{
+    static const int64_t bytes[] = {
+        [RMSEG_INDEX_I32] = 4, [RMSEG_INDEX_U8] = 1, [RMSEG_INDEX_I16] = 2, [RMSEG_INDEX_I64] = 8};
+    const rmseg_batch *b = &s->batch;
+    int64_t voxels = b->n * b->size[0] * b->size[1] * b->size[2], size = voxels * b->k * (int64_t)sizeof(float);
+    return s->dlogits && b->index && !overlap(s->dlogits, b->logits, size, size) &&
+           !overlap(s->dlogits, b->index, size, voxels * bytes[b->index_type]);
+}
+
 static void gather(rmseg_sweep *s)
 {
     double bad = 0;
+    s->kept = in_registers(s) && may_keep(s) ? s->dlogits : NULL;
     do_pieces(s, in_registers(s) ? rmseg_cpu_gather_binary : rmseg_cpu_gather_any, NULL);
     memset(s->valid, 0, (size_t)s->batch.n * sizeof *s->valid);
     add_chunks(s, s->width, s->sums, s->valid, &bad);

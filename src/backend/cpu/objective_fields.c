@@ -110,16 +110,19 @@ void rmseg_cpu_field_sums(const rmseg_sweep *s, const cut *c, const piece *x, co
 static void weigh_row(const rmseg_weight_field *f, int64_t set, const double *coefficient, double sign, const row *w,
                       int64_t width, bool add, float *to)
 {
-    for (int64_t t = 0; t < f->tables[2]; t++) {
-        const float *table = row_table(f, set, t, w);
-        double factor = 0;
-        for (int64_t j = 0; j < f->parts; j++)
-            if (f->part[j].table[2] == t) factor += coefficient[j] * row_weight(f, set, f->part + j, w);
-        vec by = vec_of((float)(sign * factor));
+    for (int64_t t = 0; t < f->tables[2]; t += 2) {
+        int64_t next = least(t + 1, f->tables[2] - 1);
+        const float *table = row_table(f, set, t, w), *other = row_table(f, set, next, w);
+        double factor[2] = {0, 0};
+        for (int64_t j = 0; j < f->parts; j++) {
+            int64_t at = f->part[j].table[2] - t;
+            if (at == 0 || at == 1) factor[at] += coefficient[j] * row_weight(f, set, f->part + j, w);
+        }
+        vec by = vec_of((float)(sign * factor[0])), and = vec_of((float)(sign * factor[1]));
         if (t || add)
-            EACH_STRIP(i, width) add_to(to + i, by * load(table + i));
+            EACH_STRIP(i, width) add_to(to + i, by * load(table + i) + and*load(other + i));
         else
-            EACH_STRIP(i, width) store(to + i, by * load(table + i));
+            EACH_STRIP(i, width) store(to + i, by * load(table + i) + and*load(other + i));
     }
 }
 

@@ -24,28 +24,25 @@ static void read_index(const rmseg_batch *b, int64_t start, int64_t length, int3
     }
 }
 
-/* Fills valid, 0 behind the piece's end; returns lanes that are set where a label is bad. */
-static ivec index_valid(const rmseg_batch *b, int32_t first_label, int64_t length, const rows *r)
+/* Fills valid, and y of channels from `first` on; returns lanes that are set where a label is bad. */
+INLINE ivec index_strip(const rmseg_sweep *s, bool all, const rows *r, int64_t i, ivec known, int64_t first)
 {
-    const int32_t *label = r->label, ignored = b->ignore;
-    int32_t *valid = r->valid;
-    ivec last = ivec_of((int32_t)b->k - 1 + first_label), bad = ivec_of(0);
-    EACH_STRIP(i, length)
-    {
-        ivec here = *(const ivec *)(label + i), known = ivec_of(-1);
-        if (ignored != -1) known = here != ivec_of(ignored);
-        bad |= known & ((here < 0) | (here > last));
-        *(ivec *)(valid + i) = known;
-    }
-    if (length % LANES) *(ivec *)(valid + length / LANES * LANES) &= lanes_below(length % LANES);
-    return bad;
+    ivec here = *(const ivec *)(r->label + i), end = ivec_of((int32_t)s->batch.k + s->first_label);
+    if (!all) known &= here != ivec_of(s->batch.ignore);
+    *(ivec *)(r->valid + i) = known;
+    for (int64_t j = first; j < s->batch.k; j++)
+        store(r->y + j * ROW + i, vec_keep(vec_of(1), (here == ivec_of((int32_t)j + s->first_label)) & known));
+    return known & ((here < 0) | (here >= end));
 }
 
-static void index_channel(const rows *r, int64_t length, int32_t channel, float *y)
+INLINE ivec index_strips(const rmseg_sweep *s, bool all, const rows *r, int64_t length, int64_t first)
 {
-    const int32_t *label = r->label, *valid = r->valid;
-    EACH_STRIP(i, length)
-    store(y + i, vec_keep(vec_of(1), (*(const ivec *)(label + i) == ivec_of(channel)) & *(const ivec *)(valid + i)));
+    int64_t whole = length / LANES * LANES;
+    rows to = *r;
+    ivec bad = ivec_of(0);
+    EACH_STRIP(i, whole) bad |= index_strip(s, all, &to, i, ivec_of(-1), first);
+    if (whole < length) bad |= index_strip(s, all, &to, whole, lanes_below(length - whole), first);
+    return bad;
 }
 
 INLINE void map_strip(const rmseg_sweep *s, const cut *c, const piece *x, const rows *r, int64_t i, ivec *bad)
@@ -70,8 +67,10 @@ void rmseg_cpu_read_truth(const rmseg_sweep *s, const cut *c, const piece *x, co
     if (s->batch.index) {
         read_index(&s->batch, x->n * c->voxels + x->start, x->length, r->label);
         for (int64_t i = x->length; i < end; i++) r->label[i] = 0; /* a channel there is, or none */
-        bad = index_valid(&s->batch, s->first_label, x->length, r);
-        for (int64_t j = first; j < k; j++) index_channel(r, x->length, (int32_t)j + s->first_label, r->y + j * ROW);
+        if (all_valid(s))
+            bad = index_strips(s, true, r, x->length, first);
+        else
+            bad = index_strips(s, false, r, x->length, first);
     } else {
         EACH_STRIP(i, x->length) map_strip(s, c, x, r, i, &bad);
     }
