@@ -87,6 +87,7 @@ static void add_sample(rmseg_text *text, const rmseg_trainer *t, int64_t iterati
     rmseg_csv_number(text, (double)sample);
     rmseg_csv_cell(text, t->dataset->cases[record->case_index].id);
     rmseg_csv_number(text, record->turns);
+    rmseg_csv_cell(text, record->pivot == 0 ? "hw" : "dh");
     for (int k = 0; k < 3; k++) rmseg_csv_number(text, record->flip[k]);
     rmseg_csv_number(text, record->gain);
     rmseg_csv_number(text, record->offset);
@@ -97,7 +98,8 @@ static void add_sample(rmseg_text *text, const rmseg_trainer *t, int64_t iterati
 
 static rmseg_status add_samples(rmseg_text *text, const rmseg_trainer *t, rmseg_sample_record *records)
 {
-    rmseg_text_add(text, "iteration,sample,case,turns,flip_d,flip_h,flip_w,gain,offset,gamma,crop_d,crop_h,crop_w\n");
+    rmseg_text_add(text,
+                   "iteration,sample,case,turns,plane,flip_d,flip_h,flip_w,gain,offset,gamma,crop_d,crop_h,crop_w\n");
     for (int64_t i = 0; i < t->o->iterations; i++) {
         RMSEG_TRY(rmseg_loader_records(records, t->loader, i));
         for (int64_t s = 0; s < t->o->batch; s++) add_sample(text, t, i, s, &records[s]);

@@ -123,7 +123,7 @@ static void samples_are_listed(void **state)
     int64_t lines = 0;
     for (size_t i = 0; i < length; i++) lines += bytes[i] == '\n';
     assert_int_equal(lines, 1 + 5 * 2);
-    assert_non_null(strstr((char *)bytes, "iteration,sample,case,turns"));
+    assert_non_null(strstr((char *)bytes, "iteration,sample,case,turns,plane,flip_d,"));
     assert_non_null(strstr((char *)bytes, "4,1,phantom_"));
     rmseg_free(bytes);
     assert_ok(train("2", "overwrite", "yes"));
