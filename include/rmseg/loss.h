@@ -46,6 +46,9 @@ RMSEG_API const char *rmseg_objective_term_name(const rmseg_objective *objective
 RMSEG_API double rmseg_objective_term_weight(const rmseg_objective *objective, int64_t index);
 RMSEG_API bool rmseg_objective_term_varies(const rmseg_objective *objective, int64_t index);
 
+/* Whether a term looks at the whole image (maps=image): its batches need frames with `whole` set. */
+RMSEG_API bool rmseg_objective_wants_whole(const rmseg_objective *objective);
+
 /* The expression in canonical form, with every option written out: goes into every results file. */
 RMSEG_API const char *rmseg_objective_text(const rmseg_objective *objective);
 

@@ -133,6 +133,7 @@ typedef struct rmseg_loader_settings {
         *augment; /* "flip-w,rot90,brightness"; "none", "" or NULL: nothing; the names are rmseg_augment_list's */
     uint64_t seed;
     bool cache;  /* keep prepared cases in memory */
+    bool whole;  /* frames carry the labels of the whole image */
     int workers; /* loader threads, at least 1 */
 } rmseg_loader_settings;
 

@@ -22,6 +22,7 @@ typedef struct slot {
     char sentence[RMSEG_ERROR_LENGTH];
     float *image;   /* (N,C,D,H,W) */
     int32_t *label; /* (N,D,H,W) */
+    int32_t *whole; /* (N, loader->largest): labels of whole images; NULL unless asked for */
     rmseg_frame *frames;
     rmseg_sample_record *records;
 } slot;
@@ -38,6 +39,7 @@ struct rmseg_loader {
     int64_t *cases, count;
     int64_t (*extents)[3]; /* by case of the dataset: of the prepared image; 0 where the case is not among ours */
     int64_t size[3];       /* of a sample */
+    int64_t largest;       /* voxels of our largest image */
     rmseg_shelf *shelf;
 
     pthread_mutex_t lock; /* over what follows, and over the slots' state */
@@ -155,6 +157,11 @@ static rmseg_status do_job(rmseg_loader *loader, const job *job)
         rmseg_sample_make(job->slot->image + job->sample * loader->dataset->channels * voxels,
                           job->slot->label + job->sample * voxels, &job->slot->frames[job->sample], prepared, record,
                           loader->size);
+    if (status == RMSEG_OK && job->slot->whole) {
+        int32_t *whole = job->slot->whole + job->sample * loader->largest;
+        rmseg_sample_whole(whole, prepared, record);
+        job->slot->frames[job->sample].whole = whole;
+    }
     rmseg_shelf_give(loader->shelf, prepared);
     return status;
 }
@@ -328,14 +335,21 @@ static rmseg_status make_slots(rmseg_loader *loader)
     if (!rmseg_mul3(&voxels, loader->size[0], loader->size[1], loader->size[2]) || !rmseg_mul(&labels, voxels, batch) ||
         !rmseg_mul(&values, labels, loader->dataset->channels))
         return rmseg_fail_memory();
+    for (int64_t i = 0; i < loader->count; i++) {
+        const int64_t *extent = loader->extents[loader->cases[i]];
+        int64_t all = extent[0] * extent[1] * extent[2]; /* it was read, so it fits */
+        if (all > loader->largest) loader->largest = all;
+    }
     for (int i = 0; i < RING; i++) {
         slot *slot = &loader->slots[i];
         slot->iteration = -1;
         slot->image = rmseg_alloc(values, sizeof *slot->image);
         slot->label = rmseg_alloc(labels, sizeof *slot->label);
+        if (loader->settings.whole) slot->whole = rmseg_alloc(batch * loader->largest, sizeof *slot->whole);
         slot->frames = rmseg_alloc(batch, sizeof *slot->frames);
         slot->records = rmseg_alloc(batch, sizeof *slot->records);
-        if (!slot->image || !slot->label || !slot->frames || !slot->records) return RMSEG_ERROR_MEMORY;
+        bool enough = slot->image && slot->label && slot->frames && slot->records;
+        if (!enough || (loader->settings.whole && !slot->whole)) return RMSEG_ERROR_MEMORY;
     }
     return RMSEG_OK;
 }
@@ -407,6 +421,7 @@ void rmseg_loader_destroy(rmseg_loader *loader)
     for (int i = 0; i < RING; i++) {
         rmseg_free(loader->slots[i].image);
         rmseg_free(loader->slots[i].label);
+        rmseg_free(loader->slots[i].whole);
         rmseg_free(loader->slots[i].frames);
         rmseg_free(loader->slots[i].records);
     }

@@ -111,9 +111,20 @@ static rmseg_frame make_frame(const rmseg_image *image, const rmseg_sample_recor
     rmseg_turn_plane(plane, record->pivot);
     rmseg_turned_extent(frame.extent, image->size, record->turns, record->pivot);
     for (int k = 0; k < 3; k++) frame.offset[k] = record->crop[k];
+    frame.whole = NULL;
     frame.spacing[record->pivot] = image->spacing[record->pivot];
     for (int k = 0; k < 2; k++) frame.spacing[plane[k]] = image->spacing[plane[odd ? 1 - k : k]];
     return frame;
+}
+
+void rmseg_sample_whole(int32_t *label, const rmseg_prepared *prepared, const rmseg_sample_record *record)
+{
+    rmseg_sample_record whole = *record;
+    int64_t turned[3];
+    memset(whole.crop, 0, sizeof whole.crop);
+    rmseg_turned_extent(turned, prepared->image->size, record->turns, record->pivot);
+    view view = make_view(prepared->image->size, turned, &whole);
+    gather_labels(label, prepared->label->data, &view, turned);
 }
 
 void rmseg_sample_make(float *image, int32_t *label, rmseg_frame *frame, const rmseg_prepared *prepared,

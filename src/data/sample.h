@@ -45,4 +45,7 @@ void rmseg_turned_extent(int64_t turned[3], const int64_t extent[3], int turns, 
 void rmseg_sample_make(float *image, int32_t *label, rmseg_frame *frame, const rmseg_prepared *prepared,
                        const rmseg_sample_record *record, const int64_t patch[3]);
 
+/* The labels of the whole image, turned and flipped as the sample is: (extents of its frame). */
+void rmseg_sample_whole(int32_t *label, const rmseg_prepared *prepared, const rmseg_sample_record *record);
+
 #endif

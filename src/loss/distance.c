@@ -21,6 +21,8 @@
 
 #define SHARED_OPTIONS(X)                                                                                              \
     X(pick, units, "voxel", 0, 0, "voxel|mm", "", "of the distances", "mm")                                            \
+    X(pick, maps, "crop", 0, 0, "crop|image", "", "the truth's distances within the patch, or within the whole image", \
+      "image")                                                                                                         \
     X(pick, reduction, "mean", 0, 0, "mean|sum|batchmean", "", "divided by channels x voxels, by 1, by samples",       \
       "sum")                                                                                                           \
     X(str, channels, "fg", 0, 0, "", "", "fg, all, or channels such as 1+2", "1+2")                                    \

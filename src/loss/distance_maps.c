@@ -4,7 +4,7 @@
  * Where masks are small there are many of them, and each thread takes its own; a large one is worked on by all threads.
  * Which it is depends on the shape alone, and no result on either.
  */
-#include "loss/distance_maps.h"
+#include "loss/whole_image.h"
 
 #include <math.h>
 #include <string.h>
@@ -23,7 +23,8 @@ struct rmseg_distance_maps {
     room *rooms;
     int64_t count, voxels, size[3];
     bool side_by_side;
-    size_t extra; /* bytes a voxel, of the row's own */
+    rmseg_whole_image *image; /* NULL: distances within the patch */
+    size_t extra;             /* bytes a voxel, of the row's own */
 };
 
 /* ---- memory -------------------------------------------------------------------------------------------------- */
@@ -71,7 +72,9 @@ rmseg_status rmseg_maps_create(rmseg_evaluator *e, rmseg_loss_part *part, size_t
     if (!m) return RMSEG_ERROR_MEMORY;
     memcpy(m->size, b->size, sizeof m->size);
     m->voxels = b->size[0] * b->size[1] * b->size[2];
-    m->side_by_side = m->voxels <= SMALL_VOXELS;
+    const char *maps = rmseg_options_get(o, "maps");
+    if (maps && !strcmp(maps, "image")) RMSEG_TRY(rmseg_whole_image_create(&m->image));
+    m->side_by_side = m->voxels <= SMALL_VOXELS && !m->image;
     m->extra = extra;
     part->aside = true;
     RMSEG_TRY(ensure_rooms(m));
@@ -83,6 +86,7 @@ void rmseg_maps_destroy(rmseg_distance_maps *m)
     if (!m) return;
     for (int64_t i = 0; i < m->count; i++) clear_room(m->rooms + i);
     rmseg_free(m->rooms);
+    rmseg_whole_image_destroy(m->image);
     rmseg_free(m);
 }
 
@@ -100,7 +104,8 @@ static rmseg_status visit(void *context, int64_t index, int thread)
     const rmseg_batch *b = &w->e->sweep.batch;
     const rmseg_distance_maps *m = w->part->maps;
     const room *r = m->rooms + (m->side_by_side ? thread : 0);
-    rmseg_class_view v = {.n = index / b->k, .c = index % b->k, .voxels = m->voxels, .plan = r->plan};
+    rmseg_class_view v = {
+        .n = index / b->k, .c = index % b->k, .voxels = m->voxels, .plan = r->plan, .image = m->image};
     if (!w->part->channels[v.c]) return RMSEG_OK;
     const char *units = rmseg_options_get(w->part->term->options, "units");
     bool mm = units && !strcmp(units, "mm") && b->frames;
@@ -213,9 +218,14 @@ static void mask_chunk(void *context, int64_t chunk, int thread)
                                                        v->voxels);
 }
 
-static rmseg_status measure(rmseg_class_view *v, masking m)
+static void make_masks(rmseg_class_view *v, masking m)
 {
     rmseg_parallel_for(rmseg_chunk_count(v->voxels, CHUNK_VOXELS), mask_chunk, &m);
+}
+
+static rmseg_status measure(rmseg_class_view *v)
+{
+    v->of_image = false;
     v->any_fg = memchr(v->fg, 1, (size_t)v->voxels) != NULL;
     v->any_bg = memchr(v->open, 0, (size_t)v->voxels) != NULL;
     if (!v->any_fg || !v->any_bg) return RMSEG_OK;
@@ -225,16 +235,19 @@ static rmseg_status measure(rmseg_class_view *v, masking m)
 
 rmseg_status rmseg_view_truth(rmseg_class_view *v, const rmseg_evaluator *e)
 {
-    return measure(v, (masking){.view = v, .e = e, .map = e->sweep.batch.map});
+    make_masks(v, (masking){.view = v, .e = e, .map = e->sweep.batch.map});
+    return v->image ? rmseg_whole_image_measure(v, e) : measure(v);
 }
 
 rmseg_status rmseg_view_prediction(rmseg_class_view *v, const rmseg_evaluator *e, bool largest)
 {
-    return measure(v, (masking){.view = v, .e = e, .map = e->predicted, .largest = largest});
+    make_masks(v, (masking){.view = v, .e = e, .map = e->predicted, .largest = largest});
+    return measure(v);
 }
 
 rmseg_status rmseg_view_border(rmseg_class_view *v)
 {
+    if (v->of_image) return RMSEG_OK;
     return rmseg_border(v->border, v->open, &v->grid, 1, RMSEG_EDGE_IS_INSIDE);
 }
 
@@ -306,6 +319,10 @@ static double largest(const rmseg_squares *s, const uint8_t *mask, uint8_t value
 
 void rmseg_view_largest(double *out, double *in, const rmseg_class_view *v)
 {
+    if (v->of_image) {
+        *out = v->largest[0], *in = v->largest[1];
+        return;
+    }
     *out = largest(&v->out, v->open, 0, v->voxels);
     *in = largest(&v->in, v->fg, 1, v->voxels);
 }

@@ -3,7 +3,8 @@
  * a map of weights filled from them anew in every evaluation.
  *
  * A class that is empty or full has no border, and no distances. Ignored voxels are neither foreground nor background, so
- * that no border arises at their rim. Distances are those within the patch.
+ * that no border arises at their rim. Distances are those within the patch, those of the truth within the whole image where
+ * the term says maps=image (loss/whole_image.h).
  */
 #ifndef LOSS_DISTANCE_MAPS_H
 #define LOSS_DISTANCE_MAPS_H
@@ -23,6 +24,9 @@ typedef struct rmseg_class_view {
     void *memory[2];       /* of out and in */
     void *extra;           /* the row's own memory */
     rmseg_distance_plan *plan;
+    struct rmseg_whole_image *image; /* NULL: distances within the patch */
+    bool of_image;                   /* the above are of the whole image, cut to the patch; then also: */
+    double largest[2];               /* what rmseg_view_largest gives */
 } rmseg_class_view;
 
 typedef struct rmseg_distance_maps rmseg_distance_maps;

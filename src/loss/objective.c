@@ -178,4 +178,13 @@ bool rmseg_objective_term_varies(const rmseg_objective *objective, int64_t index
            !rmseg_coefficient_constant(&objective->coefficients, objective->term[index].coefficient);
 }
 
+bool rmseg_objective_wants_whole(const rmseg_objective *objective)
+{
+    for (int64_t i = 0; i < objective->terms; i++) {
+        const char *maps = rmseg_options_get(objective->term[i].options, "maps");
+        if (maps && !strcmp(maps, "image")) return true;
+    }
+    return false;
+}
+
 const char *rmseg_objective_text(const rmseg_objective *objective) { return objective->text; }

@@ -21,6 +21,8 @@
     X(pick, variant, "product+l1", 0, 0, "product+l1|l1|l2", "", "what is asked of s and t", "l1")                     \
     X(f64, smooth, "1e-05", 1e-12, 1e9, "", "", "e: added to both sides of the product's fraction", "1")               \
     X(pick, units, "voxel", 0, 0, "voxel|mm", "", "of the distances, before they are divided by their largest", "mm")  \
+    X(pick, maps, "crop", 0, 0, "crop|image", "", "the truth's distances within the patch, or within the whole image", \
+      "image")                                                                                                         \
     X(pick, reduction, "mean", 0, 0, "mean|sum", "", "over the channels", "sum")                                       \
     X(str, channels, "fg", 0, 0, "", "", "fg, all, or channels such as 1+2", "1+2")                                    \
     X(str, weights, "", 0, 0, "", "", "a weight for each of the channels, joined by '+'; none: 1", "1+2")

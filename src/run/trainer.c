@@ -175,6 +175,7 @@ static rmseg_status make_engine(rmseg_trainer *t)
                                       .augment = o->augment,
                                       .seed = (uint64_t)o->seed,
                                       .cache = !strcmp(o->cache, "ram"),
+                                      .whole = rmseg_objective_wants_whole(t->objective),
                                       .workers = (int)o->workers};
     memcpy(settings.patch, t->model.patch, sizeof settings.patch);
     RMSEG_TRY(settle_size(t));

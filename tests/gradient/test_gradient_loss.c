@@ -15,6 +15,7 @@
 typedef struct problem {
     rmseg_batch batch;
     rmseg_frame frames[3];
+    int32_t whole[3][1000]; /* labels of the whole images, which have 8 x 10 x 11 voxels at most */
     int64_t elements, voxels;
     double *x, *moved, *gradient, *direction, *map;
     int32_t *index;
@@ -93,6 +94,7 @@ static void draw_inputs(problem *p, rmseg_head head)
         p->index[i] = empty ? 0 : (int32_t)rmseg_random_below(r, labels);
         if (ignoring && rmseg_random_below(r, 5) == 0) p->index[i] = 255;
     }
+    for (int64_t i = 0; i < 3000; i++) p->whole[i / 1000][i % 1000] = (int32_t)rmseg_random_below(r, labels);
     bool map = rmseg_random_below(r, 2);
     p->batch.index = map ? NULL : p->index;
     p->batch.map = map ? p->map : NULL;
@@ -106,6 +108,10 @@ static double value_at(problem *p, const rmseg_objective *o, double step, double
     for (int64_t i = 0; i < p->elements; i++) p->moved[i] = p->x[i] + step * p->direction[i];
     p->batch.logits = p->moved;
     p->batch.frames = p->frames;
+    if (rmseg_objective_wants_whole(o)) { /* of labels alone */
+        p->batch.map = NULL, p->batch.index = p->index;
+        for (int64_t n = 0; n < p->batch.n; n++) p->frames[n].whole = p->whole[n];
+    }
     assert_ok(rmseg_objective_evaluate(&total, terms, gradient, o, &p->batch));
     return total;
 }

@@ -274,6 +274,9 @@ class Manners(unittest.TestCase):
         for bad in (
             lambda: Objective("ce + dise"),
             lambda: Objective("spread", plain=True),
+            lambda: Objective("boundary(maps=image)")(logits, target),
+            lambda: Objective("tanh: sdf(maps=image)", plain=True)(logits, target),
+            lambda: Objective("hausdorff(maps=image)", plain=True)(logits, target),
             lambda: loss(logits[0], target),
             lambda: loss(logits, target[:1]),
             lambda: loss(logits, wrong),

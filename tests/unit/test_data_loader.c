@@ -128,6 +128,29 @@ static void keep(kept *to, const rmseg_loaded_batch *batch)
     memcpy(to->frames, batch->frames, sizeof to->frames);
 }
 
+static void a_patch_is_a_part_of_the_whole_label_it_comes_with(void **state)
+{
+    (void)state;
+    rmseg_dataset *dataset = make_dataset();
+    rmseg_loader_settings settings = usual_settings();
+    settings.whole = true;
+    rmseg_loader *loader = create(dataset, &settings);
+    int64_t inside = 0;
+    for (int64_t t = 0; t < TIMES; t++) {
+        rmseg_loaded_batch batch = next(loader, t);
+        for (int64_t v = 0; v < LABELS; v++) {
+            const rmseg_frame *f = batch.frames + v / (LABELS / 4);
+            int64_t h = v / 16 % 12 + f->offset[1], w = v % 16 + f->offset[2];
+            if (h < 0 || w < 0 || h >= f->extent[1] || w >= f->extent[2]) continue;
+            assert_int_equal(f->whole[h * f->extent[2] + w], batch.label[v]);
+            inside += batch.label[v] > 0;
+        }
+    }
+    assert_true(inside > 100);
+    rmseg_loader_destroy(loader);
+    rmseg_dataset_destroy(dataset);
+}
+
 static void batches_depend_on_seed_and_iteration_alone(void **state)
 {
     (void)state;
@@ -526,6 +549,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(epochs_follow_one_another, fresh),
         cmocka_unit_test_setup(records_are_what_was_made, fresh),
+        cmocka_unit_test_setup(a_patch_is_a_part_of_the_whole_label_it_comes_with, fresh),
         cmocka_unit_test_setup(batches_depend_on_seed_and_iteration_alone, fresh),
         cmocka_unit_test_setup(one_case_serves_all_workers, fresh),
         cmocka_unit_test_setup(a_batch_may_be_asked_for_twice, fresh),

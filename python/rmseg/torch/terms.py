@@ -13,6 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from .._library import Error
 from .distance import distances
 from .expression import Expression, Term
 
@@ -304,8 +305,14 @@ def inner_border(v: View, fg: Tensor) -> Tensor:
     return fg & near
 
 
+def options_within_patch(term: Term) -> dict[str, str]:
+    if term.options.get("maps") == "image":
+        raise Error(f"{term.name}(maps=image) needs the labels of the whole image, which a target does not hold: take maps=crop")
+    return term.options
+
+
 def boundary(v: View, term: Term) -> Tensor:
-    o = term.options
+    o = options_within_patch(term)
     fg = v.chosen(v.y, o) > 0.5
     out, inside = sides(v, fg, o["units"])
     if o["variant"] == "kervadec":
@@ -320,7 +327,7 @@ def boundary(v: View, term: Term) -> Tensor:
 
 
 def hausdorff(v: View, term: Term) -> Tensor:
-    o = term.options
+    o = options_within_patch(term)
     alpha, everywhere = float(o["alpha"]), o["variant"] in ("karimi", "monai")
     p, y = v.chosen(v.p, o), v.chosen(v.y, o)
     if o["variant"] == "kervadec" and v.exclusive:
@@ -339,7 +346,7 @@ def hausdorff(v: View, term: Term) -> Tensor:
 
 def signed_truth(v: View, term: Term) -> Tensor:
     """Distances to the border, each side divided by its largest, negative inside; 1 or -1 where a class is empty or full."""
-    fg = v.chosen(v.y, term.options) > 0.5
+    fg = v.chosen(v.y, options_within_patch(term)) > 0.5
     out, inside = sides(v, fg, term.options["units"])
     largest = [d.amax(tuple(range(2, d.ndim)), keepdim=True) for d in (out, inside)]
     t = (out / largest[0].clamp(min=SMALLEST) - inside / largest[1].clamp(min=SMALLEST)) * ~inner_border(v, fg)
