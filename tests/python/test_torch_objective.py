@@ -172,6 +172,16 @@ class State(unittest.TestCase):
             worker.join()
         self.assertEqual(found, [expected] * 8)
 
+    def test_stays_double(self):
+        """.half() of a module that holds an objective rounds no schedule."""
+        logits, target = torch.randn(1, 2, 6, 6, dtype=torch.float64), torch.randint(0, 2, (1, 6, 6))
+        loss = Objective("a*ce + dice, a = ramp(1 -> 0.3)")
+        loss.set_progress(0.3)
+        expected = loss(logits, target)
+        self.assertEqual(torch.nn.Sequential(loss).half()[0](logits, target), expected)
+        self.assertTrue(loss.progress.dtype == loss.scheduled.dtype == torch.float64)
+
+
 
 class Manners(unittest.TestCase):
     def test_gradcheck(self):

@@ -60,6 +60,14 @@ class Objective(nn.Module):
         self.set_progress(0.0)
         self._state: Tensor | None = None
 
+    def _apply(self, fn, recurse=True):
+        """Schedules and averages move with the module, and stay doubles where it becomes one of halves."""
+        before = dict(self._buffers)
+        super()._apply(fn, recurse)
+        for name, buffer in before.items():
+            self._buffers[name] = buffer.to(self._buffers[name].device)
+        return self
+
     def set_progress(self, progress: float) -> None:
         """Moves the schedules: the share of the training that is done, 0 to 1. Without schedules it changes nothing."""
         if not 0 <= progress <= 1:
