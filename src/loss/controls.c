@@ -25,8 +25,6 @@
     RMSEG_RM_OPTIONS(X)                                                                                                \
     X(pick, largest, "far", 0, 0, "far|near", "", "where the largest weights go: far outside of the truth, or inside", \
       "near")
-RMSEG_OPTIONS_DECLARE(wmse_options, RMSEG_RM_OPTIONS)
-RMSEG_OPTIONS_DEFINE(wmse_options, RMSEG_RM_OPTIONS)
 RMSEG_OPTIONS_DECLARE(permuted_options, PERMUTED_OPTIONS)
 RMSEG_OPTIONS_DEFINE(permuted_options, PERMUTED_OPTIONS)
 RMSEG_OPTIONS_DECLARE(ranked_options, RANKED_OPTIONS)
@@ -388,7 +386,7 @@ const rmseg_loss_row rmseg_loss_wmse = {
              .help = "what rm of these orders is without place: one weight for all, rm's mean"},
     .orders = true,
     .summed = true,
-    .create_options = wmse_options_create,
+    .create_options = rmseg_rm_options_create,
     .settle = rmseg_rm_settle,
     .compile = compile_wmse,
     .prepare = prepare_wmse,

@@ -18,6 +18,8 @@
 RMSEG_OPTIONS_DECLARE(rm_options, RMSEG_RM_OPTIONS)
 RMSEG_OPTIONS_DEFINE(rm_options, RMSEG_RM_OPTIONS)
 
+rmseg_status rmseg_rm_options_create(rmseg_options **options) { return rm_options_create(options); }
+
 rmseg_status rmseg_rm_settle(rmseg_loss_term *term)
 {
     RMSEG_TRY(rmseg_weights_parse(NULL, 0, rmseg_options_get(term->options, "weights")));

@@ -19,6 +19,7 @@
     X(pick, units, "fraction", 0, 0, "fraction|mm", "", "of each axis' own extent, or of the longest extent in mm",    \
       "mm")
 
+rmseg_status rmseg_rm_options_create(rmseg_options **options); /* of those alone */
 rmseg_status rmseg_rm_settle(rmseg_loss_term *term);
 rmseg_field_rule rmseg_rm_rule(const rmseg_options *options);
 
