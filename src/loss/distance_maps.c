@@ -306,8 +306,7 @@ void rmseg_view_fill(const rmseg_evaluator *e, void *map, const rmseg_class_view
     rmseg_parallel_for(rmseg_chunk_count(v->voxels, CHUNK_VOXELS), fill_chunk, &f);
 }
 
-/* Of the voxels where mask is `value`. */
-static double largest(const rmseg_squares *s, const uint8_t *mask, uint8_t value, int64_t voxels)
+double rmseg_squares_largest(const rmseg_squares *s, const uint8_t *mask, uint8_t value, int64_t voxels)
 {
     int32_t whole = 0;
     double real = 0;
@@ -323,8 +322,8 @@ void rmseg_view_largest(double *out, double *in, const rmseg_class_view *v)
         *out = v->largest[0], *in = v->largest[1];
         return;
     }
-    *out = largest(&v->out, v->open, 0, v->voxels);
-    *in = largest(&v->in, v->fg, 1, v->voxels);
+    *out = rmseg_squares_largest(&v->out, v->open, 0, v->voxels);
+    *in = rmseg_squares_largest(&v->in, v->fg, 1, v->voxels);
 }
 
 double rmseg_map_divisor(const rmseg_evaluator *e, const rmseg_loss_part *part)

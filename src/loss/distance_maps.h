@@ -58,6 +58,9 @@ typedef void (*rmseg_weigh_fn)(rmseg_map_block *block, const rmseg_class_view *v
 void rmseg_view_fill(const rmseg_evaluator *evaluator, void *map, const rmseg_class_view *view, rmseg_weigh_fn weigh,
                      const void *context);
 
+/* The largest distance of the voxels where mask is `value`; 0 where there is none. */
+double rmseg_squares_largest(const rmseg_squares *squares, const uint8_t *mask, uint8_t value, int64_t voxels);
+
 /* The largest distance from background to foreground, and from foreground to background. */
 void rmseg_view_largest(double *out, double *in, const rmseg_class_view *view);
 

@@ -1,7 +1,6 @@
 /* whole_image.c - distances in the whole image, cut to the patch. */
 #include "loss/whole_image.h"
 
-#include <math.h>
 #include <string.h>
 
 enum { CHUNK_VOXELS = 1 << 14 };
@@ -77,16 +76,6 @@ static void mask_chunk(void *context, int64_t chunk, int thread)
     }
 }
 
-static double largest(const rmseg_squares *s, const uint8_t *mask, uint8_t value, int64_t voxels)
-{
-    double most = 0;
-    for (int64_t i = 0; i < voxels; i++) {
-        double square = s->whole ? s->whole[i] : s->real[i];
-        if (mask[i] == value && square > most) most = square;
-    }
-    return sqrt(most * s->factor);
-}
-
 /* ---- cut to the patch ------------------------------------------------------------------------------------------ */
 
 typedef struct cutting {
@@ -141,8 +130,8 @@ rmseg_status rmseg_whole_image_measure(rmseg_class_view *v, const rmseg_evaluato
     RMSEG_TRY(rmseg_distance_plan_run(&c.from[0], w->plan, w->squares[0], w->fg, true, grid.spacing));
     RMSEG_TRY(rmseg_distance_plan_run(&c.from[1], w->plan, w->squares[1], w->open, false, grid.spacing));
     RMSEG_TRY(rmseg_border(w->border, w->open, &grid, 1, RMSEG_EDGE_IS_INSIDE));
-    v->largest[0] = largest(&c.from[0], w->open, 0, w->voxels);
-    v->largest[1] = largest(&c.from[1], w->fg, 1, w->voxels);
+    v->largest[0] = rmseg_squares_largest(&c.from[0], w->open, 0, w->voxels);
+    v->largest[1] = rmseg_squares_largest(&c.from[1], w->fg, 1, w->voxels);
     rmseg_parallel_for(v->grid.size[0], cut_slice, &c);
     v->out = (rmseg_squares){NULL, v->memory[0], c.from[0].factor};
     v->in = (rmseg_squares){NULL, v->memory[1], c.from[1].factor};
