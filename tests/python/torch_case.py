@@ -41,7 +41,7 @@ def read_target(kind, ignore, index, truth):
 
 
 def golden():
-    """Every case of tests/golden/loss.txt (tools/golden_loss.py says how it is written)."""
+    """Every case of tests/golden/loss.txt (tools/golden_loss says how it is written)."""
     lines = iter(GOLDEN.read_text().splitlines()[1:])
     for line in lines:
         if line.startswith("batch"):

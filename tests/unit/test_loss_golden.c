@@ -1,6 +1,6 @@
 /*
  * test_loss_golden.c - values and gradients of objectives against float64 PyTorch (tests/golden/loss.txt, written by
- * tools/golden_loss.py, which also checks its reference against MONAI and nnU-Net's formula).
+ * tools/golden_loss, which also checks its reference against MONAI and nnU-Net's formula).
  */
 #include <math.h>
 
