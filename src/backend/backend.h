@@ -70,11 +70,12 @@ typedef struct rmseg_view {
     int64_t n_stride;
 } rmseg_view;
 
-/* What a run of a layer reads and writes. Backward WRITES (never adds to) din and dparam; din.data NULL: not wanted. It
- * finds in and out as forward left them. Tensors overlap only so: an activation or a dropout in place; an add over its
- * first input, its gradients all in one place; a concat's inputs (and their
- * gradients) lying where they belong in its output, which leaves it nothing to do; a fork's three tensors in one place;
- * a fork's din in the place of dout[1]. */
+/* What a run of a layer reads and writes. Backward WRITES (never adds to) din and dparam; din.data NULL: not wanted. Of
+ * what forward read and wrote it finds as it was: in, if it is a convolution, a norm or a max-pooling; out, if it is an
+ * activation; others look at neither. Tensors overlap only so: an activation or a dropout in place; an add over its
+ * first input, its gradients all in one place; a concat's inputs (and their gradients) lying where they belong in its
+ * output, which leaves it nothing to do; a fork's three tensors in one place; a fork's din in the place of dout[1]; a
+ * norm's din in the place of dout[0]. */
 typedef struct rmseg_op_io {
     rmseg_view in[RMSEG_OP_TENSORS], out[RMSEG_OP_TENSORS];
     rmseg_view din[RMSEG_OP_TENSORS], dout[RMSEG_OP_TENSORS];

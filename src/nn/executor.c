@@ -59,15 +59,8 @@ static rmseg_status plan(rmseg_executor *executor, int64_t n, const int64_t size
     RMSEG_TRY(rmseg_net_check_input(net, n, size));
     RMSEG_TRY(rmseg_graph_shapes(executor->ops, net, n, size));
     RMSEG_TRY(check_norms(executor));
-    for (int block = RMSEG_BLOCK_ACTIVATIONS; block <= (executor->training ? RMSEG_BLOCK_GRADIENTS : 0); block++) {
-        executor->places[block] = rmseg_alloc(net->edge_count, sizeof *executor->places[block]);
-        if (!executor->places[block]) return RMSEG_ERROR_MEMORY;
-        rmseg_arena arena = block == RMSEG_BLOCK_GRADIENTS ? RMSEG_ARENA_GRADIENTS
-                            : executor->training           ? RMSEG_ARENA_TRAINING
-                                                           : RMSEG_ARENA_INFERENCE;
-        RMSEG_TRY(rmseg_places_find(executor->places[block], &executor->blocks[block].bytes, net, executor->ops,
-                                    executor->backend, arena));
-    }
+    RMSEG_TRY(rmseg_places_find(&executor->places, net, executor->ops, executor->backend, executor->training));
+    executor->blocks[RMSEG_BLOCK_TENSORS].bytes = executor->places.bytes;
     return create_layers(executor);
 }
 
@@ -90,11 +83,11 @@ rmseg_status rmseg_executor_plan(rmseg_executor **executor, const rmseg_net *net
 
 /* ---- memory ------------------------------------------------------------------------------------------------------ */
 
-static rmseg_view view(const rmseg_executor *executor, rmseg_block_kind block, int64_t tensor)
+static rmseg_view view(const rmseg_executor *executor, rmseg_place_kind kind, int64_t tensor)
 {
-    const rmseg_place *place = executor->places[block] ? &executor->places[block][tensor] : NULL;
+    const rmseg_place *places = executor->places.places[kind], *place = places ? &places[tensor] : NULL;
     if (!place || place->offset == SIZE_MAX) return (rmseg_view){NULL, 0};
-    return (rmseg_view){(char *)executor->blocks[block].data + place->offset, place->n_stride};
+    return (rmseg_view){(char *)executor->blocks[RMSEG_BLOCK_TENSORS].data + place->offset, place->n_stride};
 }
 
 static void connect(rmseg_executor *executor, int64_t op)
@@ -103,12 +96,12 @@ static void connect(rmseg_executor *executor, int64_t op)
     const rmseg_op_row *row = rmseg_op_row_get(executor->ops[op].kind);
     rmseg_op_io *io = &executor->io[op];
     for (int i = 0; i < row->inputs; i++) {
-        io->in[i] = view(executor, RMSEG_BLOCK_ACTIVATIONS, node->in[i]);
-        io->din[i] = view(executor, RMSEG_BLOCK_GRADIENTS, node->in[i]);
+        io->in[i] = view(executor, RMSEG_PLACE_ACTIVATION, node->in[i]);
+        io->din[i] = view(executor, RMSEG_PLACE_GRADIENT, node->in[i]);
     }
     for (int i = 0; i < row->outputs; i++) {
-        io->out[i] = view(executor, RMSEG_BLOCK_ACTIVATIONS, node->out[i]);
-        io->dout[i] = view(executor, RMSEG_BLOCK_GRADIENTS, node->out[i]);
+        io->out[i] = view(executor, RMSEG_PLACE_ACTIVATION, node->out[i]);
+        io->dout[i] = view(executor, RMSEG_PLACE_GRADIENT, node->out[i]);
     }
     io->saved = (char *)executor->blocks[RMSEG_BLOCK_SAVED].data + executor->saved_at[op];
     io->scratch = executor->blocks[RMSEG_BLOCK_SCRATCH].data;
@@ -145,8 +138,7 @@ void rmseg_executor_destroy(rmseg_executor *executor)
     rmseg_free(executor->layers);
     rmseg_free(executor->io);
     rmseg_free(executor->saved_at);
-    rmseg_free(executor->places[0]);
-    rmseg_free(executor->places[1]);
+    rmseg_places_destroy(&executor->places);
     rmseg_free(executor);
 }
 
@@ -200,9 +192,11 @@ static bool is_finite(const rmseg_executor *executor, rmseg_view view, const rms
 
 const char *rmseg_executor_fault(const rmseg_executor *executor)
 {
-    for (int64_t op = 0; executor->training && op < executor->net->node_count; op++)
-        if (!is_finite(executor, executor->io[op].out[0], &executor->ops[op].out[0]))
-            return executor->net->nodes[op].name;
+    for (int64_t op = 0; executor->training && op < executor->net->node_count; op++) {
+        const rmseg_node *node = &executor->net->nodes[op];
+        bool kept = executor->places.places[RMSEG_PLACE_ACTIVATION][node->out[0]].kept;
+        if (kept && !is_finite(executor, executor->io[op].out[0], &executor->ops[op].out[0])) return node->name;
+    }
     return NULL;
 }
 

@@ -8,8 +8,7 @@
 #include "nn/places.h"
 
 typedef enum rmseg_block_kind {
-    RMSEG_BLOCK_ACTIVATIONS,
-    RMSEG_BLOCK_GRADIENTS,
+    RMSEG_BLOCK_TENSORS, /* activations and their gradients */
     RMSEG_BLOCK_SAVED,   /* what each layer's forward leaves for its backward */
     RMSEG_BLOCK_SCRATCH, /* shared by all layers */
     RMSEG_BLOCK_SUMS,    /* from a convolution to the norm right behind it */
@@ -28,7 +27,7 @@ struct rmseg_executor {
     rmseg_op_desc *ops;       /* [node_count], with the shapes of this batch */
     rmseg_layer **layers;     /* [node_count] */
     rmseg_op_io *io;          /* [node_count]; parameters are bound at each run */
-    rmseg_place *places[2];   /* [edge_count], in ACTIVATIONS and in GRADIENTS */
+    rmseg_places places;      /* in TENSORS */
     size_t *saved_at;         /* [node_count]: bytes into the block SAVED */
     rmseg_block blocks[RMSEG_BLOCKS];
 };

@@ -10,11 +10,13 @@ typedef struct part {
     int64_t parent, offset;
 } part;
 
+/* One for the activations, one for the gradients. */
 typedef struct search {
     const rmseg_net *net;
     const rmseg_op_desc *ops;
     const rmseg_backend *backend;
-    part *parts;
+    bool training, gradients;
+    part *parts; /* [edge_count] */
 } search;
 
 static bool is_norm(rmseg_op_kind kind) { return kind == RMSEG_OP_NORM || kind == RMSEG_OP_GROUP_NORM; }
@@ -52,22 +54,31 @@ static void place_in_place(search *s, const rmseg_node *node)
 
 /* The sum over its first input. The gradients of both inputs are the output's own where nobody changes it before both
  * have read it: on the way back the norm of the first reads first, and whatever made the second may have it then. */
-static void place_add(search *s, const rmseg_node *node, bool gradients)
+static void place_add(search *s, const rmseg_node *node)
 {
     int64_t maker = s->net->edges[node->in[0]].producer, other = s->net->edges[node->in[1]].producer;
     bool norm = maker >= 0 && is_norm(s->ops[maker].kind);
     if (norm && maker > other && is_free(s, node->in[0])) s->parts[node->in[0]] = (part){node->out[0], 0};
-    if (gradients && is_free(s, node->in[1])) s->parts[node->in[1]] = (part){node->out[0], 0};
+    if (s->gradients && is_free(s, node->in[1])) s->parts[node->in[1]] = (part){node->out[0], 0};
 }
 
-static void place_fork(search *s, const rmseg_node *node, bool gradients)
+static void place_fork(search *s, const rmseg_node *node)
 {
     if (!is_free(s, node->in[0])) return;
-    s->parts[node->in[0]] = (part){node->out[gradients ? 1 : 0], 0};
-    if (!gradients) s->parts[node->out[1]] = (part){node->in[0], 0};
+    s->parts[node->in[0]] = (part){node->out[s->gradients ? 1 : 0], 0};
+    if (!s->gradients) s->parts[node->out[1]] = (part){node->in[0], 0};
 }
 
-static void find_parts(search *s, bool gradients)
+/* The gradient behind a norm becomes the one before it, unless it is that of a sum's other input too. */
+static void place_norm(search *s, const rmseg_node *node)
+{
+    int64_t reader = s->net->edges[node->out[0]].consumer;
+    bool sum = reader >= 0 && s->ops[reader].kind == RMSEG_OP_ADD;
+    if (s->gradients && node->in[0] != 0 && !sum && is_free(s, node->in[0]))
+        s->parts[node->in[0]] = (part){node->out[0], 0};
+}
+
+static void find_parts(search *s)
 {
     for (int64_t tensor = 0; tensor < s->net->edge_count; tensor++) s->parts[tensor] = (part){-1, 0};
     for (int64_t op = 0; op < s->net->node_count; op++) {
@@ -76,8 +87,10 @@ static void find_parts(search *s, bool gradients)
         case RMSEG_OP_CONCAT: place_concat(s, node, &s->ops[op]); break;
         case RMSEG_OP_ACTIVATION:
         case RMSEG_OP_DROPOUT: place_in_place(s, node); break;
-        case RMSEG_OP_ADD: place_add(s, node, gradients); break;
-        case RMSEG_OP_FORK: place_fork(s, node, gradients); break;
+        case RMSEG_OP_ADD: place_add(s, node); break;
+        case RMSEG_OP_FORK: place_fork(s, node); break;
+        case RMSEG_OP_NORM:
+        case RMSEG_OP_GROUP_NORM: place_norm(s, node); break;
         default: break;
         }
     }
@@ -85,15 +98,35 @@ static void find_parts(search *s, bool gradients)
 
 /* ---- memory of their own ----------------------------------------------------------------------------------------- */
 
-/* A tensor with all its parts: how large it is, and from which op to which it is in use. */
+/* A tensor with all its parts: how large it is, and from which moment to which it is in use. Op i runs forward at moment
+ * i and backward at 2 count - i; between them, at `count`, logits leave and their gradient comes. */
 typedef struct life {
-    int64_t tensor, first, last;
+    int64_t index, first, last; /* index: of the tensor, or of its gradient behind all tensors */
     size_t bytes, offset;
 } life;
 
-static rmseg_status measure(rmseg_place *place, life *life, const search *s)
+static int64_t end_of(const search *s) { return s->net->node_count; }
+static int64_t moment_back(const search *s, int64_t op) { return 2 * end_of(s) - op; }
+
+/* What backend.h says of each kind. */
+static bool reads_in(rmseg_op_kind kind)
 {
-    const rmseg_shape *shape = shape_of(s, life->tensor);
+    return kind == RMSEG_OP_CONV || kind == RMSEG_OP_CONV_TRANSPOSE || is_norm(kind) || kind == RMSEG_OP_MAXPOOL;
+}
+static bool reads_out(rmseg_op_kind kind) { return kind == RMSEG_OP_ACTIVATION; }
+
+static int64_t last_moment(const search *s, const rmseg_edge *edge)
+{
+    int64_t last = edge->consumer < 0 ? end_of(s) : edge->consumer;
+    if (!s->training) return last;
+    if (edge->consumer >= 0 && reads_in(s->ops[edge->consumer].kind)) last = moment_back(s, edge->consumer);
+    bool maker_reads = edge->producer >= 0 && reads_out(s->ops[edge->producer].kind);
+    return maker_reads ? moment_back(s, edge->producer) : last;
+}
+
+static rmseg_status measure(rmseg_place *place, life *life, const search *s, int64_t tensor)
+{
+    const rmseg_shape *shape = shape_of(s, tensor);
     int64_t size = 0;
     place->n_stride = s->backend->sample_elements(shape);
     if (!rmseg_mul3(&size, shape->n, place->n_stride, (int64_t)s->backend->element) || size > INT64_MAX / 4096)
@@ -110,21 +143,25 @@ static int64_t root_of(const search *s, int64_t tensor, int64_t *offset)
 }
 
 /* lives[tensor] of the roots; those of the others stay without bytes. */
-static rmseg_status find_lives(life *lives, rmseg_place *places, const search *s, rmseg_arena arena)
+static rmseg_status find_lives(life *lives, rmseg_place *places, const search *s)
 {
+    int64_t behind = s->gradients ? s->net->edge_count : 0;
     for (int64_t tensor = 0; tensor < s->net->edge_count; tensor++) {
-        lives[tensor] = (life){.tensor = tensor, .first = s->net->node_count, .last = -1};
-        places[tensor] = (rmseg_place){SIZE_MAX, 0};
-        bool nowhere = arena == RMSEG_ARENA_GRADIENTS && tensor == 0; /* nobody wants it */
-        if (is_free(s, tensor) && !nowhere) RMSEG_TRY(measure(&places[tensor], &lives[tensor], s));
+        lives[tensor] = (life){.index = behind + tensor, .first = INT64_MAX, .last = -1};
+        places[tensor] = (rmseg_place){.offset = SIZE_MAX};
+        bool nowhere = s->gradients && tensor == 0; /* nobody wants it */
+        if (is_free(s, tensor) && !nowhere) RMSEG_TRY(measure(&places[tensor], &lives[tensor], s, tensor));
     }
     for (int64_t tensor = 0; tensor < s->net->edge_count; tensor++) {
         const rmseg_edge *edge = &s->net->edges[tensor];
-        int64_t offset, reader = edge->consumer < 0 ? s->net->node_count : edge->consumer;
+        int64_t offset, first = edge->producer, last = s->gradients ? 0 : last_moment(s, edge);
+        if (s->gradients) {
+            first = edge->consumer < 0 ? end_of(s) : moment_back(s, edge->consumer);
+            last = moment_back(s, edge->producer);
+        }
         life *life = &lives[root_of(s, tensor, &offset)];
-        if (arena == RMSEG_ARENA_TRAINING) reader = s->net->node_count;
-        life->first = edge->producer < life->first ? edge->producer : life->first;
-        life->last = reader > life->last ? reader : life->last;
+        life->first = first < life->first ? first : life->first;
+        life->last = last > life->last ? last : life->last;
     }
     return RMSEG_OK;
 }
@@ -134,7 +171,7 @@ static int by_size(const void *a, const void *b)
 {
     const life *x = a, *y = b;
     if (x->bytes != y->bytes) return x->bytes < y->bytes ? 1 : -1;
-    return (x->tensor > y->tensor) - (x->tensor < y->tensor);
+    return (x->index > y->index) - (x->index < y->index);
 }
 
 static bool meet(const life *a, const life *b)
@@ -143,10 +180,9 @@ static bool meet(const life *a, const life *b)
     return in_time && a->offset < b->offset + b->bytes && b->offset < a->offset + a->bytes;
 }
 
-/* Each tensor at the lowest place that no other takes while it lives. Returns the bytes of them all. */
-static size_t give_places(life *lives, int64_t count)
+/* Each tensor at the lowest place that no other takes while it lives. */
+static void give_places(rmseg_places *made, life *lives, int64_t count, int64_t end)
 {
-    size_t bytes = 0;
     qsort(lives, (size_t)count, sizeof *lives, by_size);
     for (int64_t i = 0; i < count; i++) {
         life *life = &lives[i];
@@ -155,35 +191,59 @@ static size_t give_places(life *lives, int64_t count)
                 life->offset = lives[j].offset + lives[j].bytes;
                 j = -1;
             }
-        if (life->offset + life->bytes > bytes) bytes = life->offset + life->bytes;
+        if (life->offset + life->bytes > made->bytes) made->bytes = life->offset + life->bytes;
+        if (life->first <= end && life->last > end) made->kept_bytes += life->bytes;
     }
-    return bytes;
 }
 
-static rmseg_status place_all(rmseg_place *places, size_t *bytes, const search *s, rmseg_arena arena)
+/* Parts lie where their roots do. */
+static void place_parts(rmseg_place *places, const search *s)
 {
-    life *lives = rmseg_alloc(s->net->edge_count, sizeof *lives);
-    rmseg_status status = lives ? find_lives(lives, places, s, arena) : RMSEG_ERROR_MEMORY;
-    if (!status) *bytes = give_places(lives, s->net->edge_count);
-    for (int64_t i = 0; !status && i < s->net->edge_count; i++)
-        if (lives[i].bytes) places[lives[i].tensor].offset = lives[i].offset;
-    rmseg_free(lives);
-    for (int64_t tensor = 0; !status && tensor < s->net->edge_count; tensor++) {
+    for (int64_t tensor = 0; tensor < s->net->edge_count; tensor++) {
         int64_t offset = 0, root = root_of(s, tensor, &offset);
         if (root == tensor) continue;
-        places[tensor].n_stride = places[root].n_stride;
-        places[tensor].offset = places[root].offset + (size_t)offset * s->backend->element;
+        places[tensor] = places[root];
+        places[tensor].offset += (size_t)offset * s->backend->element;
     }
+}
+
+static rmseg_status place_all(rmseg_places *made, const search *s, int searches)
+{
+    int64_t tensors = s->net->edge_count, count = searches * tensors;
+    life *lives = rmseg_alloc(count, sizeof *lives);
+    rmseg_status status = lives ? RMSEG_OK : RMSEG_ERROR_MEMORY;
+    for (int i = 0; i < searches && !status; i++) status = find_lives(lives + i * tensors, made->places[i], &s[i]);
+    if (!status) give_places(made, lives, count, end_of(s));
+    for (int64_t i = 0; i < count && !status; i++) {
+        rmseg_place *place = &made->places[lives[i].index / tensors][lives[i].index % tensors];
+        if (lives[i].bytes) place->offset = lives[i].offset;
+        place->kept = lives[i].last >= end_of(s);
+    }
+    for (int i = 0; i < searches && !status; i++) place_parts(made->places[i], &s[i]);
+    rmseg_free(lives);
     return status;
 }
 
-rmseg_status rmseg_places_find(rmseg_place *places, size_t *bytes, const rmseg_net *net, const rmseg_op_desc *ops,
-                               const rmseg_backend *backend, rmseg_arena arena)
+rmseg_status rmseg_places_find(rmseg_places *places, const rmseg_net *net, const rmseg_op_desc *ops,
+                               const rmseg_backend *backend, bool training)
 {
-    search s = {net, ops, backend, rmseg_alloc(net->edge_count, sizeof *s.parts)};
-    if (!s.parts) return RMSEG_ERROR_MEMORY;
-    find_parts(&s, arena == RMSEG_ARENA_GRADIENTS);
-    rmseg_status status = place_all(places, bytes, &s, arena);
-    rmseg_free(s.parts);
+    search s[2] = {{net, ops, backend, training, false, NULL}, {net, ops, backend, training, true, NULL}};
+    int searches = training ? 2 : 1;
+    rmseg_status status = RMSEG_OK;
+    for (int i = 0; i < searches && !status; i++) {
+        s[i].parts = rmseg_alloc(net->edge_count, sizeof *s[i].parts);
+        places->places[i] = rmseg_alloc(net->edge_count, sizeof *places->places[i]);
+        if (!s[i].parts || !places->places[i])
+            status = RMSEG_ERROR_MEMORY;
+        else
+            find_parts(&s[i]);
+    }
+    if (!status) status = place_all(places, s, searches);
+    for (int i = 0; i < searches; i++) rmseg_free(s[i].parts);
     return status;
+}
+
+void rmseg_places_destroy(rmseg_places *places)
+{
+    for (int i = 0; i < 2; i++) rmseg_free(places->places[i]);
 }

@@ -5,10 +5,10 @@
  * where it is joined, and a concat costs nothing), a fork's outputs are its input, an activation or a dropout works in
  * place where the op before it does not look at its output again, and a sum is written over the output of the norm
  * that it adds to. Gradients lie the same way, except that a fork's input gradient takes the place of its second
- * output's, and that those of a sum's inputs are that of its output.
+ * output's, that those of a sum's inputs are that of its output, and that a norm writes its input's over its output's.
  *
- * Beside that, tensors that are not alive at once share memory: a tensor of a prediction lives from the op that writes
- * it to the op that reads it, a gradient the other way round. The activations of a training are all kept.
+ * Beside that, tensors and gradients that are not alive at once share memory, in one arena for both: a tensor lives from
+ * the op that writes it to the last op that reads it, forward or backward, a gradient the other way round.
  */
 #ifndef NN_PLACES_H
 #define NN_PLACES_H
@@ -18,12 +18,20 @@
 typedef struct rmseg_place {
     size_t offset;    /* bytes from the start of the arena; SIZE_MAX: nowhere (the gradient of the input) */
     int64_t n_stride; /* elements from sample to sample */
+    bool kept;        /* still there when the forward pass is done */
 } rmseg_place;
 
-typedef enum rmseg_arena { RMSEG_ARENA_TRAINING, RMSEG_ARENA_INFERENCE, RMSEG_ARENA_GRADIENTS } rmseg_arena;
+typedef enum rmseg_place_kind { RMSEG_PLACE_ACTIVATION, RMSEG_PLACE_GRADIENT } rmseg_place_kind;
 
-/* Places of all tensors (net->edge_count) for the shapes in ops[node_count], and the bytes of the arena. */
-rmseg_status rmseg_places_find(rmseg_place *places, size_t *bytes, const rmseg_net *net, const rmseg_op_desc *ops,
-                               const rmseg_backend *backend, rmseg_arena arena);
+typedef struct rmseg_places {
+    rmseg_place *places[2]; /* [edge_count] of each kind; NULL: no gradients */
+    size_t bytes;           /* of the arena */
+    size_t kept_bytes;      /* of all that a training's forward pass leaves for the backward pass */
+} rmseg_places;
+
+/* Places of all tensors for the shapes in ops[node_count]; a failure too leaves them to be destroyed. */
+rmseg_status rmseg_places_find(rmseg_places *places, const rmseg_net *net, const rmseg_op_desc *ops,
+                               const rmseg_backend *backend, bool training);
+void rmseg_places_destroy(rmseg_places *places);
 
 #endif

@@ -73,15 +73,12 @@ static void skips_are_written_where_they_are_joined(void **state)
 {
     (void)state;
     rmseg_net *net = NULL;
-    size_t bytes = 0, gradient_bytes = 0;
+    rmseg_places all = {0};
     assert_ok(rmseg_net_create(&net, &batch_norm));
     rmseg_op_desc *ops = rmseg_alloc(net->node_count, sizeof *ops);
-    rmseg_place *places = rmseg_alloc(net->edge_count, sizeof *places),
-                *gradients = rmseg_alloc(net->edge_count, sizeof *places);
     assert_ok(rmseg_graph_shapes(ops, net, 2, flat));
-    assert_ok(rmseg_places_find(places, &bytes, net, ops, rmseg_backend_find("plain"), RMSEG_ARENA_TRAINING));
-    assert_ok(
-        rmseg_places_find(gradients, &gradient_bytes, net, ops, rmseg_backend_find("plain"), RMSEG_ARENA_GRADIENTS));
+    assert_ok(rmseg_places_find(&all, net, ops, rmseg_backend_find("plain"), true));
+    const rmseg_place *places = all.places[RMSEG_PLACE_ACTIVATION], *gradients = all.places[RMSEG_PLACE_GRADIENT];
     int joins = 0;
     for (int64_t op = 0; op < net->node_count; op++) {
         const rmseg_node *node = &net->nodes[op];
@@ -103,8 +100,7 @@ static void skips_are_written_where_they_are_joined(void **state)
     assert_int_equal(joins, 2);
     assert_true(gradients[0].offset == SIZE_MAX); /* nobody wants the gradient of the input */
     rmseg_free(ops);
-    rmseg_free(places);
-    rmseg_free(gradients);
+    rmseg_places_destroy(&all);
     rmseg_net_destroy(net);
 }
 
@@ -120,12 +116,12 @@ static void what_does_not_live_at_once_shares_memory(void **state)
     assert_ok(rmseg_net_create(&net, &spec));
     assert_ok(rmseg_executor_plan(&inference, net, rmseg_backend_find("plain"), 1, size, false));
     assert_ok(rmseg_executor_plan(&training, net, rmseg_backend_find("plain"), 1, size, true));
-    assert_true(inference->blocks[RMSEG_BLOCK_ACTIVATIONS].bytes < 3.3 * (double)level); /* skip, in, out */
-    assert_true(training->blocks[RMSEG_BLOCK_GRADIENTS].bytes < 3.3 * (double)level);
+    assert_true(inference->places.bytes < 3.3 * (double)level); /* skip, in, out */
+    assert_true(training->places.bytes < (double)training->places.kept_bytes + 1.3 * (double)level);
     for (int64_t op = 0; op < net->node_count; op++) {
         const rmseg_node *node = &net->nodes[op];
-        const rmseg_place *places = training->places[RMSEG_BLOCK_ACTIVATIONS],
-                          *gradients = training->places[RMSEG_BLOCK_GRADIENTS];
+        const rmseg_place *places = training->places.places[RMSEG_PLACE_ACTIVATION],
+                          *gradients = training->places.places[RMSEG_PLACE_GRADIENT];
         bool add = node->desc.kind == RMSEG_OP_ADD;
         if (add || node->desc.kind == RMSEG_OP_DROPOUT)
             assert_int_equal(places[node->in[0]].offset, places[node->out[0]].offset);
