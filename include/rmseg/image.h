@@ -14,8 +14,8 @@
  *   NRRD   raw and gzip, one file or a header that names the file of its voxels (.nhdr); either byte order; the types of
  *          NIfTI, converted alike; an axis that is no place (kinds, space directions) becomes the channels
  *   MetaImage  (.mha, .mhd with .raw or .zraw) raw and packed, either byte order, the same types, several channels
- *   HDF5   the dataset `image` of 2 or 3 axes (D, H, W); integers and floats; no geometry. Its library is known to fail on
- *          files that were made to harm: not for files from people you do not trust
+ *   HDF5   the dataset `image` of 2 or 3 axes (D, H, W); integers and floats; no geometry. Its library, which
+ *          crashes on some damaged files, runs in a forked child: see docs/decisions/008-isolated.md
  * Dots per inch in the first three are about printing and are not taken for a spacing.
  *
  * The world is NIfTI's: millimetres, x to the right, y to anterior, z to superior (RAS+). Voxel (d, h, w) lies at

@@ -1,17 +1,13 @@
 /*
  * hdf5.c - HDF5 in the form that the left-atrium literature shares: dataset `image` (D,H,W) and dataset `label` beside it.
  *
- * By libhdf5, the format's only full reader. It is not safe against files that were made to harm; what a file could
- * reach besides itself (external links and storage, virtual datasets, filter plugins) is refused here. The library may
- * have been built without locks of its own: ours is around every use.
+ * By libhdf5, the format's only full reader, which crashes on some damaged files: it runs isolated. What a file could
+ * reach besides itself (external links and storage, virtual datasets, filter plugins) is refused here.
  */
 #include <hdf5.h>
-#include <pthread.h>
 #include <string.h>
 
-#include "image/format.h"
-
-static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+#include "image/isolated.h"
 
 /* The most that a byte of a file was seen to hold: deflate's 1032, and shuffled constants are no more. */
 enum { EXPANSION = 1032 };
@@ -153,24 +149,57 @@ static rmseg_status decode_opened(rmseg_image *image, hid_t opened, const rmseg_
 
 /* ---- the file --------------------------------------------------------------------------------------------------- */
 
+/* libhdf5 copies an image of a file three times unless it is told to share it. It only reads it. */
+static void *share_bytes(size_t size, H5FD_file_image_op_t op, void *file)
+{
+    (void)size, (void)op;
+    return (void *)(uintptr_t)((const rmseg_image_file *)file)->bytes;
+}
+
+static void *share_copy(void *to, const void *from, size_t size, H5FD_file_image_op_t op, void *file)
+{
+    (void)from, (void)size, (void)op, (void)file;
+    return to;
+}
+
+static herr_t share_free(void *bytes, H5FD_file_image_op_t op, void *file)
+{
+    (void)bytes, (void)op, (void)file;
+    return 0;
+}
+
+static void *share_file(void *file) { return file; }
+
+static herr_t share_file_free(void *file)
+{
+    (void)file;
+    return 0;
+}
+
 /* From its bytes in memory, or by its path where only the start of them was read. */
 static hid_t open_file(const rmseg_image_file *file)
 {
     if (file->length < file->total && file->path) return H5Fopen(file->path, H5F_ACC_RDONLY, H5P_DEFAULT);
+    H5FD_file_image_callbacks_t share = {.image_malloc = share_bytes,
+                                         .image_memcpy = share_copy,
+                                         .image_free = share_free,
+                                         .udata_copy = share_file,
+                                         .udata_free = share_file_free,
+                                         .udata = (void *)(uintptr_t)file};
+    void *bytes = (void *)(uintptr_t)file->bytes;
     hid_t access = H5Pcreate(H5P_FILE_ACCESS), opened = -1;
     if (access < 0) return -1;
-    if (H5Pset_fapl_core(access, 1 << 16, 0) >= 0 &&
-        H5Pset_file_image(access, (void *)(uintptr_t)file->bytes, file->length) >= 0) /* which it copies */
+    if (H5Pset_fapl_core(access, 1 << 16, 0) >= 0 && H5Pset_file_image_callbacks(access, &share) >= 0 &&
+        H5Pset_file_image(access, bytes, file->length) >= 0)
         opened = H5Fopen("image in memory", H5F_ACC_RDONLY, access);
     H5Pclose(access);
     return opened;
 }
 
-rmseg_status rmseg_hdf5_decode(rmseg_image *image, const rmseg_image_file *file, bool header_only)
+static rmseg_status decode(rmseg_image *image, const rmseg_image_file *file, bool header_only)
 {
     H5E_auto2_t print = NULL;
     void *context = NULL;
-    pthread_mutex_lock(&lock);
     H5Eget_auto2(H5E_DEFAULT, &print, &context);
     H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
     H5PLset_loading_state(0);
@@ -179,6 +208,11 @@ rmseg_status rmseg_hdf5_decode(rmseg_image *image, const rmseg_image_file *file,
                                      : decode_opened(image, opened, file, header_only);
     if (opened >= 0) H5Fclose(opened);
     H5Eset_auto2(H5E_DEFAULT, print, context);
-    pthread_mutex_unlock(&lock);
     return status;
+}
+
+rmseg_status rmseg_hdf5_decode(rmseg_image *image, const rmseg_image_file *file, bool header_only)
+{
+    static const rmseg_isolation isolation = {.library = "libhdf5", .decode = decode, .seconds = 20};
+    return rmseg_isolated_decode(image, file, header_only, &isolation);
 }
