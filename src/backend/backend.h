@@ -54,9 +54,10 @@ typedef struct rmseg_op_desc {
     bool exact;      /* conv: direct sums alone, which are exact for small integers; else Winograd's algorithm where it
                         is faster */
     bool first;      /* no gradient is wanted at in[0] */
-    rmseg_activation activation;
-    double slope;   /* leaky ReLU */
-    int64_t groups; /* group norm: divides the channels */
+    rmseg_activation activation; /* conv, inference: of what it stores */
+    bool adds;                   /* conv, inference: adds in[1], of its output's shape, behind the activation */
+    double slope;                /* leaky ReLU */
+    int64_t groups;              /* group norm: divides the channels */
     double eps,
         momentum;       /* norm: 1e-5, 0.1 (running = (1-momentum) running + momentum batch; variance unbiased there) */
     double probability; /* dropout */
@@ -124,6 +125,12 @@ typedef struct rmseg_backend {
     void (*param_unpack)(void *dense, const void *from, const rmseg_op_desc *op, int index);
     /* States are plain vectors of C elements everywhere, padded to a multiple of 16 in cpu. */
     int64_t (*state_elements)(const rmseg_op_desc *op, int index);
+
+    /* A convolution's parameters with the batch norm behind it in them, for inference:
+     *     weight s and (bias - running_mean) s + norm's bias, s = norm's weight / sqrt(running_var + eps), in double.
+     * NULL: norms stay by themselves here, and so do activations and sums. */
+    void (*norm_fold)(void *weight, void *bias, const rmseg_op_desc *conv, const rmseg_op_io *conv_io,
+                      const rmseg_op_desc *norm, const rmseg_op_io *norm_io);
 
     rmseg_status (*layer_create)(rmseg_layer **layer, const rmseg_op_desc *op, bool training);
     void (*layer_destroy)(rmseg_layer *layer);

@@ -52,7 +52,7 @@ static void add_op(rmseg_text *text, const rmseg_executor *executor, int64_t op)
     add_shape(&shape, &desc->out[0], executor->net->spec.spatial);
     add_grouped(&parameters, parameters_of(executor->net, op));
     int64_t elements = executor->backend->sample_elements(&desc->out[0]) * desc->out[0].n;
-    rmseg_layer_info info = executor->backend->layer_info(executor->layers[op]);
+    rmseg_layer_info info = rmseg_executor_layer(executor, op);
     rmseg_text_addf(text, "%-*s %-10s %-24s %12s %9.3f %9.2f  %s\n", name_width(executor->net),
                     executor->net->nodes[op].name, rmseg_op_row_get(desc->kind)->name, shape.length ? shape.data : "",
                     parameters.length ? parameters.data : "", macs_of(desc) / 1e9,

@@ -32,10 +32,23 @@ static void at_least(rmseg_block *block, size_t bytes)
     if (bytes > block->bytes) block->bytes = bytes;
 }
 
+static bool is_folded(const rmseg_executor *executor, int64_t op)
+{
+    return executor->folds && executor->folds[op].by >= 0;
+}
+
+rmseg_layer_info rmseg_executor_layer(const rmseg_executor *executor, int64_t op)
+{
+    if (executor->layers[op]) return executor->backend->layer_info(executor->layers[op]);
+    return (rmseg_layer_info){
+        .algorithm = "done by the convolution before it", .reason = "as it stores", .deterministic = true};
+}
+
 static rmseg_status create_layers(rmseg_executor *executor)
 {
     for (int64_t op = 0; op < executor->net->node_count; op++) {
         rmseg_op_desc *desc = &executor->ops[op];
+        if (is_folded(executor, op)) continue;
         desc->feeds_norm = desc->feeds_norm && executor->training;
         rmseg_status status = executor->backend->layer_create(&executor->layers[op], desc, executor->training);
         if (status != RMSEG_OK) return rmseg_fail_in(status, "%s", executor->net->nodes[op].name);
@@ -59,7 +72,13 @@ static rmseg_status plan(rmseg_executor *executor, int64_t n, const int64_t size
     RMSEG_TRY(rmseg_net_check_input(net, n, size));
     RMSEG_TRY(rmseg_graph_shapes(executor->ops, net, n, size));
     RMSEG_TRY(check_norms(executor));
-    RMSEG_TRY(rmseg_places_find(&executor->places, net, executor->ops, executor->backend, executor->training));
+    if (!executor->training && executor->backend->norm_fold) {
+        executor->folds = rmseg_alloc(net->node_count, sizeof *executor->folds);
+        if (!executor->folds) return RMSEG_ERROR_MEMORY;
+        rmseg_fold_find(executor->folds, executor->ops, net);
+    }
+    RMSEG_TRY(rmseg_places_find(&executor->places, net, executor->ops, executor->backend, executor->folds,
+                                executor->training));
     executor->blocks[RMSEG_BLOCK_TENSORS].bytes = executor->places.bytes;
     return create_layers(executor);
 }
@@ -105,7 +124,8 @@ static void connect(rmseg_executor *executor, int64_t op)
     }
     io->saved = (char *)executor->blocks[RMSEG_BLOCK_SAVED].data + executor->saved_at[op];
     io->scratch = executor->blocks[RMSEG_BLOCK_SCRATCH].data;
-    bool writes_sums = executor->backend->layer_info(executor->layers[op]).sums_bytes > 0;
+    if (executor->ops[op].adds) io->in[1] = view(executor, RMSEG_PLACE_ACTIVATION, executor->folds[op].adds);
+    bool writes_sums = rmseg_executor_layer(executor, op).sums_bytes > 0;
     bool reads_sums = op > 0 && executor->ops[op - 1].feeds_norm && executor->io[op - 1].sums;
     if (writes_sums || reads_sums) io->sums = executor->blocks[RMSEG_BLOCK_SUMS].data;
 }
@@ -135,6 +155,7 @@ void rmseg_executor_destroy(rmseg_executor *executor)
     for (int64_t op = 0; executor->layers && op < executor->net->node_count; op++)
         if (executor->layers[op]) executor->backend->layer_destroy(executor->layers[op]);
     rmseg_free(executor->ops);
+    rmseg_free(executor->folds);
     rmseg_free(executor->layers);
     rmseg_free(executor->io);
     rmseg_free(executor->saved_at);
@@ -150,10 +171,13 @@ rmseg_status rmseg_executor_forward(void *logits, rmseg_executor *executor, rmse
     const rmseg_backend *backend = executor->backend;
     int64_t last = executor->net->node_count - 1;
     RMSEG_TRY(rmseg_weights_check(weights, executor->net, backend, executor->training));
+    if (executor->folds) RMSEG_TRY(rmseg_weights_fold(weights));
     backend->tensor_pack(executor->io[0].in[0], input, &executor->ops[0].in[0]);
     for (int64_t op = 0; op <= last; op++) {
         rmseg_op_io *io = &executor->io[op];
+        if (is_folded(executor, op)) continue;
         rmseg_weights_bind(io, weights, op);
+        if (executor->folds && executor->folds[op].norm) rmseg_weights_bind_folded(io, weights, op);
         io->seed = seed;
         io->iteration = (uint32_t)iteration;
         backend->layer_forward(executor->layers[op], io);
@@ -210,7 +234,7 @@ size_t rmseg_executor_bytes(const rmseg_executor *executor)
 void rmseg_executor_algorithms(const rmseg_executor *executor, rmseg_text *text)
 {
     for (int64_t op = 0; op < executor->net->node_count; op++) {
-        rmseg_layer_info info = executor->backend->layer_info(executor->layers[op]);
+        rmseg_layer_info info = rmseg_executor_layer(executor, op);
         rmseg_text_addf(text, "%s: %s (%s)\n", executor->net->nodes[op].name, info.algorithm, info.reason);
     }
 }

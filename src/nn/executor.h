@@ -25,7 +25,8 @@ struct rmseg_executor {
     const rmseg_backend *backend;
     bool training, forwarded; /* forwarded: backward has a forward to work on */
     rmseg_op_desc *ops;       /* [node_count], with the shapes of this batch */
-    rmseg_layer **layers;     /* [node_count] */
+    rmseg_fold *folds;        /* [node_count]; NULL where every op does its own work */
+    rmseg_layer **layers;     /* [node_count]; NULL of an op whose work another does */
     rmseg_op_io *io;          /* [node_count]; parameters are bound at each run */
     rmseg_places places;      /* in TENSORS */
     size_t *saved_at;         /* [node_count]: bytes into the block SAVED */
@@ -35,5 +36,8 @@ struct rmseg_executor {
 /* Shapes, layers and the size of every block; no block yet. Destroyed like a whole executor. */
 rmseg_status rmseg_executor_plan(rmseg_executor **executor, const rmseg_net *net, const rmseg_backend *backend,
                                  int64_t n, const int64_t size[3], bool training);
+
+/* What computes op `op`. */
+rmseg_layer_info rmseg_executor_layer(const rmseg_executor *executor, int64_t op);
 
 #endif

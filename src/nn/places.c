@@ -15,6 +15,7 @@ typedef struct search {
     const rmseg_net *net;
     const rmseg_op_desc *ops;
     const rmseg_backend *backend;
+    const rmseg_fold *folds; /* NULL: none */
     bool training, gradients;
     part *parts; /* [edge_count] */
 } search;
@@ -78,11 +79,18 @@ static void place_norm(search *s, const rmseg_node *node)
         s->parts[node->in[0]] = (part){node->out[0], 0};
 }
 
+/* What one op does for another is one tensor. */
+static void place_folded(search *s, const rmseg_node *node) { s->parts[node->in[0]] = (part){node->out[0], 0}; }
+
 static void find_parts(search *s)
 {
     for (int64_t tensor = 0; tensor < s->net->edge_count; tensor++) s->parts[tensor] = (part){-1, 0};
     for (int64_t op = 0; op < s->net->node_count; op++) {
         const rmseg_node *node = &s->net->nodes[op];
+        if (s->folds && s->folds[op].by >= 0) {
+            place_folded(s, node);
+            continue;
+        }
         switch (s->ops[op].kind) {
         case RMSEG_OP_CONCAT: place_concat(s, node, &s->ops[op]); break;
         case RMSEG_OP_ACTIVATION:
@@ -225,9 +233,9 @@ static rmseg_status place_all(rmseg_places *made, const search *s, int searches)
 }
 
 rmseg_status rmseg_places_find(rmseg_places *places, const rmseg_net *net, const rmseg_op_desc *ops,
-                               const rmseg_backend *backend, bool training)
+                               const rmseg_backend *backend, const rmseg_fold *folds, bool training)
 {
-    search s[2] = {{net, ops, backend, training, false, NULL}, {net, ops, backend, training, true, NULL}};
+    search s[2] = {{net, ops, backend, folds, training, false, NULL}, {net, ops, backend, folds, training, true, NULL}};
     int searches = training ? 2 : 1;
     rmseg_status status = RMSEG_OK;
     for (int i = 0; i < searches && !status; i++) {

@@ -13,7 +13,7 @@
 #ifndef NN_PLACES_H
 #define NN_PLACES_H
 
-#include "nn/graph.h"
+#include "nn/fold.h"
 
 typedef struct rmseg_place {
     size_t offset;    /* bytes from the start of the arena; SIZE_MAX: nowhere (the gradient of the input) */
@@ -29,9 +29,10 @@ typedef struct rmseg_places {
     size_t kept_bytes;      /* of all that a training's forward pass leaves for the backward pass */
 } rmseg_places;
 
-/* Places of all tensors for the shapes in ops[node_count]; a failure too leaves them to be destroyed. */
+/* Places of all tensors for the shapes in ops[node_count]; a failure too leaves them to be destroyed. `folds`
+ * (nn/fold.h) may be NULL. */
 rmseg_status rmseg_places_find(rmseg_places *places, const rmseg_net *net, const rmseg_op_desc *ops,
-                               const rmseg_backend *backend, bool training);
+                               const rmseg_backend *backend, const rmseg_fold *folds, bool training);
 void rmseg_places_destroy(rmseg_places *places);
 
 #endif

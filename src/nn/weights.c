@@ -4,7 +4,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "nn/graph.h"
+#include "nn/fold.h"
 
 #define LINE 16 /* every tensor starts at a multiple of this many elements: a cache line of floats */
 
@@ -22,6 +22,8 @@ struct rmseg_weights {
     arena kinds[RMSEG_TENSOR_KINDS];
     arena states;
     int64_t batches_tracked;
+    arena folded; /* as the values, where convolutions have the norms behind them in them; made when first asked for */
+    bool is_folded; /* from the values as they are now */
 };
 
 /* ---- making ------------------------------------------------------------------------------------------------------ */
@@ -130,6 +132,7 @@ void rmseg_weights_destroy(rmseg_weights *weights)
     for (int kind = 0; kind < RMSEG_TENSOR_KINDS; kind++)
         rmseg_arena_free(weights->kinds[kind].data, weights->kinds[kind].bytes);
     rmseg_arena_free(weights->states.data, weights->states.bytes);
+    rmseg_arena_free(weights->folded.data, weights->folded.bytes);
     rmseg_free(weights->offsets);
     rmseg_free(weights);
 }
@@ -170,6 +173,7 @@ static void pack(rmseg_weights *weights, int64_t tensor, rmseg_tensor_kind kind,
 {
     const rmseg_tensor_info *info = rmseg_net_tensor(weights->net, tensor);
     void *to = tensor_data(weights, tensor, kind);
+    weights->is_folded = false;
     if (info->role == RMSEG_ROLE_STATE)
         memcpy(to, dense, (size_t)info->elements * weights->backend->element);
     else
@@ -244,7 +248,11 @@ void rmseg_weights_set_batches_tracked(rmseg_weights *weights, int64_t count) { 
 const rmseg_net *rmseg_weights_net(const rmseg_weights *weights) { return weights->net; }
 const rmseg_backend *rmseg_weights_backend(const rmseg_weights *weights) { return weights->backend; }
 
-void rmseg_weights_count_batch(rmseg_weights *weights) { weights->batches_tracked++; }
+void rmseg_weights_count_batch(rmseg_weights *weights)
+{
+    weights->batches_tracked++;
+    weights->is_folded = false; /* running statistics have moved */
+}
 
 /* ---- initial values ---------------------------------------------------------------------------------------------- */
 
@@ -317,6 +325,7 @@ rmseg_status rmseg_weights_step(double *norm, rmseg_weights *weights, const rmse
 {
     double scale = 1;
     RMSEG_TRY(measure_gradient(norm, &scale, weights, sgd->clip));
+    weights->is_folded = false;
     weights->backend->sgd(weights->kinds[RMSEG_TENSOR_VALUE].data, weights->kinds[RMSEG_TENSOR_MOMENTUM].data,
                           weights->kinds[RMSEG_TENSOR_GRADIENT].data, weights->elements, sgd->lr, sgd->momentum,
                           sgd->decay, scale, sgd->nesterov);
@@ -329,6 +338,7 @@ rmseg_status rmseg_weights_step_adamw(double *norm, rmseg_weights *weights, cons
     RMSEG_TRY(measure_gradient(norm, &scale, weights, clip));
     if (!weights->kinds[RMSEG_TENSOR_SQUARE].data)
         return rmseg_fail(RMSEG_ERROR_INTERNAL, "weights that keep no mean squares cannot take a step of AdamW");
+    weights->is_folded = false;
     weights->backend->adamw(weights->kinds[RMSEG_TENSOR_VALUE].data, weights->kinds[RMSEG_TENSOR_MOMENTUM].data,
                             weights->kinds[RMSEG_TENSOR_SQUARE].data, weights->kinds[RMSEG_TENSOR_GRADIENT].data,
                             weights->elements, adamw, scale);
@@ -356,6 +366,7 @@ void rmseg_weights_swap(rmseg_weights *weights)
     arena values = weights->kinds[RMSEG_TENSOR_VALUE];
     weights->kinds[RMSEG_TENSOR_VALUE] = weights->kinds[RMSEG_TENSOR_AVERAGE];
     weights->kinds[RMSEG_TENSOR_AVERAGE] = values;
+    weights->is_folded = false;
 }
 
 bool rmseg_weights_keeps(const rmseg_weights *weights, rmseg_tensor_kind kind) { return weights->kinds[kind].data; }
@@ -382,4 +393,31 @@ void rmseg_weights_bind(rmseg_op_io *io, const rmseg_weights *weights, int64_t o
     }
     for (int i = 0; i < RMSEG_OP_STATES && row->states[i]; i++, tensor++)
         io->state[i] = tensor_data(weights, tensor, RMSEG_TENSOR_VALUE);
+}
+
+/* ---- norms in convolutions --------------------------------------------------------------------------------------- */
+
+void rmseg_weights_bind_folded(rmseg_op_io *io, const rmseg_weights *weights, int64_t op)
+{
+    int64_t tensor = weights->net->nodes[op].first_info;
+    for (int i = 0; i < RMSEG_OP_PARAMS; i++)
+        io->param[i] = (char *)weights->folded.data + (size_t)weights->offsets[tensor + i] * weights->backend->element;
+}
+
+rmseg_status rmseg_weights_fold(rmseg_weights *weights)
+{
+    const rmseg_net *net = weights->net;
+    if (weights->is_folded) return RMSEG_OK;
+    if (!weights->folded.data) RMSEG_TRY(reserve(&weights->folded, weights, weights->elements));
+    for (int64_t op = 0; op < net->node_count; op++) {
+        if (!rmseg_fold_holds_norm(net, op)) continue;
+        rmseg_op_io conv = {0}, norm = {0}, folded = {0};
+        rmseg_weights_bind(&conv, weights, op);
+        rmseg_weights_bind(&norm, weights, op + 1);
+        rmseg_weights_bind_folded(&folded, weights, op);
+        weights->backend->norm_fold((void *)folded.param[0], (void *)folded.param[1], &net->nodes[op].desc, &conv,
+                                    &net->nodes[op + 1].desc, &norm);
+    }
+    weights->is_folded = true;
+    return RMSEG_OK;
 }

@@ -13,6 +13,11 @@ rmseg_status rmseg_weights_check(const rmseg_weights *weights, const rmseg_net *
 /* Points the io of op `op` at its parameters, their gradients (where there are any) and its states. */
 void rmseg_weights_bind(rmseg_op_io *io, const rmseg_weights *weights, int64_t op);
 
+/* For inference, on a backend that can: makes of each convolution's parameters those with the batch norm behind it in
+ * them, unless that is done and nothing has changed since; then points an op's io at them. The first call allocates. */
+rmseg_status rmseg_weights_fold(rmseg_weights *weights);
+void rmseg_weights_bind_folded(rmseg_op_io *io, const rmseg_weights *weights, int64_t op);
+
 /* Whether there are numbers of this kind. */
 bool rmseg_weights_keeps(const rmseg_weights *weights, rmseg_tensor_kind kind);
 

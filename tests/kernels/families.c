@@ -31,6 +31,7 @@ static void set_outputs(rmseg_op_desc *op)
     default: break;
     }
     op->out[0] = out;
+    if (op->adds) op->in[1] = out;
 }
 
 static check_case *append(case_list *list, fill fill, bool training)
@@ -73,14 +74,19 @@ const char *case_text(char *buffer, size_t size, const check_case *c)
                                         "add",  "concat",          "fork", "dropout"};
     const rmseg_op_desc *op = &c->op[0];
     const rmseg_shape *i = &op->in[0], *o = &op->out[0];
+    bool is_conv = op->kind == RMSEG_OP_CONV || op->kind == RMSEG_OP_CONV_TRANSPOSE;
     snprintf(buffer, size,
              "%s (%lld,%lld,%lld,%lld,%lld) -> (%lld,%lld,%lld,%lld,%lld) kernel %lld,%lld,%lld stride %lld pad "
              "%lld%s%s, %s, %s",
              kinds[op->kind], (long long)i->n, (long long)i->c, (long long)i->d, (long long)i->h, (long long)i->w,
              (long long)o->n, (long long)o->c, (long long)o->d, (long long)o->h, (long long)o->w,
              (long long)op->kernel[0], (long long)op->kernel[1], (long long)op->kernel[2], (long long)op->stride[2],
-             (long long)op->pad[2], op->bias ? " bias" : "", c->ops > 1 ? " + norm" : "", fills[c->fill],
-             c->training ? "training" : "inference");
+             (long long)op->pad[2], op->bias ? " bias" : "",
+             c->ops > 1                  ? " + norm"
+             : op->adds                  ? " + sum"
+             : op->activation && is_conv ? " + activation"
+                                         : "",
+             fills[c->fill], c->training ? "training" : "inference");
     return buffer;
 }
 
@@ -114,11 +120,22 @@ static void add_channel_pairs(case_list *list, conv_shape s, rmseg_op_desc (*mak
         }
 }
 
+/* What inference has a convolution do as it stores: an activation, a sum, both. */
+static void add_stored(case_list *list, rmseg_op_desc op, int64_t which)
+{
+    static const rmseg_activation activations[] = {RMSEG_ACT_RELU, RMSEG_ACT_LEAKY_RELU, RMSEG_ACT_NONE};
+    op.activation = activations[which % 3];
+    op.slope = 0.25;
+    op.adds = which % 3 == 2 || which % 2;
+    case_add(list, op, which % 4 < 2 ? FILL_INTEGERS : FILL_NORMAL, false);
+}
+
 static void add_shapes(case_list *list, const conv_shape *shapes, size_t bytes, rmseg_op_desc (*make)(conv_shape))
 {
     for (size_t i = 0; i < bytes / sizeof *shapes; i++) {
         case_add(list, make(shapes[i]), FILL_INTEGERS, true);
         case_add(list, make(shapes[i]), FILL_NORMAL, true);
+        add_stored(list, make(shapes[i]), (int64_t)i);
     }
     case_add(list, make(shapes[0]), FILL_INTEGERS, false);
 }

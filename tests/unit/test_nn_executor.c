@@ -77,7 +77,7 @@ static void skips_are_written_where_they_are_joined(void **state)
     assert_ok(rmseg_net_create(&net, &batch_norm));
     rmseg_op_desc *ops = rmseg_alloc(net->node_count, sizeof *ops);
     assert_ok(rmseg_graph_shapes(ops, net, 2, flat));
-    assert_ok(rmseg_places_find(&all, net, ops, rmseg_backend_find("plain"), true));
+    assert_ok(rmseg_places_find(&all, net, ops, rmseg_backend_find("plain"), NULL, true));
     const rmseg_place *places = all.places[RMSEG_PLACE_ACTIVATION], *gradients = all.places[RMSEG_PLACE_GRADIENT];
     int joins = 0;
     for (int64_t op = 0; op < net->node_count; op++) {
@@ -283,6 +283,122 @@ static void inference_uses_running_statistics_and_no_dropout(void **state)
     with_each_backend(check_inference);
 }
 
+/* Every parameter and running statistic away from where it starts, norms of both signs: the same on every backend. */
+static void stir(rmseg_weights *weights, const rmseg_net *net)
+{
+    for (int64_t i = 0; i < rmseg_net_tensors(net); i++) {
+        const rmseg_tensor_info *info = rmseg_net_tensor(net, i);
+        if (info->role == RMSEG_ROLE_COUNTER || info->rank > 1) continue;
+        rmseg_random random = rmseg_random_stream(9, RMSEG_RANDOM_TEST, (uint32_t)i, 0);
+        float *values = rmseg_alloc(info->elements, sizeof *values);
+        for (int64_t j = 0; j < info->elements; j++) {
+            double z = rmseg_random_normal(&random);
+            bool variance = info->role == RMSEG_ROLE_STATE && info->index == 1;
+            values[j] = (float)(variance ? 0.2 + z * z : info->role == RMSEG_ROLE_STATE ? 0.3 * z : 1 - 0.5 * z);
+        }
+        assert_ok(rmseg_weights_set(weights, i, RMSEG_TENSOR_VALUE, values));
+        rmseg_free(values);
+    }
+}
+
+/* Logits of two samples, as doubles; owned. */
+static double *predictions(const rmseg_net_spec *spec, const rmseg_backend *backend, const int64_t size[3],
+                           int64_t *count)
+{
+    run r = open_run(spec, backend, 2, size, false);
+    stir(r.weights, r.net);
+    assert_ok(rmseg_executor_forward(r.logits, r.executor, r.weights, r.input, 0, 0));
+    double *all = rmseg_alloc(r.outputs, sizeof *all);
+    for (*count = 0; *count < r.outputs; ++*count) all[*count] = element(&r, *count);
+    close_run(&r);
+    return all;
+}
+
+/* One spec at every level, with Winograd's algorithm and without. */
+static void check_prediction(rmseg_net_spec spec, const int64_t size[3])
+{
+    const char *const levels[] = {"v2", "v3", "v4", "native"};
+    int64_t count = 0;
+    double *truth = predictions(&spec, rmseg_backend_find("plain64"), size, &count), largest = 0;
+    for (int64_t i = 0; i < count; i++) largest = fmax(largest, fabs(truth[i]));
+    for (int run = 0; run < 8; run++) {
+        const rmseg_backend *backend = rmseg_backend_at_level(levels[run / 2]);
+        if (!backend) continue;
+        spec.exact = run % 2;
+        double *found = predictions(&spec, backend, size, &count), difference = 0;
+        for (int64_t i = 0; i < count; i++) difference = fmax(difference, fabs(found[i] - truth[i]));
+        printf("  %-6s %s %dD, width %lld, norm %s%s: logits differ by %.1e of the largest\n", levels[run / 2],
+               spec.net, spec.spatial, (long long)spec.width, spec.norm, spec.exact ? ", exact" : "",
+               difference / largest);
+        assert_true(difference < 1e-5 * largest); /* some 30 layers of float, a few eps each */
+        rmseg_free(found);
+    }
+    rmseg_free(truth);
+}
+
+/* Norms, activations and sums that convolutions take over, against the net op by op in double. */
+static void what_convolutions_take_over_changes_no_prediction(void **state)
+{
+    (void)state;
+    const rmseg_net_spec specs[] = {
+        {"unet", 2, 3, 2, 16, 2, "batch", "relu", 0.5, false},
+        {"unet", 3, 1, 3, 5, 1, "batch", "leaky-relu", 0, false},
+        {"unet", 3, 1, 3, 16, 1, "none", "leaky-relu", 0, false},
+        {"unet", 2, 3, 2, 4, 2, "instance", "relu", 0, false},
+        {"vnet", 3, 1, 2, 16, 4, "batch", "relu", 0.5, false},
+        {"vnet", 3, 1, 2, 3, 4, "batch", "leaky-relu", 0.5, false},
+        {"vnet", 3, 2, 2, 4, 4, "none", "relu", 0, false},
+    };
+    for (size_t s = 0; s < sizeof specs / sizeof *specs; s++)
+        check_prediction(specs[s], specs[s].net[0] == 'v' ? deep : specs[s].spatial == 2 ? flat : solid);
+}
+
+/* No norm is left, nor an activation or a sum, and the sum's skip is not written over before it is read. */
+static void inference_leaves_convolutions_alone(void **state)
+{
+    (void)state;
+    const rmseg_net_spec spec = {"vnet", 3, 1, 2, 16, 4, "batch", "relu", 0.5, false};
+    run r = open_run(&spec, rmseg_backend_find("cpu"), 1, deep, false);
+    for (int64_t op = 0; op < r.net->node_count; op++) {
+        rmseg_op_kind kind = r.net->nodes[op].desc.kind;
+        bool gone = kind == RMSEG_OP_NORM || kind == RMSEG_OP_ADD;
+        assert_int_equal(r.executor->layers[op] == NULL, gone);
+        if (!r.executor->ops[op].adds) continue;
+        assert_ptr_not_equal(r.executor->io[op].in[1].data, r.executor->io[op].out[0].data);
+    }
+    close_run(&r);
+}
+
+/* Predictions follow the weights: whatever changes them is seen. */
+static void check_following(const rmseg_backend *backend)
+{
+    run r = open_run(&batch_norm, backend, 2, flat, true);
+    rmseg_executor *inference = NULL;
+    double seen[5];
+    float doubled[3 * 4 * 9] = {0};
+    assert_ok(rmseg_executor_create(&inference, r.net, r.backend, 2, flat, false));
+    assert_ok(rmseg_weights_keep(r.weights, RMSEG_TENSOR_AVERAGE));
+    for (int change = 0; change < 5; change++) {
+        if (change == 1) step(&r, 0);
+        if (change == 2) assert_ok(rmseg_executor_forward(r.logits, r.executor, r.weights, r.input, 5, 1));
+        if (change == 3) rmseg_weights_swap(r.weights);
+        if (change == 4) assert_ok(rmseg_weights_get(doubled, r.weights, 0, RMSEG_TENSOR_VALUE));
+        for (int i = 0; i < 3 * 4 * 9; i++) doubled[i] *= 2;
+        if (change == 4) assert_ok(rmseg_weights_set(r.weights, 0, RMSEG_TENSOR_VALUE, doubled));
+        assert_ok(rmseg_executor_forward(r.logits, inference, r.weights, r.input, 0, 0));
+        seen[change] = element(&r, 0);
+        for (int i = 0; i < change; i++) assert_true(seen[i] != seen[change]);
+    }
+    rmseg_executor_destroy(inference);
+    close_run(&r);
+}
+
+static void predictions_follow_the_weights(void **state)
+{
+    (void)state;
+    with_each_backend(check_following);
+}
+
 static void check_dropout(const rmseg_backend *backend)
 {
     run r = open_run(&batch_norm, backend, 2, flat, true);
@@ -356,6 +472,9 @@ int main(void)
         cmocka_unit_test(threads_change_no_bit),
         cmocka_unit_test(running_allocates_nothing),
         cmocka_unit_test(inference_uses_running_statistics_and_no_dropout),
+        cmocka_unit_test(what_convolutions_take_over_changes_no_prediction),
+        cmocka_unit_test(inference_leaves_convolutions_alone),
+        cmocka_unit_test(predictions_follow_the_weights),
         cmocka_unit_test(dropout_depends_on_the_iteration_alone),
         cmocka_unit_test(wrong_use_is_told),
         cmocka_unit_test(running_out_of_memory_is_told_and_nothing_leaks),

@@ -210,6 +210,7 @@ typedef struct gather {
     const pass_plan *plan;
     tensor x, y;
     const float *weight, *start; /* weight as the parameter is stored */
+    const conv_store *store;
     bool turned;
     double *sums;
     void *scratch;
@@ -219,11 +220,12 @@ static void run_gather(const rmseg_layer *layer, const gather *g)
 {
     const rmseg_op_desc *op = &layer->op;
     if (g->plan->winograd) {
-        winograd_gather pass = {&g->plan->tiled, g->x, g->y, g->weight, g->turned, g->start, g->sums, g->scratch};
+        winograd_gather pass = {&g->plan->tiled, g->x,     g->y,    g->weight, g->turned,
+                                g->start,        g->store, g->sums, g->scratch};
         layer->kernels->winograd_gather(&pass);
         return;
     }
-    conv_gather pass = {&g->plan->direct, g->x, g->y, g->weight, g->start, g->sums};
+    conv_gather pass = {&g->plan->direct, g->x, g->y, g->weight, g->start, g->store, g->sums};
     if (g->turned) {
         int64_t taps = op->kernel[0] * op->kernel[1] * op->kernel[2];
         conv_turn turn = {g->scratch, g->weight, coarse(op)->c, fine(op)->c, taps, slides(op)};
@@ -244,6 +246,9 @@ static void conv_forward(const rmseg_layer *layer, const rmseg_op_io *io)
                 .start = op->bias ? io->param[1] : NULL,
                 .turned = transposed(op),
                 .scratch = io->scratch};
+    conv_store store = {.slope = rmseg_cpu_slope(op)};
+    if (op->adds) store.other = rmseg_cpu_tensor(io->in[1], &op->out[0]);
+    if (op->adds || op->activation) g.store = &store;
     if (layer->info.sums_bytes) g.sums = io->sums + channels * 2;
     run_gather(layer, &g);
     if (g.sums) rmseg_cpu_add_sums(io->sums, g.sums, parts_of(&layer->forward), channels);

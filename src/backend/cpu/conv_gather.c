@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "backend/cpu/micro.h"
+#include "backend/cpu/store.h"
 #include "backend/cpu/sums.h"
 
 typedef struct gather_task {
@@ -17,12 +18,14 @@ typedef struct gather_task {
     conv_pack pack;
     conv_run runs[MOST_RUNS];
     micro_job job;
-    channel_stats *stats; /* of the block of y at work, or NULL */
+    channel_stats *stats;    /* of the block of y at work, or NULL */
+    const conv_store *store; /* of sums that are complete, or NULL */
+    const float *other;      /* its block of the other tensor, or NULL */
     float row[MOST_ROW * BLOCK];
 } gather_task;
 
 /* A row of a narrow y takes 16 floats a pixel while it is added to. */
-static void narrow_row(gather_task *task, int64_t a_offset, float *y, int64_t step)
+static void narrow_row(gather_task *task, int64_t a_offset, float *y, const float *other, int64_t step)
 {
     float *row = task->row;
     int64_t block = task->pass->y.block, count = task->part.extent[2];
@@ -33,15 +36,19 @@ static void narrow_row(gather_task *task, int64_t a_offset, float *y, int64_t st
     job.a += a_offset;
     micro_rows(rmseg_cpu_micro_gather, &job, count, BLOCK, row, BLOCK);
     if (task->stats) stats_add(task->stats, row, count, BLOCK);
+    if (task->store) store_row(row, NULL, count, BLOCK, task->store->slope);
+    for (int64_t p = 0; p < count && other; p++)
+        for (int64_t c = 0; c < block; c++) row[p * BLOCK + c] += other[p * step + c];
     for (int64_t p = 0; p < count; p++) pixel_store_some(y + p * step, pixel_load(row + p * BLOCK), block);
 }
 
-static void wide_row(gather_task *task, int64_t a_offset, float *y, int64_t step)
+static void wide_row(gather_task *task, int64_t a_offset, float *y, const float *other, int64_t step)
 {
     micro_job job = task->job;
     job.a += a_offset;
     micro_rows(rmseg_cpu_micro_gather, &job, task->part.extent[2], BLOCK, y, step);
     if (task->stats) stats_add(task->stats, y, task->part.extent[2], step);
+    if (task->store) store_row(y, other, task->part.extent[2], step, task->store->slope);
 }
 
 /* All rows of the part in one block of y, for one phase of the spread. */
@@ -54,10 +61,10 @@ static void phase_rows(gather_task *task, float *y, const int64_t phase[3])
             int64_t a = (d * window->stride[0] * task->pack.rows[1] + h * window->stride[1]) * task->pack.row;
             int64_t z = (task->part.first[0] + d) * window->spread[0] + phase[0];
             int64_t x = (task->part.first[1] + h) * window->spread[1] + phase[1];
-            float *row =
-                y +
+            int64_t row =
                 ((z * to->size[1] + x) * to->size[2] + task->part.first[2] * window->spread[2] + phase[2]) * to->block;
-            (to->block == BLOCK ? wide_row : narrow_row)(task, a, row, window->spread[2] * to->block);
+            const float *other = task->other ? task->other + row : NULL;
+            (to->block == BLOCK ? wide_row : narrow_row)(task, a, y + row, other, window->spread[2] * to->block);
         }
 }
 
@@ -71,6 +78,8 @@ static void gather_block(gather_task *task, int64_t out_block, int64_t in_block)
     const float *weight = pass->weight + (out_block * pass->plan->in_blocks + in_block) * pair;
     task->job.start = in_block > 0 ? NULL : pass->start ? pass->start + out_block * BLOCK : zero;
     float *y = tensor_block(&pass->y, task->part.sample, out_block);
+    bool adds = task->store && task->store->other.data;
+    task->other = adds ? tensor_block(&task->store->other, task->part.sample, out_block) : NULL;
     for (phase[0] = 0; phase[0] < window->spread[0]; phase[0]++)
         for (phase[1] = 0; phase[1] < window->spread[1]; phase[1]++)
             for (phase[2] = 0; phase[2] < window->spread[2]; phase[2]++) {
@@ -110,6 +119,7 @@ static void gather_part(void *context, int64_t chunk, int thread)
         for (int64_t out = first; out < end; out++) {
             channel_stats stats = {0};
             task.stats = last && pass->sums ? &stats : NULL;
+            task.store = last ? pass->store : NULL;
             gather_block(&task, out, in);
             if (task.stats)
                 stats_store((double(*)[2])(pass->sums + (index * plan->out_blocks + out) * BLOCK * 2), &stats);

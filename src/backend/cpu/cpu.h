@@ -94,12 +94,19 @@ typedef struct conv_run {
 
 void rmseg_cpu_conv_runs(conv_run *runs, const conv_window *window, const conv_pack *pack);
 
+/* What becomes of a sum when it is stored: an activation, then the sum with another tensor. */
+typedef struct conv_store {
+    float slope;  /* of the negative side: 1 as it is, 0 ReLU */
+    tensor other; /* of y's shape; data NULL: none */
+} conv_store;
+
 typedef struct conv_gather {
     const conv_plan *plan;
     tensor x, y;
     const float *weight;
-    const float *start; /* [out_blocks * 16]: what a sum starts from (the bias); NULL: zero */
-    double *sums;       /* [parts][out_blocks * 16][2]: sum and sum of squares of y over each part; NULL: not wanted */
+    const float *start;      /* [out_blocks * 16]: what a sum starts from (the bias); NULL: zero */
+    const conv_store *store; /* NULL: a sum is stored as it is */
+    double *sums; /* [parts][out_blocks * 16][2]: sum and sum of squares of y over each part; NULL: not wanted */
 } conv_gather;
 
 typedef struct conv_weights {
@@ -208,5 +215,7 @@ int64_t rmseg_cpu_param_elements(const rmseg_op_desc *op, int index);
 void rmseg_cpu_param_pack(void *to, const void *dense, const rmseg_op_desc *op, int index);
 void rmseg_cpu_param_unpack(void *dense, const void *from, const rmseg_op_desc *op, int index);
 int64_t rmseg_cpu_state_elements(const rmseg_op_desc *op, int index);
+void rmseg_cpu_norm_fold(void *weight, void *bias, const rmseg_op_desc *conv, const rmseg_op_io *conv_io,
+                         const rmseg_op_desc *norm, const rmseg_op_io *norm_io);
 
 #endif

@@ -1,6 +1,7 @@
 /*
  * layout.c - where an element lies: tensors and parameters in and out of the engine's blocks (cpu.h tells the layout).
  */
+#include <math.h>
 #include <string.h>
 
 #include "backend/cpu/cpu.h"
@@ -163,4 +164,56 @@ void rmseg_cpu_param_unpack(void *dense, const void *from, const rmseg_op_desc *
         for (int64_t inner = 0; inner < s.inner; inner++)
             for (int64_t tap = 0; tap < s.taps; tap++)
                 *to++ = ((const float *)from)[weight_index(s, outer, inner, tap)];
+}
+
+/* ---- a norm in a convolution's parameters ------------------------------------------------------------------------ */
+
+typedef struct fold {
+    float *weight, *bias;
+    const rmseg_op_desc *conv, *norm;
+    const rmseg_op_io *conv_io, *norm_io;
+    weight_shape shape;
+} fold;
+
+/* s of the 16 output channels of block `block`. */
+static void fold_scales(double s[BLOCK], const fold *f, int64_t block)
+{
+    const float *weight = f->norm_io->param[0], *var = f->norm_io->state[1];
+    for (int64_t lane = 0; lane < BLOCK; lane++) {
+        int64_t c = block * BLOCK + lane;
+        bool real = c < f->conv->out[0].c;
+        s[lane] = real ? (double)weight[c] / sqrt((double)var[c] + f->norm->eps) : 0;
+    }
+}
+
+/* The weights between a block of outer channels and one of inner channels; an output channel is a lane where it is the
+ * outer one, else a row. */
+static void fold_pair(void *context, int64_t pair, int thread)
+{
+    (void)thread;
+    const fold *f = context;
+    int64_t block = block_of(f->shape.inner), rows = f->shape.taps * block, at = pair * rows * BLOCK;
+    bool outer = f->conv->kind == RMSEG_OP_CONV;
+    double s[BLOCK];
+    fold_scales(s, f, outer ? pair / blocks_of(f->shape.inner) : pair % blocks_of(f->shape.inner));
+    const float *from = (const float *)f->conv_io->param[0] + at;
+    for (int64_t row = 0; row < rows; row++)
+        for (int64_t lane = 0; lane < BLOCK; lane++) {
+            int64_t i = row * BLOCK + lane;
+            f->weight[at + i] = (float)(from[i] * s[outer ? lane : row % block]);
+        }
+}
+
+void rmseg_cpu_norm_fold(void *weight, void *bias, const rmseg_op_desc *conv, const rmseg_op_io *conv_io,
+                         const rmseg_op_desc *norm, const rmseg_op_io *norm_io)
+{
+    fold f = {weight, bias, conv, norm, conv_io, norm_io, weight_shape_of(conv)};
+    const float *mean = norm_io->state[0], *shift = norm_io->param[1], *own = conv_io->param[1];
+    rmseg_parallel_for(blocks_of(f.shape.outer) * blocks_of(f.shape.inner), fold_pair, &f);
+    for (int64_t b = 0; b < blocks_of(conv->out[0].c); b++) {
+        double s[BLOCK];
+        fold_scales(s, &f, b);
+        for (int64_t c = b * BLOCK; c < (b + 1) * BLOCK; c++)
+            f.bias[c] = c < conv->out[0].c ? (float)(((double)own[c] - mean[c]) * s[c % BLOCK] + shift[c]) : 0;
+    }
 }

@@ -63,7 +63,8 @@ typedef struct winograd_gather {
     const float *weight; /* as the parameter is stored */
     bool turned;         /* go from its outer channels to its inner ones, with the taps in reverse */
     const float *start;  /* as in conv_gather */
-    double *sums;        /* [groups][out_blocks * 16][2] */
+    const conv_store *store;
+    double *sums; /* [groups][out_blocks * 16][2] */
     float *scratch;
 } winograd_gather;
 

@@ -2,6 +2,7 @@
  * winograd_gather.c - forward and backward data by F(4x4, 3x3): see winograd.h.
  */
 #include "backend/cpu/micro.h"
+#include "backend/cpu/store.h"
 #include "backend/cpu/sums.h"
 #include "backend/cpu/transform.h"
 #include "backend/cpu/winograd_tiles.h"
@@ -67,8 +68,8 @@ static void multiply(float *m, const float *v, const float *u, const winograd_pl
 
 /* ---- pixels of y ------------------------------------------------------------------------------------------------- */
 
-static void store_tile(float *plane, const float *m, int64_t m_step, const winograd_gather *pass, int64_t tile,
-                       const float *start, channel_stats *stats)
+static void store_tile(float *plane, const float *other, const float *m, int64_t m_step, const winograd_gather *pass,
+                       int64_t tile, const float *start, channel_stats *stats)
 {
     const winograd_plan *p = pass->plan;
     int64_t h = tile / p->across * TILE, w = tile % p->across * TILE, row = p->size[2] * BLOCK;
@@ -83,6 +84,9 @@ static void store_tile(float *plane, const float *m, int64_t m_step, const winog
                 pixel_store(y + a * row + b * BLOCK, pixel_load(buffer + (a * TILE + b) * BLOCK));
     }
     for (int64_t a = 0; stats && a < high; a++) stats_add(stats, y + a * row, wide, BLOCK);
+    if (other) other += h * row + w * BLOCK;
+    for (int64_t a = 0; pass->store && a < high; a++)
+        store_row(y + a * row, other ? other + a * row : NULL, wide, BLOCK, pass->store->slope);
 }
 
 /* One block of y of a group, from M; `index` of the group. */
@@ -92,12 +96,14 @@ static void store_block(const float *m, const winograd_gather *pass, const winog
     const winograd_plan *p = pass->plan;
     static const float zero[BLOCK];
     const float *start = pass->start ? pass->start + out * BLOCK : zero;
+    bool adds = pass->store && pass->store->other.data;
     channel_stats stats = {0};
     int64_t m_step = winograd_v_step(1, g->rows);
     for (int64_t plane = g->plane; plane < g->plane + g->planes; plane++) {
         float *y = rmseg_cpu_winograd_plane(p, &pass->y, out, g->stack, plane);
+        const float *other = adds ? rmseg_cpu_winograd_plane(p, &pass->store->other, out, g->stack, plane) : NULL;
         for (int64_t tile = g->tile; tile < g->tile + g->tiles; tile++, m += BLOCK)
-            store_tile(y, m, m_step, pass, tile, start, pass->sums ? &stats : NULL);
+            store_tile(y, other, m, m_step, pass, tile, start, pass->sums ? &stats : NULL);
     }
     if (pass->sums) stats_store((double(*)[2])(pass->sums + (index * p->out_blocks + out) * BLOCK * 2), &stats);
 }
