@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include "core/error.h"
 
@@ -45,6 +46,23 @@ rmseg_memory_stats rmseg_memory_stats_get(void)
     return (rmseg_memory_stats){atomic_load(&allocations), atomic_load(&live_bytes), atomic_load(&peak_bytes)};
 }
 
+int64_t rmseg_memory_of_machine(void)
+{
+    int64_t bytes = 0;
+    return rmseg_mul(&bytes, sysconf(_SC_PHYS_PAGES), sysconf(_SC_PAGESIZE)) ? bytes : INT64_MAX;
+}
+
+static void fail_bytes(size_t bytes)
+{
+    if (bytes < 1000000)
+        rmseg_fail_memory();
+    else
+        rmseg_fail(RMSEG_ERROR_MEMORY,
+                   "out of memory: the system could not give %.4g GB more; use a smaller patch, batch "
+                   "or image, or a machine with more memory",
+                   (double)bytes / 1e9);
+}
+
 static bool block_bytes(size_t *bytes, int64_t count, size_t size)
 {
     if (count < 0 || (size && (uint64_t)count > (PTRDIFF_MAX - sizeof(header)) / size)) return false;
@@ -58,7 +76,7 @@ void *rmseg_alloc(int64_t count, size_t size)
     header *block = NULL;
     if (block_bytes(&bytes, count, size) && !must_fail()) block = calloc(1, sizeof *block + bytes);
     if (!block) {
-        rmseg_fail_memory();
+        fail_bytes(bytes);
         return NULL;
     }
     block->bytes = bytes;
@@ -74,7 +92,7 @@ void *rmseg_realloc(void *old, int64_t count, size_t size)
     header *moved = NULL;
     if (block_bytes(&bytes, count, size) && !must_fail()) moved = realloc(block, sizeof *block + bytes);
     if (!moved) {
-        rmseg_fail_memory();
+        fail_bytes(bytes);
         return NULL;
     }
     moved->bytes = bytes;
@@ -106,7 +124,7 @@ void *rmseg_arena_alloc(size_t bytes)
     bool huge = bytes >= HUGE_BYTES;
     void *arena = NULL;
     if (must_fail() || posix_memalign(&arena, huge ? HUGE_BYTES : LINE_BYTES, bytes ? bytes : 1)) {
-        rmseg_fail_memory();
+        fail_bytes(bytes);
         return NULL;
     }
 #ifdef MADV_HUGEPAGE

@@ -9,7 +9,7 @@
 
 #include "rmseg/core.h"
 
-/* `count` elements of `size` bytes, zeroed; NULL with rmseg_fail_memory() set when the product overflows or there is no
+/* `count` elements of `size` bytes, zeroed; NULL with a sentence that says how much when the product overflows or there is no
  * memory. A zero count gives a valid pointer. Aligned for any type; free with rmseg_free. */
 void *rmseg_alloc(int64_t count, size_t size);
 
@@ -30,6 +30,9 @@ void rmseg_arena_free(void *arena, size_t bytes);
 /* Product / sum of extents with overflow check: false on overflow or a negative factor. */
 bool rmseg_mul(int64_t *product, int64_t a, int64_t b);
 bool rmseg_mul3(int64_t *product, int64_t a, int64_t b, int64_t c);
+
+/* Bytes of this machine's memory; INT64_MAX where it does not tell. */
+int64_t rmseg_memory_of_machine(void);
 
 typedef struct rmseg_memory_stats {
     int64_t allocations; /* calls that gave memory since the start */

@@ -130,17 +130,37 @@ static void connect(rmseg_executor *executor, int64_t op)
     if (writes_sums || reads_sums) io->sums = executor->blocks[RMSEG_BLOCK_SUMS].data;
 }
 
+static rmseg_status fail_memory(const rmseg_executor *executor)
+{
+    const rmseg_shape *in = &executor->ops[0].in[0];
+    return rmseg_fail(RMSEG_ERROR_MEMORY,
+                      "out of memory: %s with %lld x %lld x %lld x %lld voxels at a time takes %.4g GB for the network "
+                      "alone, and this machine has %.4g GB in all: use a smaller patch (or window), batch or width",
+                      executor->training ? "training" : "prediction", (long long)in->n, (long long)in->d,
+                      (long long)in->h, (long long)in->w, (double)rmseg_executor_bytes(executor) / 1e9,
+                      (double)rmseg_memory_of_machine() / 1e9);
+}
+
+/* What does not fit is refused before it is touched: the system would give it, and then end the process. */
+static rmseg_status allocate(rmseg_executor *executor)
+{
+    if (rmseg_executor_bytes(executor) > (size_t)rmseg_memory_of_machine()) return fail_memory(executor);
+    for (int block = 0; block < RMSEG_BLOCKS; block++) {
+        executor->blocks[block].data = rmseg_arena_alloc(executor->blocks[block].bytes);
+        if (!executor->blocks[block].data) return fail_memory(executor);
+    }
+    return RMSEG_OK;
+}
+
 rmseg_status rmseg_executor_create(rmseg_executor **executor, const rmseg_net *net, const rmseg_backend *backend,
                                    int64_t n, const int64_t size[3], bool training)
 {
     rmseg_executor *made = NULL;
     RMSEG_TRY(rmseg_executor_plan(&made, net, backend, n, size, training));
-    for (int block = 0; block < RMSEG_BLOCKS; block++) {
-        made->blocks[block].data = rmseg_arena_alloc(made->blocks[block].bytes);
-        if (!made->blocks[block].data) {
-            rmseg_executor_destroy(made);
-            return RMSEG_ERROR_MEMORY;
-        }
+    rmseg_status status = allocate(made);
+    if (status) {
+        rmseg_executor_destroy(made);
+        return status;
     }
     for (int64_t op = 0; op < net->node_count; op++) connect(made, op);
     *executor = made;

@@ -1,17 +1,9 @@
 /* gate.c - work waits until there is memory for it. */
 #include "run/gate.h"
 
-#include <unistd.h>
-
-static int64_t half_of_memory(void)
-{
-    int64_t bytes = 0;
-    return rmseg_mul(&bytes, sysconf(_SC_PHYS_PAGES), sysconf(_SC_PAGESIZE)) ? bytes / 2 : INT64_MAX;
-}
-
 void rmseg_gate_init(rmseg_gate *gate, int64_t limit)
 {
-    *gate = (rmseg_gate){.limit = limit ? limit : half_of_memory()};
+    *gate = (rmseg_gate){.limit = limit ? limit : rmseg_memory_of_machine() / 2};
     pthread_mutex_init(&gate->mutex, NULL);
     pthread_cond_init(&gate->left, NULL);
 }
