@@ -54,7 +54,9 @@ typedef struct rmseg_image {
     int64_t axes;        /* of its file that hold D, H, W: 1 to 3; 0 where unknown, or it does not matter */
     const char *format;  /* of its file, as rmseg_image_formats() names it; NULL: of none; static */
     rmseg_nifti_forms nifti; /* written again as long as the geometry above is what they say */
-    void *data;              /* channels * D * H * W elements, owned; NULL after rmseg_image_read_header */
+    char note[80]; /* who made it, at most 79 characters on a line: for writing alone, where a format has a place
+                              * for it: NIfTI's descrip, PNG's and TIFF's Software, NRRD's rmseg:=, MetaImage's Comment */
+    void *data;    /* channels * D * H * W elements, owned; NULL after rmseg_image_read_header */
 } rmseg_image;
 
 /* A zeroed image with unit spacing. Errors: memory, argument (an extent < 1 or a product that overflows). */

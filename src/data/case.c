@@ -292,6 +292,14 @@ static rmseg_status hash_files(rmseg_sha256 *hash, const rmseg_names *files)
     return RMSEG_OK;
 }
 
+void rmseg_hash(char hex[65], const void *bytes, size_t length)
+{
+    rmseg_sha256 hash;
+    rmseg_sha256_begin(&hash);
+    rmseg_sha256_add(&hash, bytes, length);
+    rmseg_sha256_end(hex, &hash);
+}
+
 rmseg_status rmseg_dataset_hash(char hex[65], const rmseg_dataset *dataset)
 {
     rmseg_sha256 hash;

@@ -77,6 +77,9 @@ bool rmseg_is_image_name(const char *name);
  * file (images, labels) its base name and a NUL, its length as 8 bytes little-endian, and its content. */
 rmseg_status rmseg_dataset_hash(char hex[65], const rmseg_dataset *dataset);
 
+/* SHA-256 of some bytes, in the same form. */
+void rmseg_hash(char hex[65], const void *bytes, size_t length);
+
 /* Indices for training and validation: with the permutation `order` of (seed, RMSEG_RANDOM_SPLIT), held[order[i]]
  * (true: validation) where i mod folds == fold. Errors: argument (not 0 <= fold < folds <= count, or folds < 2),
  * memory. */

@@ -365,7 +365,9 @@ static rmseg_status put(rmseg_file_writer *writer, const rmseg_image *image, con
 {
     rmseg_text text = {0};
     int axes = rmseg_place_is_flat(image) ? 2 : 3;
-    rmseg_text_addf(&text, "ObjectType = Image\nNDims = %d\nBinaryData = True\nBinaryDataByteOrderMSB = False\n", axes);
+    rmseg_text_add(&text, "ObjectType = Image\n");
+    if (*image->note) rmseg_text_addf(&text, "Comment = %s\n", image->note);
+    rmseg_text_addf(&text, "NDims = %d\nBinaryData = True\nBinaryDataByteOrderMSB = False\n", axes);
     rmseg_text_addf(&text, "CompressedData = True\nCompressedDataSize = %zu\n", packed->length);
     if (image->has_spacing) add_place(&text, image, axes);
     rmseg_text_add(&text, "DimSize =");

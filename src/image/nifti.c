@@ -200,8 +200,10 @@ static int64_t code_of(rmseg_dtype dtype)
 static rmseg_status put(rmseg_packer *packer, const rmseg_image *image)
 {
     uint8_t bytes[RMSEG_NIFTI_2_BYTES + RMSEG_NIFTI_EXTENSION_BYTES];
-    rmseg_nifti_header header = {
-        .datatype = code_of(image->dtype), .bitpix = (int64_t)rmseg_dtype_size(image->dtype) * 8, .slope = 1};
+    rmseg_nifti_header header = {.datatype = code_of(image->dtype),
+                                 .bitpix = (int64_t)rmseg_dtype_size(image->dtype) * 8,
+                                 .slope = 1,
+                                 .note = image->note};
     rmseg_nifti_geometry_write(&header.forms, image);
     header.dim[0] = header.forms.axes;
     for (int i = 1; i < 8; i++) header.dim[i] = i <= 3 ? image->size[3 - i] : 1;

@@ -20,6 +20,7 @@ typedef struct rmseg_nifti_header {
     int64_t dim[8], datatype, bitpix;
     double slope, intercept, offset; /* of the voxels in their file, bytes */
     rmseg_nifti_forms forms;
+    const char *note; /* writing: descrip, at most 79 characters; NULL: none */
 } rmseg_nifti_header;
 
 /* NIfTI-1, NIfTI-2 or Analyze 7.5 by their first four bytes, in either order. */

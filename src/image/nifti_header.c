@@ -164,5 +164,6 @@ size_t rmseg_nifti_print(uint8_t bytes[RMSEG_NIFTI_2_BYTES + RMSEG_NIFTI_EXTENSI
     store_bits(bytes, 4, length);
     memcpy(bytes + (second ? 4 : 344), second ? magic_2 : "n+1", second ? 8 : 4);
     for (size_t i = 0; i < sizeof fields / sizeof *fields; i++) store_field(bytes, &fields[i], header);
+    if (header->note) memcpy(bytes + (second ? 240 : 148), header->note, strnlen(header->note, 79)); /* descrip */
     return length + RMSEG_NIFTI_EXTENSION_BYTES;
 }

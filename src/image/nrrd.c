@@ -485,7 +485,9 @@ static void add_header(rmseg_text *text, const rmseg_image *image)
     rmseg_text_addf(text, "\nkinds:%s%s\n", several ? " vector" : "",
                     axes == 2 ? " domain domain" : " domain domain domain");
     if (image->has_spacing) add_place(text, image, axes);
-    rmseg_text_add(text, "endian: little\nencoding: gzip\n\n");
+    rmseg_text_add(text, "endian: little\nencoding: gzip\n");
+    if (*image->note) rmseg_text_addf(text, "rmseg:=%s\n", image->note);
+    rmseg_text_add(text, "\n");
 }
 
 rmseg_status rmseg_nrrd_encode(rmseg_file_writer *writer, const rmseg_image *image, const char *name)

@@ -190,6 +190,10 @@ static void write_rows(codec *c)
     png_set_IHDR(c->png, c->info, (png_uint_32)image->size[2], (png_uint_32)image->size[1], 8 * (int)sample, colour,
                  PNG_INTERLACE_NONE, PNG_COMPRESSION_TYPE_DEFAULT, PNG_FILTER_TYPE_DEFAULT);
     png_set_compression_level(c->png, LEVEL);
+    char note[sizeof image->note], key[] = "Software"; /* libpng takes them without const */
+    memcpy(note, image->note, sizeof note);
+    png_text text = {.compression = PNG_TEXT_COMPRESSION_NONE, .key = key, .text = note};
+    if (*note) png_set_text(c->png, c->info, &text, 1);
     png_write_info(c->png, c->info);
     if (is_little_endian()) png_set_swap(c->png);
     for (int64_t y = 0; y < image->size[1]; y++) {

@@ -391,6 +391,7 @@ static void set_fields(TIFF *tiff, const rmseg_image *image)
     TIFFSetField(tiff, TIFFTAG_PLANARCONFIG, PLANARCONFIG_CONTIG);
     TIFFSetField(tiff, TIFFTAG_COMPRESSION, deflate ? COMPRESSION_ADOBE_DEFLATE : COMPRESSION_NONE);
     TIFFSetField(tiff, TIFFTAG_ROWSPERSTRIP, TIFFDefaultStripSize(tiff, 0));
+    if (*image->note) TIFFSetField(tiff, TIFFTAG_SOFTWARE, image->note);
 }
 
 static bool write_slice(TIFF *tiff, const rmseg_image *image, int64_t d, uint8_t *row)

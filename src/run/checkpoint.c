@@ -116,6 +116,7 @@ static rmseg_status fill(rmseg_tensor_file *file, const rmseg_checkpoint *c)
     RMSEG_TRY(rmseg_tensor_file_note(file, "rmseg.version", rmseg_version()));
     RMSEG_TRY(rmseg_tensor_file_note(file, "rmseg.build", rmseg_build()));
     RMSEG_TRY(rmseg_tensor_file_note(file, "rmseg.level", rmseg_cpu_level()));
+    RMSEG_TRY(rmseg_tensor_file_note(file, "rmseg.init", c->init_hash));
     return rmseg_tensor_file_note(file, "rmseg.data", c->data_hash);
 }
 
@@ -204,6 +205,7 @@ static rmseg_status read_state(rmseg_checkpoint *c)
     RMSEG_TRY(read_integer(&c->state.best_iteration, file, "rmseg.best_iteration"));
     RMSEG_TRY(read_integer(&c->state.stale, file, "rmseg.stale"));
     c->data_hash = rmseg_tensor_file_value(file, "rmseg.data");
+    c->init_hash = rmseg_tensor_file_value(file, "rmseg.init");
     return c->data_hash ? RMSEG_OK : rmseg_fail(RMSEG_ERROR_FORMAT, "the metadata rmseg.data is missing");
 }
 

@@ -2,8 +2,8 @@
  * run/checkpoint.h - state.safetensors: all that a training needs to go on.
  *
  * The file holds the parameters, running statistics and momenta under PyTorch's names ("momentum.NAME"), with --select
- * best the best weights so far ("best.NAME"), and as metadata the counters, the averages of share()s, every option ("option.KEY"), the hash of
- * the data, the build and the processor level.
+ * best the best weights so far ("best.NAME"), and as metadata the counters, the averages of share()s, every option ("option.KEY"), the hashes
+ * of the data and of the file --init, the build and the processor level.
  *
  * Writing: the new file is made whole as state.next and brought to the disk; the present state.safetensors becomes
  * state.prev; state.next becomes state.safetensors. Killed at any moment, a run has a good state.safetensors (where the
@@ -29,6 +29,7 @@ typedef struct rmseg_checkpoint {
     int64_t shares;
     const rmseg_options *options; /* writing: borrowed */
     const char *data_hash;        /* borrowed; reading: from `file` */
+    const char *init_hash;        /* the same; of the file the first weights came from, empty where they were drawn */
     const rmseg_weights *weights; /* writing: borrowed */
     rmseg_tensor_file best;       /* the best weights; no tensors where there are none */
     rmseg_tensor_file file;       /* reading: tensors of the weights and all metadata */

@@ -247,6 +247,7 @@ static void add_model(rmseg_json *json, const rmseg_trainer *t)
 {
     rmseg_text regions = {0};
     rmseg_regions_text(&regions, &t->model.regions);
+    rmseg_json_string(json, "run", t->model.run);
     rmseg_json_string(json, "objective", t->model.objective);
     add_terms(json, t);
     rmseg_json_string(json, "head", rmseg_head_name(t->model.head));

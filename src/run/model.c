@@ -101,6 +101,7 @@ rmseg_status rmseg_model_describe(rmseg_tensor_file *file, const rmseg_model *mo
     RMSEG_TRY(rmseg_tensor_file_note(file, "rmseg.head", rmseg_head_name(model->head)));
     RMSEG_TRY(rmseg_tensor_file_note(file, "rmseg.layout", model->layout));
     RMSEG_TRY(rmseg_tensor_file_note(file, "rmseg.version", rmseg_version()));
+    RMSEG_TRY(rmseg_tensor_file_note(file, "rmseg.run", model->run));
     RMSEG_TRY(note_integer(file, "rmseg.classes", model->classes));
     return note_integer(file, "rmseg.iteration", iteration);
 }
@@ -161,6 +162,8 @@ static rmseg_status read_names(rmseg_model *model, const rmseg_tensor_file *file
     RMSEG_TRY(rmseg_head_parse(&model->head, head));
     RMSEG_TRY(rmseg_model_need(&objective, file, "rmseg.objective", path));
     RMSEG_TRY(rmseg_model_need(&layout, file, "rmseg.layout", path));
+    const char *run = rmseg_tensor_file_value(file, "rmseg.run"); /* missing in older files */
+    if (run && strlen(run) == 64 && strspn(run, "0123456789abcdef") == 64) memcpy(model->run, run, 65);
     model->objective = rmseg_strdup(objective);
     model->layout = rmseg_strdup(layout);
     return model->objective && model->layout ? RMSEG_OK : RMSEG_ERROR_MEMORY;

@@ -12,6 +12,7 @@
  *     rmseg.normalize        zscore | range | ct | none; rmseg.window "-160,240" of ct
  *     rmseg.spacing          "2,2,2" or "none"; rmseg.orientation canonical | file; rmseg.clip "0.5,99.5" or "none"
  *     rmseg.layout, rmseg.version, rmseg.iteration
+ *     rmseg.run              which training it was: a hash of its options and data
  */
 #ifndef RUN_MODEL_H
 #define RUN_MODEL_H
@@ -32,6 +33,7 @@ typedef struct rmseg_model {
     rmseg_regions regions;
     rmseg_preparation preparation;
     int64_t patch[3]; /* D,H,W; all 0: whole images */
+    char run[65];     /* hash of the training (rmseg_train_options_hash); empty where the file lacks it */
 } rmseg_model;
 
 /* Channels of the logits: the classes of a softmax, the regions of a sigmoid or a tanh. */

@@ -2,6 +2,7 @@
  * predict.c - label images of new cases: image -> each network's probabilities -> their mean on the image's own grid ->
  * label image.
  */
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -50,6 +51,7 @@ typedef struct prediction {
     rmseg_cases cases;
     int64_t done, total; /* runs of a network, over all cases */
     const char *now;     /* id of the case under way */
+    char note[80];       /* what the label images say of who made them */
 } prediction;
 
 /* ---- which networks ---------------------------------------------------------------------------------------------- */
@@ -149,6 +151,22 @@ static rmseg_status load_models(prediction *p)
         RMSEG_TRY(rmseg_predictor_create(&p->predictors[i], &p->models[i], &window));
     }
     return RMSEG_OK;
+}
+
+/* "rmseg 0.1.0, run 0123456789ab": twelve digits of the hash of each run, of as many as there is room for. */
+static void make_note(prediction *p)
+{
+    size_t most = sizeof p->note, length;
+    length = (size_t)snprintf(p->note, most, "rmseg %s, run%s ", rmseg_version(), p->model_count > 1 ? "s" : "");
+    for (int64_t i = 0; i < p->model_count && length < most; i++) {
+        bool fits = i == p->model_count - 1 ? length + 13 < most : length + 20 < most;
+        if (!fits) {
+            snprintf(p->note + length, most - length, "+%lld", (long long)(p->model_count - i));
+            return;
+        }
+        const char *run = *p->models[i].run ? p->models[i].run : "unknown";
+        length += (size_t)snprintf(p->note + length, most - length, "%s%.12s", i ? "," : "", run);
+    }
 }
 
 /* ---- which cases ------------------------------------------------------------------------------------------------- */
@@ -328,6 +346,7 @@ static rmseg_status write_case(const prediction *p, int64_t i, const rmseg_image
     char *label_path = output_path(p, i, label_extension(p, i)), *npy_path = output_path(p, i, ".npy");
     rmseg_status status = label_path && npy_path ? RMSEG_OK : RMSEG_ERROR_MEMORY;
     if (!status && p->o->probabilities) status = write_probabilities(mean, npy_path);
+    memcpy(label->note, p->note, sizeof label->note);
     if (!status) status = rmseg_image_write(label, label_path);
     rmseg_image_destroy(label);
     rmseg_free(label_path);
@@ -392,6 +411,7 @@ static rmseg_status predict(prediction *p, const char *const *inputs, int64_t co
     if (p->o->threads) RMSEG_TRY(rmseg_threads_set((int)p->o->threads));
     RMSEG_TRY(sort_inputs(p, inputs, count));
     RMSEG_TRY(load_models(p));
+    make_note(p);
     RMSEG_TRY(find_cases(p));
     RMSEG_TRY(check_outputs(p));
     return predict_cases(p);

@@ -176,6 +176,7 @@ rmseg_status rmseg_trainer_save(rmseg_trainer *t)
                                    .shares = shares,
                                    .options = t->options,
                                    .data_hash = t->data_hash,
+                                   .init_hash = t->init_hash,
                                    .weights = t->model.weights,
                                    .best = t->best};
     RMSEG_TRY(rmseg_journal_sync(&t->journal));

@@ -114,3 +114,30 @@ rmseg_status rmseg_train_options_recall(rmseg_options *own, const char *key, con
         "--%s out, or start a new run with --init",
         key, value, *recorded ? recorded : "none", key);
 }
+
+/* Of what may change, these decide which weights come out. */
+static const char *const decide[] = {"iterations", "val-every", "patience", NULL};
+
+static bool is_in_hash(const char *key)
+{
+    if (is_one_of(key, decide)) return true;
+    return !is_one_of(key, may_change) && !is_one_of(key, never_recalled) && strcmp(key, "init");
+}
+
+rmseg_status rmseg_train_options_hash(char hex[65], const rmseg_options *own, const char *data_hash,
+                                      const char *init_hash)
+{
+    rmseg_text lines = {0};
+    rmseg_status status = RMSEG_OK;
+    rmseg_text_addf(&lines, "rmseg %s\ndata %s\ninit %s\n", rmseg_version(), data_hash, init_hash);
+    for (int64_t i = 0; i < rmseg_options_count(own) && !status; i++) {
+        rmseg_option_info info;
+        status = rmseg_options_info(&info, own, i);
+        if (!status && is_in_hash(info.key))
+            rmseg_text_addf(&lines, "%s = %s\n", info.key, rmseg_options_get(own, info.key));
+    }
+    if (!status && lines.failed) status = RMSEG_ERROR_MEMORY;
+    if (!status) rmseg_hash(hex, lines.data, lines.length);
+    rmseg_text_destroy(&lines);
+    return status;
+}

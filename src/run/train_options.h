@@ -86,4 +86,9 @@ rmseg_status rmseg_train_options_suggest(rmseg_options *own);
  * computed must agree: argument, naming it. */
 rmseg_status rmseg_train_options_recall(rmseg_options *own, const char *key, const char *recorded);
 
+/* Which training is it? SHA-256 (hex, 64 characters + NUL) over lines: the version, the hash of the data, that of the
+ * file --init (empty: none), then `key = value` of every option that decides what is computed, in the rows' order. */
+rmseg_status rmseg_train_options_hash(char hex[65], const rmseg_options *own, const char *data_hash,
+                                      const char *init_hash);
+
 #endif

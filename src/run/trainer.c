@@ -2,6 +2,7 @@
 #include "run/trainer.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "run/folder.h"
@@ -187,9 +188,20 @@ static rmseg_status make_engine(rmseg_trainer *t)
 
 /* ---- weights and folder ------------------------------------------------------------------------------------------ */
 
+static rmseg_status hash_init(rmseg_trainer *t)
+{
+    uint8_t *bytes = NULL;
+    size_t length;
+    RMSEG_TRY(rmseg_file_read(&bytes, &length, t->o->init, SIZE_MAX));
+    rmseg_hash(t->init_hash, bytes, length);
+    rmseg_free(bytes);
+    return RMSEG_OK;
+}
+
 static rmseg_status draw_or_read_weights(rmseg_trainer *t)
 {
     if (!*t->o->init) return rmseg_weights_init(t->model.weights, (uint64_t)t->o->seed);
+    RMSEG_TRY(hash_init(t));
     rmseg_tensor_file file = {0};
     RMSEG_TRY(rmseg_tensor_file_read(&file, t->o->init));
     rmseg_status status = rmseg_weights_load(t->model.weights, &file, false, t->o->init);
@@ -219,6 +231,7 @@ static rmseg_status resumed_weights(rmseg_trainer *t, rmseg_checkpoint *c)
     int64_t shares;
     double *share = rmseg_evaluator_shares(t->evaluator, &shares);
     RMSEG_TRY(rmseg_checkpoint_shares(share, shares, c));
+    if (c->init_hash) snprintf(t->init_hash, sizeof t->init_hash, "%s", c->init_hash);
     t->state = c->state;
     t->best = c->best;
     c->best = (rmseg_tensor_file){0};
@@ -237,7 +250,8 @@ static rmseg_status make_folder(rmseg_trainer *t, bool fresh)
     RMSEG_TRY(rmseg_folder_describe(t));
     RMSEG_TRY(rmseg_journal_open(&t->journal, t->o->out, t->state.iteration, t->objective,
                                  t->validation ? &t->model.regions : NULL));
-    t->clock_s = rmseg_now_s() - t->state.seconds;
+    t->saved_s = rmseg_now_s();
+    t->clock_s = t->saved_s - t->state.seconds;
     return fresh ? rmseg_trainer_save(t) : RMSEG_OK; /* from here on --resume works */
 }
 
@@ -277,6 +291,7 @@ static rmseg_status set_up(rmseg_trainer *t, const rmseg_options *given, rmseg_c
     RMSEG_TRY(make_engine(t));
     RMSEG_TRY(read_data(t));
     RMSEG_TRY(resumes ? resumed_weights(t, c) : first_weights(t));
+    RMSEG_TRY(rmseg_train_options_hash(t->model.run, t->options, t->data_hash, t->init_hash));
     return make_folder(t, !resumes);
 }
 

@@ -16,8 +16,8 @@ typedef struct rmseg_trainer {
 
     rmseg_lock *lock; /* of the run's folder, once that is there */
     rmseg_dataset *dataset;
-    char data_hash[65];
-    int64_t *cases; /* [dataset->count] indices: train_count to learn from, then the held-out ones */
+    char data_hash[65], init_hash[65]; /* of the files; init: of --init, empty where the weights were drawn */
+    int64_t *cases;                    /* [dataset->count] indices: train_count to learn from, then the held-out ones */
     int64_t train_count, held_count;
     rmseg_loader *loader;
 
