@@ -1,5 +1,5 @@
 /*
- * rmseg/run.h - the jobs: train, predict, evaluate, objective.                                        tier: may change before 1.0
+ * rmseg/run.h - the jobs: train, predict, evaluate, objective, bench.                                        tier: may change before 1.0
  *
  * Each job has options by key (rmseg_..._options_create gives the defaults; `rmseg train --help` lists the same rows)
  * and one call. docs/running.md tells what they do and what a run's folder holds.
@@ -44,6 +44,16 @@ RMSEG_API const rmseg_metric_info *rmseg_evaluate_metric_list(int64_t index);
 RMSEG_API rmseg_status rmseg_objective_options_create(rmseg_options **options);
 RMSEG_API rmseg_status rmseg_objective_measure(char **text, rmseg_image **weights, const rmseg_options *options,
                                                const char *expression);
+
+/* Measures how fast rmseg is on this machine: the rows of a family, or of all where it is NULL or "". *text, owned
+ * (rmseg_text_free), is a table. */
+RMSEG_API rmseg_status rmseg_bench_options_create(rmseg_options **options);
+RMSEG_API rmseg_status rmseg_bench(char **text, const rmseg_options *options, const char *family);
+
+typedef struct rmseg_bench_family {
+    const char *name, *help;
+} rmseg_bench_family;
+RMSEG_API const rmseg_bench_family *rmseg_bench_family_list(int64_t index); /* NULL past the last */
 
 #ifdef __cplusplus
 }

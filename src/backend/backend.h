@@ -104,6 +104,15 @@ typedef struct rmseg_adamw {
     int64_t step; /* t: 1 for the first */
 } rmseg_adamw;
 
+/* Loops that measure the machine and compute nothing of use, at the backend's level: `rmseg bench`. */
+typedef struct rmseg_probe {
+    double (*multiply_add)(
+        float sink[2]); /* in registers, on one thread; returns the floating-point operations it did */
+    float (*read)(const float *x, int64_t n); /* n: multiples of 64 */
+    void (*copy)(float *to, const float *from, int64_t n);
+    void (*triad)(float *to, const float *x, const float *y, int64_t n); /* to = x + 3 y */
+} rmseg_probe;
+
 typedef struct rmseg_backend {
     const char *name;
     size_t element; /* bytes: 4 or 8 */
@@ -155,6 +164,7 @@ typedef struct rmseg_backend {
     double (*sum_of_squares)(const void *x, int64_t elements);
 
     const rmseg_objective_kernels *objective; /* backend/kernels.h: the two sweeps */
+    const rmseg_probe *probe;                 /* NULL: this backend says nothing of the machine */
 } rmseg_backend;
 
 /* "plain", "plain64", "cpu"; NULL for another name. "cpu" takes the level RMSEG_CPU asks for, or the best the processor

@@ -38,6 +38,7 @@ rmseg_status cli_demo(const rmseg_options *options, const char *const *operands,
 rmseg_status cli_phantoms_options(rmseg_options **options);
 rmseg_status cli_phantoms(const rmseg_options *options, const char *const *operands, int64_t count);
 rmseg_status cli_objective(const rmseg_options *options, const char *const *operands, int64_t count);
+rmseg_status cli_bench(const rmseg_options *options, const char *const *operands, int64_t count);
 rmseg_status cli_losses(const rmseg_options *options, const char *const *operands, int64_t count);
 rmseg_status cli_metrics_options(rmseg_options **options);
 rmseg_status cli_metrics(const rmseg_options *options, const char *const *operands, int64_t count);

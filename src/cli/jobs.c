@@ -1,5 +1,5 @@
 /*
- * cli/jobs.c - train, predict, evaluate, compare, show, objective: the library's jobs, called as they are.
+ * cli/jobs.c - train, predict, evaluate, compare, show, objective, bench: the library's jobs, called as they are.
  */
 #include "cli/cli.h"
 
@@ -68,4 +68,13 @@ rmseg_status cli_objective(const rmseg_options *options, const char *const *oper
     rmseg_text_free(text);
     rmseg_image_destroy(weights);
     return status;
+}
+
+rmseg_status cli_bench(const rmseg_options *options, const char *const *operands, int64_t count)
+{
+    char *text = NULL;
+    CLI_TRY(rmseg_bench(&text, options, count ? operands[0] : NULL));
+    fputs(text, stdout);
+    rmseg_text_free(text);
+    return RMSEG_OK;
 }

@@ -42,6 +42,8 @@ static const rmseg_command commands[] = {
     {"nets", "", 0, 0, "List the networks.", "rmseg nets", no_options, cli_nets},
     {"info", "", 0, 0, "Version, build, libraries, processor level; with --net the op list of a network.",
      "rmseg info --net unet", cli_info_options, cli_info},
+    {"bench", "[FAMILY]", 0, 1, "Measure how fast rmseg is here: what this machine can do, every layer of a network.",
+     "rmseg bench layers --net unet --grid 512,512 --sort time", rmseg_bench_options_create, cli_bench},
     {"manual", "", 0, 0, "Print the manual page, in troff.", "rmseg manual | man -l -", no_options, cli_manual},
     {"completion", "bash|zsh|fish", 1, 1, "Print completion for a shell.",
      "rmseg completion bash > /etc/bash_completion.d/rmseg", no_options, cli_completion},

@@ -180,6 +180,7 @@ void rmseg_executor_destroy(rmseg_executor *executor)
     rmseg_free(executor->io);
     rmseg_free(executor->saved_at);
     rmseg_places_destroy(&executor->places);
+    rmseg_free(executor->seconds);
     rmseg_free(executor);
 }
 
@@ -200,7 +201,10 @@ rmseg_status rmseg_executor_forward(void *logits, rmseg_executor *executor, rmse
         if (executor->folds && executor->folds[op].norm) rmseg_weights_bind_folded(io, weights, op);
         io->seed = seed;
         io->iteration = (uint32_t)iteration;
-        backend->layer_forward(executor->layers[op], io);
+        if (executor->seconds)
+            rmseg_executor_clock_forward(executor, op);
+        else
+            backend->layer_forward(executor->layers[op], io);
     }
     backend->tensor_unpack(logits, executor->io[last].out[0], &executor->ops[last].out[0]);
     executor->forwarded = executor->training;
@@ -218,7 +222,10 @@ rmseg_status rmseg_executor_backward(rmseg_executor *executor, rmseg_weights *we
     backend->tensor_pack(executor->io[last].dout[0], dlogits, &executor->ops[last].out[0]);
     for (int64_t op = last; op >= 0; op--) {
         rmseg_weights_bind(&executor->io[op], weights, op);
-        backend->layer_backward(executor->layers[op], &executor->io[op]);
+        if (executor->seconds)
+            rmseg_executor_clock_backward(executor, op);
+        else
+            backend->layer_backward(executor->layers[op], &executor->io[op]);
     }
     return RMSEG_OK;
 }

@@ -31,7 +31,12 @@ struct rmseg_executor {
     rmseg_places places;      /* in TENSORS */
     size_t *saved_at;         /* [node_count]: bytes into the block SAVED */
     rmseg_block blocks[RMSEG_BLOCKS];
+    double *seconds; /* [node_count][RMSEG_PASSES], filled by every run; NULL: nobody looks at the clock */
 };
+
+/* One op forward or backward, its time noted: what the two loops do where `seconds` is set. */
+void rmseg_executor_clock_forward(rmseg_executor *executor, int64_t op);
+void rmseg_executor_clock_backward(rmseg_executor *executor, int64_t op);
 
 /* Shapes, layers and the size of every block; no block yet. Destroyed like a whole executor. */
 rmseg_status rmseg_executor_plan(rmseg_executor **executor, const rmseg_net *net, const rmseg_backend *backend,

@@ -159,4 +159,30 @@ const char *rmseg_executor_fault(const rmseg_executor *executor);
 void rmseg_executor_algorithms(const rmseg_executor *executor, rmseg_text *text);
 size_t rmseg_executor_bytes(const rmseg_executor *executor);
 
+/* ---- its clock ----------------------------------------------------------------------------------------------------- */
+
+/* What an op does at a time. Backward of a convolution is two passes: DATA, the gradient at its input, and WEIGHTS; of
+ * any other op it is BACKWARD. */
+typedef enum rmseg_pass {
+    RMSEG_PASS_FORWARD,
+    RMSEG_PASS_BACKWARD,
+    RMSEG_PASS_DATA,
+    RMSEG_PASS_WEIGHTS,
+    RMSEG_PASSES
+} rmseg_pass;
+
+/* From now on every run notes the time of each op. Backward then computes the weights' gradient of a convolution twice,
+ * the second time alone: DATA is the difference. */
+rmseg_status rmseg_executor_clock(rmseg_executor *executor);
+
+typedef struct rmseg_op_profile {
+    const char *name, *kind, *algorithm; /* "down0.conv1", "conv", "direct 3x3, tile ..."; borrowed from the executor */
+    double seconds[RMSEG_PASSES];        /* of the last run; NaN where the op has no such pass */
+    double flops[RMSEG_PASSES];          /* of sums of products as they are defined; 0 where there are none */
+    double bytes[RMSEG_PASSES];          /* the least it reads and writes: each tensor and parameter once */
+} rmseg_op_profile;
+
+int64_t rmseg_executor_ops(const rmseg_executor *executor);
+void rmseg_executor_profile(rmseg_op_profile *profile, const rmseg_executor *executor, int64_t op);
+
 #endif

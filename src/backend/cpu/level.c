@@ -51,4 +51,5 @@ const rmseg_backend rmseg_backend_cpu = {
     .average = rmseg_cpu_average,
     .sum_of_squares = rmseg_cpu_sum_of_squares,
     .objective = &rmseg_objective_cpu,
+    .probe = &rmseg_cpu_probe,
 };

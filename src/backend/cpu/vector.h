@@ -93,6 +93,7 @@ INLINE vec vec_choose(ivec mask, vec a, vec b) { return (vec)(((ivec)a & mask) |
 
 #define rmseg_backend_cpu          RMSEG_AT_LEVEL(rmseg_backend_cpu)
 #define rmseg_objective_cpu        RMSEG_AT_LEVEL(rmseg_objective_cpu)
+#define rmseg_cpu_probe            RMSEG_AT_LEVEL(rmseg_cpu_probe)
 #define rmseg_cpu_pack_tile        RMSEG_AT_LEVEL(rmseg_cpu_pack_tile)
 #define rmseg_cpu_conv_gather      RMSEG_AT_LEVEL(rmseg_cpu_conv_gather)
 #define rmseg_cpu_conv_weights     RMSEG_AT_LEVEL(rmseg_cpu_conv_weights)
@@ -124,6 +125,7 @@ INLINE vec vec_choose(ivec mask, vec a, vec b) { return (vec)(((ivec)a & mask) |
 
 extern const rmseg_backend rmseg_backend_cpu;
 extern const rmseg_objective_kernels rmseg_objective_cpu;
+extern const rmseg_probe rmseg_cpu_probe;
 void rmseg_cpu_pack_tile(float *tile, const conv_plan *plan, const conv_part *part, const tensor *x,
                          int64_t first_block, int64_t blocks);
 void rmseg_cpu_conv_gather(const conv_gather *pass);
