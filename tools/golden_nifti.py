@@ -220,6 +220,13 @@ def make_itk():
         assert np.allclose(affine[:3, :3], lps @ np.reshape(image.GetDirection(), (3, 3)) * image.GetSpacing(), atol=1e-5)
 
 
+def put_channels(data):
+    """The fourth axis is the channels: channels.txt has C D H W and the values, by nibabel."""
+    save("channels.nii.gz", pack(build(data)))
+    values = np.asarray(nib.load(OUT / "channels.nii.gz").dataobj).transpose(3, 2, 1, 0)
+    (OUT / "channels.txt").write_text(" ".join(map(str, [*values.shape, *values.ravel()])) + "\n")
+
+
 def make_bad():
     data = draw("u1")
     good = build(data)
@@ -235,7 +242,7 @@ def make_bad():
 
         return change
 
-    bad("time.nii", data=draw("u1", SHAPE + (6,)))
+    put_channels(draw("u1", SHAPE + (6,)))
     bad("vector.nii.gz", data=draw("u1", SHAPE + (1, 3)))
     for name, code in (("complex64", 32), ("complex128", 1792), ("complex256", 2048), ("float128", 1536), ("rgb", 128),
                        ("rgba", 2304), ("binary", 1), ("no-type", 7777)):  # fmt: skip

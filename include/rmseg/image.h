@@ -10,7 +10,7 @@
  *   TIFF   integers of 1, 8, 16, 32 bits, floats of 32, 64; grey, RGB, palette; pages that are alike become D slices
  *   NIfTI  1 and 2, either byte order, plain or gzip, one file or a pair (.hdr names it); every type of real numbers:
  *          int8 becomes I16; uint32, int64 and uint64 F64, an error beyond 2^53; slope and intercept are applied, to
- *          F32 from 16 bits and less, else to F64. File axes i, j, k are W, H, D.
+ *          F32 from 16 bits and less, else to F64. File axes i, j, k are W, H, D, a fourth is the channels
  *   NRRD   raw and gzip, one file or a header that names the file of its voxels (.nhdr); either byte order; the types of
  *          NIfTI, converted alike; an axis that is no place (kinds, space directions) becomes the channels
  *   MetaImage  (.mha, .mhd with .raw or .zraw) raw and packed, either byte order, the same types, several channels

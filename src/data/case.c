@@ -23,24 +23,36 @@ const char *rmseg_extent_text(char text[64], const int64_t size[3], int spatial)
     return text;
 }
 
+/* Colours that are all grey are a picture's way to store it; volumes are no colours. */
+static rmseg_status check_grey(const rmseg_image *image, const char *path)
+{
+    size_t plane = (size_t)rmseg_image_voxels(image) * rmseg_dtype_size(image->dtype);
+    const char *first = image->data;
+    if (image->channels > 1 && !strcmp(image->format, "NIfTI"))
+        return rmseg_fail(
+            RMSEG_ERROR_FORMAT,
+            "%s: this NIfTI is 4D, with %lld volumes (times, or channels); a label is one volume: split it", path,
+            (long long)image->channels);
+    for (int64_t c = 1; c < image->channels; c++)
+        if (memcmp(first, first + (size_t)c * plane, plane))
+            return rmseg_fail(
+                RMSEG_ERROR_FORMAT,
+                "%s: it has %lld channels that differ (colours?); a label has one channel of class numbers", path,
+                (long long)image->channels);
+    return RMSEG_OK;
+}
+
 rmseg_status rmseg_grey_read(rmseg_image **grey, const char *path)
 {
     rmseg_image *image = NULL;
     RMSEG_TRY(rmseg_image_read_part(&image, path, "label"));
-    size_t plane = (size_t)rmseg_image_voxels(image) * rmseg_dtype_size(image->dtype);
-    const char *first = image->data;
-    for (int64_t c = 1; c < image->channels; c++) {
-        if (!memcmp(first, first + (size_t)c * plane, plane)) continue;
-        rmseg_status status = rmseg_fail(RMSEG_ERROR_FORMAT,
-                                         "%s: it has %lld channels that differ (colours?); a label has one "
-                                         "channel of class numbers",
-                                         path, (long long)image->channels);
+    rmseg_status status = check_grey(image, path);
+    image->channels = 1; /* equal planes stay allocated behind the first */
+    if (status)
         rmseg_image_destroy(image);
-        return status;
-    }
-    image->channels = 1; /* the equal planes stay allocated behind the first */
-    *grey = image;
-    return RMSEG_OK;
+    else
+        *grey = image;
+    return status;
 }
 
 static rmseg_status fail_class(const char *path, double value)

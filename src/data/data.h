@@ -50,6 +50,7 @@ typedef struct rmseg_dataset {
     int spatial;          /* 2 or 3 */
     int64_t model_case;   /* the case whose image the others are compared with: the first that can be read */
     int64_t channels;     /* of an image */
+    int64_t named;        /* channels that the dataset's description names; 0: it has none */
     double threshold;     /* soft maps: set where value >= threshold */
     bool mask_255;        /* the labels are masks of 0 and 255: 255 is read as class 1 */
     _Atomic bool *warned; /* per case: its odd soft map was told of, so that it is told of once */

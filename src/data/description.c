@@ -18,6 +18,19 @@ rmseg_status rmseg_description_text(const char **text, const rmseg_description *
     return RMSEG_OK;
 }
 
+rmseg_status rmseg_description_check_number(const rmseg_description *d, int64_t found, const char *where)
+{
+    const json_t *said = json_object_get(d->document, "numTraining");
+    if (!said) return RMSEG_OK;
+    if (!json_is_integer(said)) return fail_member(d, "numTraining", "the number of training cases");
+    if (json_integer_value(said) == found) return RMSEG_OK;
+    return rmseg_fail(
+        RMSEG_ERROR_FORMAT,
+        "%s: numTraining is %lld, but %s %lld cases: some are missing or too many, or the number is out of "
+        "date",
+        d->path, (long long)json_integer_value(said), where, (long long)found);
+}
+
 /* ---- labels ----------------------------------------------------------------------------------------------------- */
 
 static bool is_label(int64_t value) { return value >= 0 && value < RMSEG_MOST_CLASSES; }
@@ -94,6 +107,22 @@ static rmseg_status read_labels(rmseg_dataset *dataset, const rmseg_description 
     return RMSEG_OK;
 }
 
+/* What each region is to be written as; that it is so is checked when all of that is known. */
+static rmseg_status read_order(rmseg_dataset *dataset, const rmseg_description *d)
+{
+    const json_t *order = json_object_get(d->document, "regions_class_order");
+    if (!order || json_is_null(order)) return RMSEG_OK;
+    if (!json_is_array(order) || (int64_t)json_array_size(order) != dataset->region_count)
+        return fail_member(d, "regions_class_order", "a list of one number for each region of \"labels\"");
+    for (int64_t r = 0; r < dataset->region_count; r++) {
+        const json_t *value = json_array_get(order, (size_t)r);
+        if (!json_is_integer(value) || !is_label(json_integer_value(value)) || json_integer_value(value) == 0)
+            return fail_member(d, "regions_class_order", "whole numbers above 0");
+        dataset->regions[r].value = (int32_t)json_integer_value(value);
+    }
+    return RMSEG_OK;
+}
+
 /* ---- the file --------------------------------------------------------------------------------------------------- */
 
 static rmseg_status read_document(rmseg_description *d)
@@ -129,6 +158,8 @@ rmseg_status rmseg_description_read(rmseg_description *d, rmseg_dataset *dataset
     if (!status) status = read_document(d);
     if (!status) status = read_channels(d);
     if (!status) status = read_labels(dataset, d);
+    if (!status) status = read_order(dataset, d);
+    dataset->named = d->channels;
     if (status) rmseg_description_destroy(d);
     return status;
 }

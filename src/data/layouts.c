@@ -99,6 +99,9 @@ static rmseg_status sort_cases(rmseg_dataset *dataset)
     qsort(dataset->cases, (size_t)dataset->count, sizeof *dataset->cases, by_id);
     for (int64_t i = 1; i < dataset->count; i++) {
         const rmseg_case *a = &dataset->cases[i - 1], *b = &dataset->cases[i];
+        if (!strcmp(a->id, b->id) && !strcmp(a->images.items[0], b->images.items[0]))
+            return rmseg_fail(RMSEG_ERROR_FORMAT, "case %s of %s is listed twice: %s", a->id, dataset->root,
+                              a->images.items[0]);
         if (!strcmp(a->id, b->id))
             return rmseg_fail(RMSEG_ERROR_FORMAT,
                               "two images are called \"%s\": %s and %s; rename one, so that each case "
@@ -120,6 +123,7 @@ static rmseg_status value_regions(rmseg_dataset *dataset)
 {
     for (int64_t r = 0; r < dataset->region_count; r++) {
         rmseg_region *region = &dataset->regions[r];
+        int32_t wanted = region->value;
         region->value = INT32_MAX;
         for (int64_t i = 0; i < region->count; i++) {
             bool later = false;
@@ -132,6 +136,11 @@ static rmseg_status value_regions(rmseg_dataset *dataset)
                               "region \"%s\" of %s: each of its labels is in a later region too, so "
                               "that no label would show it; put the larger regions first",
                               region->name, dataset->root);
+        if (wanted && wanted != region->value)
+            return rmseg_fail(RMSEG_ERROR_UNSUPPORTED,
+                              "region \"%s\" of %s: regions_class_order writes it as %d, rmseg writes it as %d, its "
+                              "smallest label that no later region holds; give the regions and their order so",
+                              region->name, dataset->root, (int)wanted, (int)region->value);
     }
     return RMSEG_OK;
 }
@@ -148,7 +157,11 @@ static rmseg_status learn_from(rmseg_dataset *dataset, int64_t index)
         dataset->channels += header.channels;
         if (header.size[0] > 1) dataset->spatial = 3;
     }
-    return RMSEG_OK;
+    if (!dataset->named || dataset->named == dataset->channels) return RMSEG_OK;
+    return rmseg_fail(RMSEG_ERROR_FORMAT,
+                      "%s has %lld channel%s, but the dataset.json of %s names %lld (channel_names, or modality)",
+                      images->items[0], (long long)dataset->channels, dataset->channels == 1 ? "" : "s", dataset->root,
+                      (long long)dataset->named);
 }
 
 /* The first case that can be read speaks for all; rmseg_case_read compares the others with it. One that cannot fails

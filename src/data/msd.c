@@ -61,8 +61,28 @@ static rmseg_status add_list(rmseg_dataset *dataset, const rmseg_description *d,
     return RMSEG_OK;
 }
 
+/* A case of both lists would be judged by what it was learned from. */
+static rmseg_status check_apart(const rmseg_description *d)
+{
+    const json_t *training = json_object_get(d->document, "training"), *test = json_object_get(d->document, "test");
+    for (size_t i = 0; i < json_array_size(training); i++) {
+        const char *name = json_string_value(json_object_get(json_array_get(training, i), "image"));
+        for (size_t k = 0; name && k < json_array_size(test); k++) {
+            const json_t *entry = json_array_get(test, k);
+            const char *other = json_string_value(json_is_object(entry) ? json_object_get(entry, "image") : entry);
+            if (other && !strcmp(name, other))
+                return rmseg_fail(RMSEG_ERROR_FORMAT, "%s: %s is in \"training\" and in \"test\"; take it out of one",
+                                  d->path, name);
+        }
+    }
+    return RMSEG_OK;
+}
+
 static rmseg_status add_lists(rmseg_dataset *dataset, const rmseg_description *d, bool labels)
 {
+    int64_t trained = (int64_t)json_array_size(json_object_get(d->document, "training"));
+    RMSEG_TRY(rmseg_description_check_number(d, trained, "\"training\" lists"));
+    RMSEG_TRY(check_apart(d));
     if (strcmp(dataset->split, "test")) RMSEG_TRY(add_list(dataset, d, "training", labels));
     if (strcmp(dataset->split, "train")) RMSEG_TRY(add_list(dataset, d, "test", labels));
     return RMSEG_OK;

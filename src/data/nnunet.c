@@ -99,42 +99,101 @@ static rmseg_status add_channel(rmseg_case *one, const reading *r, const folders
     return status;
 }
 
+/* A natural image may hold all of its channels in the first file. */
+static rmseg_status add_channels(rmseg_case *one, const reading *r, const folders *part)
+{
+    char *second = NULL;
+    rmseg_image header = {0};
+    int64_t channels = r->description->channels;
+    RMSEG_TRY(add_channel(one, r, part, 0));
+    RMSEG_TRY(rmseg_path_format(&second, "%s/%s/%s_0001%s", r->dataset->root, part->images, one->id, r->ending));
+    bool alone = channels > 1 && !rmseg_file_exists(second);
+    rmseg_free(second);
+    if (alone && rmseg_image_read_header(&header, one->images.items[0]) == RMSEG_OK && header.channels == channels)
+        return RMSEG_OK;
+    for (int64_t c = 1; c < channels; c++) RMSEG_TRY(add_channel(one, r, part, c));
+    return RMSEG_OK;
+}
+
+static rmseg_status add_label(rmseg_case *one, const reading *r, char *label)
+{
+    if (rmseg_file_exists(label)) return rmseg_names_add(&one->labels, label);
+    RMSEG_TRY(rmseg_path_format(&one->lacks, "its label is missing: expected %s for the image %s", label,
+                                one->images.items[0]));
+    return r->needed ? rmseg_case_fail_lacking(one) : RMSEG_OK;
+}
+
 static rmseg_status add_case(const reading *r, const folders *part, const char *id)
 {
     rmseg_case *one = NULL;
     char *label = NULL;
     RMSEG_TRY(rmseg_dataset_add_case(&one, r->dataset, id));
-    for (int64_t c = 0; c < r->description->channels; c++) RMSEG_TRY(add_channel(one, r, part, c));
+    RMSEG_TRY(add_channels(one, r, part));
     RMSEG_TRY(rmseg_path_format(&label, "%s/%s/%s%s", r->dataset->root, part->labels, id, r->ending));
-    rmseg_status status = RMSEG_OK;
-    bool there = rmseg_file_exists(label);
-    if (there)
-        status = rmseg_names_add(&one->labels, label);
-    else
-        status = rmseg_path_format(&one->lacks, "its label is missing: expected %s for the image %s", label,
-                                   one->images.items[0]);
-    if (!status && !there && r->needed) status = rmseg_case_fail_lacking(one);
+    rmseg_status status = add_label(one, r, label);
     rmseg_free(label);
     return status;
 }
 
-static rmseg_status check_number(const reading *r, int64_t found)
+/* ---- the training cases by "dataset" ---------------------------------------------------------------------------- */
+
+static rmseg_status find_named(char **path, const reading *r, const char *id, const json_t *entry)
 {
-    const json_t *said = json_object_get(r->description->document, "numTraining");
-    if (!said || (json_is_integer(said) && json_integer_value(said) == found)) return RMSEG_OK;
-    return rmseg_fail(
-        RMSEG_ERROR_FORMAT,
-        "%s: numTraining is %lld, but imagesTr has %lld cases: some are missing or too many, or the number "
-        "is out of date",
-        r->description->path, (long long)json_integer_value(said), (long long)found);
+    const char *name = json_string_value(entry);
+    if (!name || !*name)
+        return rmseg_fail(RMSEG_ERROR_FORMAT,
+                          "%s: case %s of \"dataset\" names no file; expected {\"images\": [...], \"label\": ...}",
+                          r->description->path, id);
+    while (!strncmp(name, "./", 2)) name += 2;
+    return *name == '/' ? rmseg_path_format(path, "%s", name)
+                        : rmseg_path_format(path, "%s/%s", r->dataset->root, name);
 }
+
+static rmseg_status add_named_image(rmseg_case *one, const reading *r, const json_t *entry)
+{
+    char *path = NULL;
+    RMSEG_TRY(find_named(&path, r, one->id, entry));
+    rmseg_status status = RMSEG_OK;
+    if (rmseg_file_exists(path))
+        status = rmseg_names_add(&one->images, path);
+    else
+        status = rmseg_fail(RMSEG_ERROR_FILE, "%s names %s, which is not there", r->description->path, path);
+    rmseg_free(path);
+    return status;
+}
+
+/* "CASE": {"images": ["a.nii.gz", ...], "label": "b.nii.gz"}: files that lie anywhere. */
+static rmseg_status add_named(const reading *r, const char *id, const json_t *entry)
+{
+    const json_t *images = json_object_get(entry, "images");
+    rmseg_case *one = NULL;
+    char *label = NULL;
+    RMSEG_TRY(rmseg_dataset_add_case(&one, r->dataset, id));
+    for (size_t i = 0; i < json_array_size(images); i++) RMSEG_TRY(add_named_image(one, r, json_array_get(images, i)));
+    RMSEG_TRY(find_named(&label, r, id, one->images.count ? json_object_get(entry, "label") : NULL));
+    rmseg_status status = add_label(one, r, label);
+    rmseg_free(label);
+    return status;
+}
+
+static rmseg_status add_dataset(const reading *r, json_t *cases)
+{
+    const char *id = NULL;
+    json_t *entry = NULL;
+    json_object_foreach(cases, id, entry) RMSEG_TRY(add_named(r, id, entry));
+    return rmseg_description_check_number(r->description, (int64_t)json_object_size(cases), "\"dataset\" lists");
+}
+
+/* ---- all -------------------------------------------------------------------------------------------------------- */
 
 static rmseg_status add_part(const reading *r, const folders *part)
 {
     char *folder = NULL;
     rmseg_names ids = {0};
+    json_t *named = json_object_get(r->description->document, "dataset");
     const json_t *list = json_object_get(r->description->document, "training");
     bool train = part == parts, listed = train && json_is_array(list) && json_array_size(list) > 0;
+    if (train && json_is_object(named)) return add_dataset(r, named);
     RMSEG_TRY(rmseg_path_format(&folder, "%s/%s", r->dataset->root, part->images));
     rmseg_status status = RMSEG_OK;
     if (listed)
@@ -142,14 +201,38 @@ static rmseg_status add_part(const reading *r, const folders *part)
     else if (rmseg_folder_exists(folder))
         status = ids_of_folder(&ids, folder, r->ending);
     for (int64_t i = 0; i < ids.count && !status; i++) status = add_case(r, part, ids.items[i]);
-    if (!status && train) status = check_number(r, ids.count);
+    if (!status && train) status = rmseg_description_check_number(r->description, ids.count, "imagesTr has");
     rmseg_names_destroy(&ids);
     rmseg_free(folder);
     return status;
 }
 
+/* What nnU-Net would read the images with: rmseg goes by their content, so that a name changes nothing but tells of files
+ * that nobody here can know. */
+static rmseg_status check_reader(const rmseg_description *d)
+{
+    static const char *const known[] = {
+        "SimpleITKIO", "SimpleITKIOWithReorient", "NibabelIO", "NibabelIOWithReorient", "NaturalImage2DIO", "Tiff3DIO",
+        "None"};
+    const json_t *value = json_object_get(d->document, "overwrite_image_reader_writer");
+    const char *reader = "None";
+    if (value && !json_is_null(value))
+        RMSEG_TRY(rmseg_description_text(&reader, d, "overwrite_image_reader_writer", "None"));
+    if (!strcmp(reader, "Tiff3DIO"))
+        rmseg_warn("%s: Tiff3DIO keeps spacings in CASE.json, which rmseg does not read: they count as unknown",
+                   d->path);
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+        if (!strcmp(reader, known[i])) return RMSEG_OK;
+    return rmseg_fail(
+        RMSEG_ERROR_UNSUPPORTED,
+        "%s: overwrite_image_reader_writer is \"%s\", a reader that rmseg does not have; if the images are "
+        "of a format that `rmseg info` lists, take the line out",
+        d->path, reader);
+}
+
 static rmseg_status add_parts(reading *r)
 {
+    RMSEG_TRY(check_reader(r->description));
     RMSEG_TRY(rmseg_description_text(&r->ending, r->description, "file_ending", ".nii.gz"));
     for (int i = 0; i < PARTS; i++)
         if (!strcmp(r->dataset->split, "all") || !strcmp(r->dataset->split, parts[i].split))

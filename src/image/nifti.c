@@ -68,8 +68,9 @@ static rmseg_status read_header(rmseg_nifti_header *header, rmseg_unpacker *unpa
                       file->name, header->offset, header->pair ? 0 : least);
 }
 
-/* Axes beyond the third may be there with an extent of 1. */
-static rmseg_status find_size(int64_t size[3], rmseg_nifti_header *header, const rmseg_image_file *file)
+/* The fourth axis is the channels; axes beyond it may be there with an extent of 1. */
+static rmseg_status find_size(int64_t size[3], int64_t *channels, rmseg_nifti_header *header,
+                              const rmseg_image_file *file)
 {
     const int64_t *dim = header->dim;
     if (dim[0] < 1 || dim[0] > 7)
@@ -79,12 +80,13 @@ static rmseg_status find_size(int64_t size[3], rmseg_nifti_header *header, const
         if (dim[i] < 1)
             return rmseg_fail(RMSEG_ERROR_FORMAT, "%s: this NIfTI has no voxels: its axis %d has an extent of %" PRId64,
                               file->name, i, dim[i]);
-    for (int i = 4; i <= dim[0]; i++)
+    for (int i = 5; i <= dim[0]; i++)
         if (dim[i] > 1)
             return rmseg_fail(RMSEG_ERROR_UNSUPPORTED,
                               "%s: this NIfTI is %" PRId64 "D: its axis %d has %" PRId64
-                              " entries (times, or channels); rmseg takes one volume a file: split it",
+                              " entries; rmseg takes three axes of space and one of channels: split it",
                               file->name, dim[0], i, dim[i]);
+    *channels = dim[0] < 4 ? 1 : dim[4];
     for (int i = 1; i <= 3; i++) size[3 - i] = i <= dim[0] ? dim[i] : 1;
     header->forms.axes = dim[0] < 3 ? dim[0] : 3;
     return RMSEG_OK;
@@ -148,11 +150,12 @@ static rmseg_status find_scale(rmseg_raw *raw, const rmseg_nifti_header *header,
                       file->name, header->slope, header->intercept);
 }
 
-static rmseg_status decode_voxels(rmseg_image *image, const rmseg_nifti_header *header, const int64_t size[3],
-                                  const rmseg_image_file *file, bool header_only)
+static rmseg_status decode_voxels(rmseg_image *image, const rmseg_nifti_header *header, int64_t channels,
+                                  const int64_t size[3], const rmseg_image_file *file, bool header_only)
 {
-    rmseg_raw raw = {.big_endian = header->big_endian, .inner = 1, .packing = RMSEG_PACKING_GZIP};
+    rmseg_raw raw = {.big_endian = header->big_endian, .packing = RMSEG_PACKING_GZIP};
     char *partner = NULL;
+    if (!rmseg_mul3(&raw.inner, size[0], size[1], size[2])) raw.inner = INT64_MAX; /* refused by its voxels below */
     RMSEG_TRY(find_type(&raw.stored, header, file));
     RMSEG_TRY(find_scale(&raw, header, file));
     raw.skip = (int64_t)header->offset;
@@ -163,7 +166,7 @@ static rmseg_status decode_voxels(rmseg_image *image, const rmseg_nifti_header *
             "%s: the header of a NIfTI pair, but its voxels are missing; expected NAME.img beside NAME.hdr",
             file->name);
     raw.data_file = partner;
-    rmseg_status status = rmseg_raw_decode(image, &raw, 1, size, file, header_only);
+    rmseg_status status = rmseg_raw_decode(image, &raw, channels, size, file, header_only);
     rmseg_free(partner);
     return status;
 }
@@ -172,13 +175,13 @@ rmseg_status rmseg_nifti_decode(rmseg_image *image, const rmseg_image_file *file
 {
     rmseg_unpacker *unpacker = NULL;
     rmseg_nifti_header header = {0};
-    int64_t size[3];
+    int64_t size[3], channels = 1;
     RMSEG_TRY(rmseg_unpack_open(&unpacker, file, RMSEG_PACKING_GZIP));
     rmseg_status status = read_header(&header, unpacker, file);
     rmseg_unpack_close(unpacker);
     RMSEG_TRY(status);
-    RMSEG_TRY(find_size(size, &header, file));
-    RMSEG_TRY(decode_voxels(image, &header, size, file, header_only));
+    RMSEG_TRY(find_size(size, &channels, &header, file));
+    RMSEG_TRY(decode_voxels(image, &header, channels, size, file, header_only));
     return rmseg_nifti_geometry_read(image, &header.forms, file);
 }
 

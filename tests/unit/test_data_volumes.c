@@ -206,6 +206,34 @@ static void nnunets_first_version_is_read(void **state)
     assert_refused("nnunet", at("n"), "train", "b_0000.nii.gz is missing: case b needs 1 channel by ");
 }
 
+/* "dataset" says where the files lie; a picture's channels may all be in its first file. */
+static void nnunets_files_are_found_wherever_they_are(void **state)
+{
+    (void)state;
+    write_text(at("n/dataset.json"),
+               "{\"channel_names\": {\"0\": \"CT\"}, \"labels\": {\"background\": 0, \"organ\": 1}, \"numTraining\": 1,"
+               "\"overwrite_image_reader_writer\": null, \"regions_class_order\": [1],"
+               "\"dataset\": {\"one\": {\"images\": [\"./far/image.nii.gz\"], \"label\": \"truth.nrrd\"}}}");
+    assert_refused("nnunet", at("n"), "train", "far/image.nii.gz, which is not there");
+    write_volume(at("n/far/image.nii.gz"), 0, 5, 250);
+    assert_refused("nnunet", at("n"), "train", "case one: its label is missing: expected ");
+    write_volume(at("n/truth.nrrd"), 0, 1, 2);
+    rmseg_dataset *dataset = open_dataset("nnunet", at("n"), "train", true);
+    assert_ids(dataset, "one");
+    assert_int_equal(label_at(dataset, 0, 3), 1);
+    rmseg_dataset_destroy(dataset);
+
+    write_text(
+        at("n/dataset.json"),
+        "{\"channel_names\": {\"0\": \"R\", \"1\": \"G\", \"2\": \"B\"}, \"labels\": {\"background\": 0, \"road\": 1},"
+        "\"file_ending\": \".mha\", \"overwrite_image_reader_writer\": \"NaturalImage2DIO\"}");
+    copy_file(at("n/imagesTr/a_0000.mha"), RMSEG_GOLDEN "/image/volumes/colours.mha");
+    assert_refused("nnunet", at("n"), "train", "a.mha for the image ");
+    dataset = open_dataset("nnunet", at("n"), "train", false);
+    assert_int_equal(dataset->channels, 3);
+    rmseg_dataset_destroy(dataset);
+}
+
 static void wrong_descriptions_are_told(void **state)
 {
     (void)state;
@@ -222,6 +250,16 @@ static void wrong_descriptions_are_told(void **state)
         {"{\"modality\": {\"0\": \"CT\"}, \"labels\": {\"a\": 1, \"ignore\": 2}}", "it has an ignore label"},
         {"{\"modality\": {\"0\": \"CT\"}, \"labels\": {\"a\": 1}, \"file_ending\": 1}",
          "\"file_ending\" is missing or"},
+        {"{\"modality\": {\"0\": \"CT\"}, \"labels\": {\"a\": 1}, \"overwrite_image_reader_writer\": \"MyIO\"}",
+         "is \"MyIO\", a reader that rmseg does not have"},
+        {"{\"modality\": {\"0\": \"CT\"}, \"labels\": {\"a\": 1}, \"regions_class_order\": [1, 2]}",
+         "expected a list of one number for each region"},
+        {"{\"modality\": {\"0\": \"CT\"}, \"labels\": {\"a\": 1}, \"regions_class_order\": [0]}",
+         "expected whole numbers above 0"},
+        {"{\"modality\": {\"0\": \"CT\"}, \"labels\": {\"a\": 1}, \"numTraining\": \"many\"}",
+         "\"numTraining\" is missing or not"},
+        {"{\"modality\": {\"0\": \"CT\"}, \"labels\": {\"a\": 1}, \"dataset\": {\"x\": {}}}",
+         "case x of \"dataset\" names no file"},
         {"{\"modality\": {\"0\": \"CT\"}, \"labels\": {\"a\": 1}, \"training\": [1]}",
          "entry 1 of \"training\" has no"},
     };
@@ -230,6 +268,20 @@ static void wrong_descriptions_are_told(void **state)
         write_text(at("w/dataset.json"), texts[i][0]);
         assert_refused("nnunet", at("w"), "train", texts[i][1]);
     }
+}
+
+static void an_order_that_is_not_rmsegs_is_refused(void **state)
+{
+    (void)state;
+#define ORDER(order)                                                                                                   \
+    "{\"modality\": {\"0\": \"CT\"}, \"labels\": {\"whole\": [1, 2], \"core\": [2]}, \"regions_class_order\": [" order \
+    "]}"
+    write_volume(at("n/imagesTr/a_0000.nii.gz"), 0, 5, 250);
+    write_volume(at("n/labelsTr/a.nii.gz"), 0, 1, 3);
+    write_text(at("n/dataset.json"), ORDER("1, 2"));
+    rmseg_dataset_destroy(open_dataset("nnunet", at("n"), "train", true));
+    write_text(at("n/dataset.json"), ORDER("2, 1"));
+    assert_refused("nnunet", at("n"), "train", "regions_class_order writes it as 2, rmseg writes it as 1");
 }
 
 /* ---- msd -------------------------------------------------------------------------------------------------------- */
@@ -256,8 +308,32 @@ static void the_decathlons_tasks_are_read(void **state)
     rmseg_dataset_destroy(dataset);
     rmseg_dataset_destroy(open_dataset("msd", at("m"), "test", false));
     assert_refused("msd", at("m"), "test", "case t: its label is not given");
+    for (int i = 0; i < 2; i++)
+        copy_file(at("m/imagesTr/%c.nii.gz", "ab"[i]), RMSEG_GOLDEN "/image/nifti/channels.nii.gz");
+    assert_refused("msd", at("m"), "train", "a.nii.gz has 6 channels, but the dataset.json of ");
     assert_ok(rmseg_file_remove(at("m/labelsTr/b.nii.gz")));
     assert_refused("msd", at("m"), "train", "dataset.json names ");
+}
+
+static void the_decathlons_channels_are_a_fourth_axis(void **state)
+{
+    (void)state;
+#define LISTS(test, number)                                                                                            \
+    "{\"modality\": {\"0\": \"a\", \"1\": \"b\", \"2\": \"c\", \"3\": \"d\", \"4\": \"e\", \"5\": \"f\"}, "            \
+    "\"labels\": {\"1\": \"x\"},"                                                                                      \
+    "\"numTraining\": " number                                                                                         \
+    ", \"training\": [{\"image\": \"./a.nii.gz\", \"label\": \"./b.nii.gz\"}], \"test\": [" test "]}"
+    write_text(at("m/dataset.json"), LISTS("", "1"));
+    copy_file(at("m/a.nii.gz"), RMSEG_GOLDEN "/image/nifti/channels.nii.gz");
+    write_volume(at("m/b.nii.gz"), 0, 1, 2);
+    rmseg_dataset *dataset = open_dataset("msd", at("m"), "train", true);
+    assert_int_equal(dataset->channels, 6);
+    assert_int_equal(dataset->spatial, 3);
+    rmseg_dataset_destroy(dataset);
+    write_text(at("m/dataset.json"), LISTS("", "9"));
+    assert_refused("msd", at("m"), "train", "numTraining is 9, but \"training\" lists 1 cases");
+    write_text(at("m/dataset.json"), LISTS("\"./a.nii.gz\"", "1"));
+    assert_refused("msd", at("m"), "train", "./a.nii.gz is in \"training\" and in \"test\"");
 }
 
 /* ---- csv -------------------------------------------------------------------------------------------------------- */
@@ -291,7 +367,7 @@ static void tables_are_read(void **state)
         {"image,label,split\nsecond.mha,truth/l.nii.gz,val\n", "line 2 has the split \"val\"; expected train or test"},
         {"image,label,split\nsecond.mha,truth/l.nii.gz,train\nsecond.mha,truth/l.nii.gz,test\n",
          "case second is in split train and in split test"},
-        {"image,label\nsecond.mha,truth/l.nii.gz\nsecond.mha,truth/l.nii.gz\n", "two images are called \"second\""},
+        {"image,label\nsecond.mha,truth/l.nii.gz\nsecond.mha,truth/l.nii.gz\n", "/c is listed twice: "},
         {"image,label,case\nsecond.mha,truth/l.nii.gz,a/b\n", "names a case with a \"/\" in it"},
     };
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
@@ -362,8 +438,11 @@ int main(void)
         cmocka_unit_test_setup(la_as_the_challenge_gives_it_is_read, fresh),
         cmocka_unit_test_setup(nnunets_datasets_are_read, fresh),
         cmocka_unit_test_setup(nnunets_first_version_is_read, fresh),
+        cmocka_unit_test_setup(nnunets_files_are_found_wherever_they_are, fresh),
+        cmocka_unit_test_setup(an_order_that_is_not_rmsegs_is_refused, fresh),
         cmocka_unit_test_setup(wrong_descriptions_are_told, fresh),
         cmocka_unit_test_setup(the_decathlons_tasks_are_read, fresh),
+        cmocka_unit_test_setup(the_decathlons_channels_are_a_fourth_axis, fresh),
         cmocka_unit_test_setup(tables_are_read, fresh),
         cmocka_unit_test_setup(files_that_do_not_fit_are_told, fresh),
         cmocka_unit_test_setup(failing_memory_leaks_nothing, fresh),
