@@ -47,6 +47,10 @@ extern const family families[];
 bool check_layouts(const rmseg_backend *backend);
 bool check_optimiser(const rmseg_backend *backend);
 
+/* Of every 3x3(x3) layer of V-Net-16 at 112x112x80 and of U-Net-64 at 512x512 (`small`: of smaller inputs), Winograd's
+ * error against sums in double over that of direct sums; prints them, false where one is above 3 (and the error above 1e-6). */
+bool check_accuracy(const rmseg_backend *backend, bool small);
+
 /* "conv 2x3x1x5x7 -> 17, kernel 1x3x3, ..." */
 const char *case_text(char *buffer, size_t size, const check_case *c);
 

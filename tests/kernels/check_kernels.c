@@ -1,7 +1,7 @@
 /*
  * check_kernels - proves the kernels of a backend equal to their plain meaning, and times them.
  *
- *     check_kernels [--backend cpu] [--level v3] [--only conv2d] [--case 17] [--mode test|bitwise|bench]
+ *     check_kernels [--backend cpu] [--level v3] [--only conv2d] [--case 17] [--mode test|bitwise|bench|accuracy]
  *                   [--clock wall|cpu] [--conv direct]
  *
  *     test      every case of every family on the backend and on plain; see check.h for what must agree and how closely
@@ -9,6 +9,8 @@
  *     bench     the layers of real networks: time, GFLOP/s and share of this machine's peak, GB/s and share of its
  * bandwidth;
  *               --clock cpu takes one thread and its processor time, which says something on a busy machine too
+ *     accuracy  the convolutions of both networks by Winograd's algorithm and by direct sums, against sums in double;
+ *               `--only small` takes smaller inputs
  *
  * A failure prints the command that repeats it and the first place that differs. Exit: 0 all right, 1 a failure, 2
  * wrong use, 77 the level cannot run here.
@@ -220,7 +222,7 @@ static bool run_family(const options *o, const rmseg_backend *backend, const fam
 static int usage(void)
 {
     fprintf(stderr, "usage: check_kernels [--backend cpu] [--level v2|v3|v4|native] [--only FAMILY] [--case N] [--mode "
-                    "test|bitwise|bench] [--clock wall|cpu] [--conv direct]\n"
+                    "test|bitwise|bench|accuracy] [--clock wall|cpu] [--conv direct]\n"
                     "families:\n");
     for (const family *f = families; f->name; f++) fprintf(stderr, "  %-12s %s\n", f->name, f->what);
     return 2;
@@ -259,7 +261,8 @@ int main(int count, char **words)
     options o = {.backend = "cpu", .mode = "test", .clock = "wall", .only_case = -1};
     if (!read_options(&o, count, words)) return usage();
     case_fn fn = find_mode(o.mode);
-    if (!fn) return usage();
+    bool accuracy = strcmp(o.mode, "accuracy") == 0;
+    if (!fn && !accuracy) return usage();
     const rmseg_backend *backend = o.level ? rmseg_backend_at_level(o.level) : rmseg_backend_find(o.backend);
     if (!backend && o.level) {
         printf("skipped: level %s is not in this build or cannot run on this processor\n", o.level);
@@ -268,6 +271,7 @@ int main(int count, char **words)
     if (!backend) return usage();
     if (!o.level) o.level = rmseg_cpu_level();
     if (strcmp(o.clock, "cpu") == 0) use_processor_time();
+    if (accuracy) return check_accuracy(backend, o.only && strcmp(o.only, "small") == 0) ? 0 : 1;
     bool ok = true, found = false;
     for (const family *f = families; f->name; f++) {
         if (o.only && strcmp(f->name, o.only) != 0) continue;

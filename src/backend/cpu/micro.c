@@ -7,21 +7,25 @@
 INLINE void micro(const int rows, const int a_row, const int a_step, const micro_job *job, ptrdiff_t a_offset, float *c,
                   ptrdiff_t c_step)
 {
-    vec sum[PIXELS][VECTORS];
-    UNROLL for (int p = 0; p < rows; p++)
-    {
-        const float *from = job->start ? job->start : c + p * c_step;
-        EACH_VECTOR(v) sum[p][v] = *(const vec *)(from + v * LANES);
-    }
-    for (int64_t r = 0; r < job->count; r++) {
-        const float *a = job->a + a_offset + job->runs[r].a, *b = job->b + job->runs[r].b;
-        for (int64_t k = 0; k < job->length; k++, a += a_step, b += BLOCK) {
-            vec line[VECTORS];
-            EACH_VECTOR(v) line[v] = *(const vec *)(b + v * LANES);
-            UNROLL for (int p = 0; p < rows; p++) EACH_VECTOR(v) sum[p][v] += line[v] * a[p * a_row];
+    static const float zero[BLOCK] __attribute__((aligned(64)));
+    const float *start = job->start ? job->start : zero;
+    bool add = !job->start;
+    for (int64_t r = 0, end; r < job->count; r = end, start = zero, add = true) {
+        vec sum[PIXELS][VECTORS];
+        UNROLL for (int p = 0; p < rows; p++) EACH_VECTOR(v) sum[p][v] = *(const vec *)(start + v * LANES);
+        for (end = job->stretch ? least(r + job->stretch, job->count) : job->count; r < end; r++) {
+            const float *a = job->a + a_offset + job->runs[r].a, *b = job->b + job->runs[r].b;
+            for (int64_t k = 0; k < job->length; k++, a += a_step, b += BLOCK) {
+                vec line[VECTORS];
+                EACH_VECTOR(v) line[v] = *(const vec *)(b + v * LANES);
+                UNROLL for (int p = 0; p < rows; p++) EACH_VECTOR(v) sum[p][v] += line[v] * a[p * a_row];
+            }
         }
+        if (add)
+            UNROLL for (int p = 0; p < rows; p++) EACH_VECTOR(v) sum[p][v] +=
+                *(const vec *)(c + p * c_step + v * LANES);
+        UNROLL for (int p = 0; p < rows; p++) EACH_VECTOR(v) * (vec *)(c + p * c_step + v * LANES) = sum[p][v];
     }
-    UNROLL for (int p = 0; p < rows; p++) EACH_VECTOR(v) * (vec *)(c + p * c_step + v * LANES) = sum[p][v];
 }
 
 #define MICRO(name, rows, a_row, a_step)                                                                               \

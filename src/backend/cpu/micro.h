@@ -17,8 +17,9 @@
 typedef struct micro_job {
     const conv_run *runs;
     int64_t count, length; /* runs, and steps of each */
+    int64_t stretch;       /* runs summed before their sum joins c: a sum of thousands in one go loses digits; 0: all */
     const float *a, *b;
-    const float *start; /* NULL: go on from what c holds */
+    const float *start; /* NULL: the sum is added to what c holds */
 } micro_job;
 
 typedef void (*micro_fn)(const micro_job *job, ptrdiff_t a_offset, float *c, ptrdiff_t c_step);

@@ -7,6 +7,8 @@
 #include "backend/cpu/transform.h"
 #include "backend/cpu/winograd_tiles.h"
 
+#define STRETCH 4 /* blocks of x summed before their sum joins M: a sum of hundreds in one go loses digits */
+
 typedef struct gather_job {
     const winograd_gather *pass;
     winograd_group group; /* the shared one */
@@ -58,7 +60,7 @@ static void multiply(float *m, const float *v, const float *u, const winograd_pl
     for (int64_t i = 0; i < count; i++)
         for (int64_t d = 0; d < p->depth; d++, n++)
             runs[n] = (conv_run){((in + i) * g->in_rows + d * g->tiles) * BLOCK, n * SQUARE};
-    micro_job job = {.runs = runs, .count = n, .length = BLOCK, .start = in > 0 ? NULL : zero};
+    micro_job job = {.runs = runs, .count = n, .length = BLOCK, .stretch = STRETCH, .start = in > 0 ? NULL : zero};
     for (int64_t position = 0; position < POSITIONS; position++) {
         job.a = v + position * v_step;
         job.b = u + position * winograd_u_step(p);

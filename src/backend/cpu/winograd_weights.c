@@ -9,7 +9,8 @@
 #include "backend/cpu/micro.h"
 #include "backend/cpu/winograd_tiles.h"
 
-#define SET (POSITIONS * SQUARE) /* floats of DU for a pair of blocks and one tap along D */
+#define SET     (POSITIONS * SQUARE) /* floats of DU for a pair of blocks and one tap along D */
+#define STRETCH 32 /* rows summed before their sum joins DU: a sum of thousands in one go loses digits */
 
 typedef struct weights_job {
     const winograd_weights *pass;
@@ -27,12 +28,24 @@ static void add_set(float *du, const float *v, const float *y, const winograd_pl
     static const float zero[BLOCK];
     int64_t d = set % p->depth, in = set / p->depth % p->in_blocks, out = set / p->depth / p->in_blocks;
     int64_t v_step = winograd_v_step(p->in_blocks, g->in_rows), y_step = winograd_v_step(p->out_blocks, g->rows);
-    conv_run run = {0, 0};
-    micro_job job = {.runs = &run, .count = 1, .length = g->rows, .start = begun ? NULL : zero};
-    for (int64_t position = 0; position < POSITIONS; position++) {
-        job.a = v + position * v_step + (in * g->in_rows + d * g->tiles) * BLOCK;
-        job.b = y + position * y_step + out * g->rows * BLOCK;
-        micro_rows(rmseg_cpu_micro_weights, &job, BLOCK, 1, du + position * SQUARE, BLOCK);
+    for (int64_t row = 0; row < g->rows; row += STRETCH) {
+        conv_run run = {row * BLOCK, row * BLOCK};
+        micro_job job = {
+            .runs = &run, .count = 1, .length = least(STRETCH, g->rows - row), .start = begun || row > 0 ? NULL : zero};
+        for (int64_t position = 0; position < POSITIONS; position++) {
+            job.a = v + position * v_step + (in * g->in_rows + d * g->tiles) * BLOCK;
+            job.b = y + position * y_step + out * g->rows * BLOCK;
+            micro_rows(rmseg_cpu_micro_weights, &job, BLOCK, 1, du + position * SQUARE, BLOCK);
+        }
+    }
+}
+
+static void add_to(float *du, const float *more)
+{
+    for (int64_t i = 0; i < SET; i += BLOCK) {
+        pixel sum = pixel_load(du + i), next = pixel_load(more + i);
+        EACH_VECTOR(v) sum.v[v] += next.v[v];
+        pixel_store(du + i, sum);
     }
 }
 
@@ -63,14 +76,7 @@ static void own_finish(void *context, int64_t set, int thread)
     const weights_job *job = context;
     const winograd_plan *p = job->pass->plan;
     float *du = job->du + set * SET;
-    for (int64_t chunk = 1; chunk < p->chunks; chunk++) {
-        const float *more = du + chunk * sets(p) * SET;
-        for (int64_t i = 0; i < SET; i += BLOCK) {
-            pixel sum = pixel_load(du + i), next = pixel_load(more + i);
-            EACH_VECTOR(v) sum.v[v] += next.v[v];
-            pixel_store(du + i, sum);
-        }
-    }
+    for (int64_t chunk = 1; chunk < p->chunks; chunk++) add_to(du, du + chunk * sets(p) * SET);
     rmseg_cpu_winograd_dw(gradient_of(job->pass, set), du);
 }
 
@@ -98,9 +104,10 @@ static void shared_sets(void *context, int64_t in, int thread)
     for (int64_t out = 0; out < p->out_blocks; out++)
         for (int64_t d = 0; d < p->depth; d++) {
             int64_t set = (out * p->in_blocks + in) * p->depth + d;
-            float *du = job->last && !job->begun ? only : job->du + set * SET;
-            add_set(du, job->v, job->y, p, &job->group, set, job->begun);
-            if (job->last) rmseg_cpu_winograd_dw(gradient_of(job->pass, set), du);
+            float *du = job->du + set * SET;
+            add_set(job->begun || job->last ? only : du, job->v, job->y, p, &job->group, set, false);
+            if (job->begun) add_to(job->last ? only : du, job->last ? du : only);
+            if (job->last) rmseg_cpu_winograd_dw(gradient_of(job->pass, set), only);
         }
 }
 
