@@ -43,6 +43,14 @@ typedef enum rmseg_activation { RMSEG_ACT_NONE, RMSEG_ACT_RELU, RMSEG_ACT_LEAKY_
 #define RMSEG_OP_PARAMS  2
 #define RMSEG_OP_STATES  2
 
+/* What an op does to an input as it loads it, for a deferred norm and perhaps a deferred dropout behind that. */
+typedef struct rmseg_load {
+    bool norm, dropout, by_sample; /* by_sample: group norm */
+    rmseg_activation activation;
+    double slope;
+    int64_t channels; /* the first so many, whole blocks of the layout; the others are taken as they are */
+} rmseg_load;
+
 /* What a layer does, shapes included: all a plan needs. Unused fields are zero. */
 typedef struct rmseg_op_desc {
     rmseg_op_kind kind;
@@ -51,9 +59,12 @@ typedef struct rmseg_op_desc {
     bool bias;       /* conv: has a bias parameter */
     bool feeds_norm; /* conv, training: leaves its per-channel sums in io->sums for the norm that is its only reader,
                         and its bias gradient is exactly zero (the norm cancels it) */
-    bool exact;      /* conv: direct sums alone, which are exact for small integers; else Winograd's algorithm where it
+    bool deferred;   /* norm, dropout, training: finds its statistics or factors and writes no output: out lies where in
+                        does, and whoever reads it does the rest as it loads it (`loads`) */
+    rmseg_load loads[RMSEG_OP_TENSORS]; /* convs, max-pooling, add */
+    bool exact; /* conv: direct sums alone, which are exact for small integers; else Winograd's algorithm where it
                         is faster */
-    bool first;      /* no gradient is wanted at in[0] */
+    bool first; /* no gradient is wanted at in[0] */
     rmseg_activation activation; /* conv, inference: of what it stores */
     bool adds;                   /* conv, inference: adds in[1], of its output's shape, behind the activation */
     double slope;                /* leaky ReLU */
@@ -77,7 +88,8 @@ typedef struct rmseg_view {
  * first input, its gradients all in one place; a concat's inputs (and their gradients) lying where they belong in its
  * output, which leaves it nothing to do; a fork's three tensors in one place; a fork's din in the place of dout[1]; a
  * norm's din in the place of dout[0]. */
-typedef struct rmseg_op_io {
+typedef struct rmseg_op_io rmseg_op_io;
+struct rmseg_op_io {
     rmseg_view in[RMSEG_OP_TENSORS], out[RMSEG_OP_TENSORS];
     rmseg_view din[RMSEG_OP_TENSORS], dout[RMSEG_OP_TENSORS];
     const void *param[RMSEG_OP_PARAMS];
@@ -88,7 +100,8 @@ typedef struct rmseg_op_io {
     void *scratch; /* plan's scratch_bytes, shared by all layers: dead between runs */
     uint64_t seed; /* dropout: see core/random.h */
     uint32_t iteration, sample; /* index of the batch's first sample within the whole batch */
-} rmseg_op_io;
+    const rmseg_op_io *norm[RMSEG_OP_TENSORS], *dropout[RMSEG_OP_TENSORS]; /* of the deferred ops that `loads` names */
+};
 
 typedef struct rmseg_layer rmseg_layer; /* a plan; opaque */
 
@@ -140,6 +153,9 @@ typedef struct rmseg_backend {
      * NULL: norms stay by themselves here, and so do activations and sums. */
     void (*norm_fold)(void *weight, void *bias, const rmseg_op_desc *conv, const rmseg_op_io *conv_io,
                       const rmseg_op_desc *norm, const rmseg_op_io *norm_io);
+
+    /* Whether a norm with this desc can be deferred, in training; NULL: none can. */
+    bool (*defers)(const rmseg_op_desc *norm);
 
     rmseg_status (*layer_create)(rmseg_layer **layer, const rmseg_op_desc *op, bool training);
     void (*layer_destroy)(rmseg_layer *layer);

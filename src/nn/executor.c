@@ -77,6 +77,11 @@ static rmseg_status plan(rmseg_executor *executor, int64_t n, const int64_t size
         if (!executor->folds) return RMSEG_ERROR_MEMORY;
         rmseg_fold_find(executor->folds, executor->ops, net);
     }
+    if (executor->training) {
+        executor->deferrals = rmseg_alloc(net->node_count, sizeof *executor->deferrals);
+        if (!executor->deferrals) return RMSEG_ERROR_MEMORY;
+        rmseg_deferrals_find(executor->deferrals, executor->ops, net, executor->backend);
+    }
     RMSEG_TRY(rmseg_places_find(&executor->places, net, executor->ops, executor->backend, executor->folds,
                                 executor->training));
     executor->blocks[RMSEG_BLOCK_TENSORS].bytes = executor->places.bytes;
@@ -117,6 +122,10 @@ static void connect(rmseg_executor *executor, int64_t op)
     for (int i = 0; i < row->inputs; i++) {
         io->in[i] = view(executor, RMSEG_PLACE_ACTIVATION, node->in[i]);
         io->din[i] = view(executor, RMSEG_PLACE_GRADIENT, node->in[i]);
+        if (!executor->ops[op].loads[i].norm) continue;
+        const rmseg_deferral *deferral = &executor->deferrals[op];
+        io->norm[i] = &executor->io[deferral->norm[i]];
+        if (deferral->dropout[i] >= 0) io->dropout[i] = &executor->io[deferral->dropout[i]];
     }
     for (int i = 0; i < row->outputs; i++) {
         io->out[i] = view(executor, RMSEG_PLACE_ACTIVATION, node->out[i]);
@@ -176,6 +185,7 @@ void rmseg_executor_destroy(rmseg_executor *executor)
         if (executor->layers[op]) executor->backend->layer_destroy(executor->layers[op]);
     rmseg_free(executor->ops);
     rmseg_free(executor->folds);
+    rmseg_free(executor->deferrals);
     rmseg_free(executor->layers);
     rmseg_free(executor->io);
     rmseg_free(executor->saved_at);

@@ -4,7 +4,7 @@
 #ifndef NN_EXECUTOR_H
 #define NN_EXECUTOR_H
 
-#include "nn/graph.h"
+#include "nn/defer.h"
 #include "nn/places.h"
 
 typedef enum rmseg_block_kind {
@@ -23,13 +23,14 @@ typedef struct rmseg_block {
 struct rmseg_executor {
     const rmseg_net *net;
     const rmseg_backend *backend;
-    bool training, forwarded; /* forwarded: backward has a forward to work on */
-    rmseg_op_desc *ops;       /* [node_count], with the shapes of this batch */
-    rmseg_fold *folds;        /* [node_count]; NULL where every op does its own work */
-    rmseg_layer **layers;     /* [node_count]; NULL of an op whose work another does */
-    rmseg_op_io *io;          /* [node_count]; parameters are bound at each run */
-    rmseg_places places;      /* in TENSORS */
-    size_t *saved_at;         /* [node_count]: bytes into the block SAVED */
+    bool training, forwarded;  /* forwarded: backward has a forward to work on */
+    rmseg_op_desc *ops;        /* [node_count], with the shapes of this batch */
+    rmseg_fold *folds;         /* [node_count]; NULL where every op does its own work */
+    rmseg_deferral *deferrals; /* [node_count]; NULL at inference */
+    rmseg_layer **layers;      /* [node_count]; NULL of an op whose work another does */
+    rmseg_op_io *io;           /* [node_count]; parameters are bound at each run */
+    rmseg_places places;       /* in TENSORS */
+    size_t *saved_at;          /* [node_count]: bytes into the block SAVED */
     rmseg_block blocks[RMSEG_BLOCKS];
     double *seconds; /* [node_count][RMSEG_PASSES], filled by every run; NULL: nobody looks at the clock */
 };

@@ -55,11 +55,12 @@ static void place_in_place(search *s, const rmseg_node *node)
 
 /* The sum over its first input. The gradients of both inputs are the output's own where nobody changes it before both
  * have read it: on the way back the norm of the first reads first, and whatever made the second may have it then. */
-static void place_add(search *s, const rmseg_node *node)
+static void place_add(search *s, const rmseg_node *node, const rmseg_op_desc *op)
 {
     int64_t maker = s->net->edges[node->in[0]].producer, other = s->net->edges[node->in[1]].producer;
     bool norm = maker >= 0 && is_norm(s->ops[maker].kind);
-    if (norm && maker > other && is_free(s, node->in[0])) s->parts[node->in[0]] = (part){node->out[0], 0};
+    bool raw = !s->gradients && op->loads[0].norm; /* the norm will look at it again */
+    if (norm && !raw && maker > other && is_free(s, node->in[0])) s->parts[node->in[0]] = (part){node->out[0], 0};
     if (s->gradients && is_free(s, node->in[1])) s->parts[node->in[1]] = (part){node->out[0], 0};
 }
 
@@ -70,13 +71,14 @@ static void place_fork(search *s, const rmseg_node *node)
     if (!s->gradients) s->parts[node->out[1]] = (part){node->in[0], 0};
 }
 
-/* The gradient behind a norm becomes the one before it, unless it is that of a sum's other input too. */
-static void place_norm(search *s, const rmseg_node *node)
+/* The gradient behind a norm becomes the one before it, unless it is that of a sum's other input too. What is deferred has
+ * no output but its input. */
+static void place_norm(search *s, const rmseg_node *node, const rmseg_op_desc *op)
 {
     int64_t reader = s->net->edges[node->out[0]].consumer;
     bool sum = reader >= 0 && s->ops[reader].kind == RMSEG_OP_ADD;
-    if (s->gradients && node->in[0] != 0 && !sum && is_free(s, node->in[0]))
-        s->parts[node->in[0]] = (part){node->out[0], 0};
+    bool one = s->gradients ? node->in[0] != 0 && !sum : op->deferred;
+    if (one && is_free(s, node->in[0])) s->parts[node->in[0]] = (part){node->out[0], 0};
 }
 
 /* What one op does for another is one tensor. */
@@ -95,10 +97,10 @@ static void find_parts(search *s)
         case RMSEG_OP_CONCAT: place_concat(s, node, &s->ops[op]); break;
         case RMSEG_OP_ACTIVATION:
         case RMSEG_OP_DROPOUT: place_in_place(s, node); break;
-        case RMSEG_OP_ADD: place_add(s, node); break;
+        case RMSEG_OP_ADD: place_add(s, node, &s->ops[op]); break;
         case RMSEG_OP_FORK: place_fork(s, node); break;
         case RMSEG_OP_NORM:
-        case RMSEG_OP_GROUP_NORM: place_norm(s, node); break;
+        case RMSEG_OP_GROUP_NORM: place_norm(s, node, &s->ops[op]); break;
         default: break;
         }
     }

@@ -4,7 +4,7 @@
  * Tensors that are one another's parts share memory: the inputs of a concat lie in its output (so a skip is written
  * where it is joined, and a concat costs nothing), a fork's outputs are its input, an activation or a dropout works in
  * place where the op before it does not look at its output again, and a sum is written over the output of the norm
- * that it adds to. Gradients lie the same way, except that a fork's input gradient takes the place of its second
+ * that it adds to. What is deferred (nn/defer.h) has no output but its input. Gradients lie the same way, except that a fork's input gradient takes the place of its second
  * output's, that those of a sum's inputs are that of its output, and that a norm writes its input's over its output's.
  *
  * Beside that, tensors and gradients that are not alive at once share memory, in one arena for both: a tensor lives from

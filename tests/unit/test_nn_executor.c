@@ -65,7 +65,7 @@ static void with_each_backend(void (*test)(const rmseg_backend *backend))
         if (rmseg_backend_find(backends[i])) test(rmseg_backend_find(backends[i]));
 }
 
-static const int64_t flat[3] = {1, 12, 8}, solid[3] = {4, 6, 4}, deep[3] = {16, 32, 16};
+static const int64_t flat[3] = {1, 12, 8}, solid[3] = {4, 6, 4}, deep[3] = {16, 32, 16}, wide[3] = {1, 48, 32};
 
 /* ---- places ------------------------------------------------------------------------------------------------------ */
 
@@ -179,6 +179,41 @@ static void threads_change_no_bit(void **state)
 {
     (void)state;
     with_each_backend(check_threads);
+}
+
+/* Norms that write no output change no bit of what those compute that do. */
+static void deferred_norms_change_no_bit(void **state)
+{
+    (void)state;
+    const rmseg_net_spec specs[] = {
+        {"unet", 2, 3, 2, 16, 2, "batch", "relu", 0.5, false},
+        {"unet", 3, 1, 3, 20, 1, "group", "leaky-relu", 0, false},
+        {"vnet", 3, 1, 2, 16, 4, "batch", "relu", 0.5, false},
+        {"vnet", 3, 2, 2, 5, 4, "instance", "leaky-relu", 0.5, true},
+        {"vnet", 2, 1, 2, 32, 4, "batch", "relu", 0, false},
+    };
+    const int64_t *sizes[] = {flat, solid, deep, deep, wide};
+    const char *const levels[] = {"v2", "v3", "v4", "native"};
+    for (int level = 0; level < 4; level++)
+        for (size_t i = 0; rmseg_backend_at_level(levels[level]) && i < sizeof specs / sizeof *specs; i++) {
+            const rmseg_backend *backends[2] = {rmseg_backend_at_level(levels[level])};
+            rmseg_backend stores = *backends[0];
+            stores.defers = NULL;
+            backends[1] = &stores;
+            void *bytes[2];
+            size_t count = 0, memory[2];
+            for (int b = 0; b < 2; b++) {
+                run r = open_run(&specs[i], backends[b], 2, sizes[i], true);
+                for (int j = 0; j < 3; j++) step(&r, j);
+                bytes[b] = snapshot(&r, &count);
+                memory[b] = r.executor->places.kept_bytes;
+                close_run(&r);
+            }
+            assert_memory_equal(bytes[0], bytes[1], count);
+            assert_true(memory[0] < memory[1]);
+            rmseg_free(bytes[0]);
+            rmseg_free(bytes[1]);
+        }
 }
 
 static void check_allocations(const rmseg_backend *backend)
@@ -470,6 +505,7 @@ int main(void)
         cmocka_unit_test(what_does_not_live_at_once_shares_memory),
         cmocka_unit_test(backends_agree),
         cmocka_unit_test(threads_change_no_bit),
+        cmocka_unit_test(deferred_norms_change_no_bit),
         cmocka_unit_test(running_allocates_nothing),
         cmocka_unit_test(inference_uses_running_statistics_and_no_dropout),
         cmocka_unit_test(what_convolutions_take_over_changes_no_prediction),

@@ -246,7 +246,9 @@ static void conv_forward(const rmseg_layer *layer, const rmseg_op_io *io)
                 .start = op->bias ? io->param[1] : NULL,
                 .turned = transposed(op),
                 .scratch = io->scratch};
-    conv_store store = {.slope = rmseg_cpu_slope(op)};
+    tensor_load load;
+    g.x.load = rmseg_cpu_load(&load, layer, io, 0);
+    conv_store store = {.slope = rmseg_cpu_slope(op->activation, op->slope)};
     if (op->adds) store.other = rmseg_cpu_tensor(io->in[1], &op->out[0]);
     if (op->adds || op->activation) g.store = &store;
     if (layer->info.sums_bytes) g.sums = io->sums + channels * 2;
@@ -271,6 +273,8 @@ static void backward_weights(const rmseg_layer *layer, const rmseg_op_io *io)
 {
     const rmseg_op_desc *op = &layer->op;
     tensor in = rmseg_cpu_tensor(io->in[0], &op->in[0]), dout = rmseg_cpu_tensor(io->dout[0], &op->out[0]);
+    tensor_load load;
+    in.load = rmseg_cpu_load(&load, layer, io, 0);
     tensor x = transposed(op) ? dout : in, dy = transposed(op) ? in : dout;
     if (layer->weights.winograd) {
         winograd_weights pass = {&layer->weights.tiled, x, dy, io->dparam[0], io->scratch};

@@ -8,6 +8,7 @@
  * of its chunk, packs x under each, and takes the rows of dy some STRETCH pixels at a time, which stay in the first
  * cache while every block and tap is done with them.
  */
+#include "backend/cpu/load.h"
 #include "backend/cpu/micro.h"
 
 #define STRETCH 256 /* pixels; a part's row may be longer than what is left */
@@ -38,7 +39,8 @@ static void add_pair(const weights_task *task, micro_job *job, int64_t in, int64
     }
 }
 
-/* `count` rows of the part, from row `first` on: every pair of blocks. A narrow dy is spread to 16 floats a pixel. */
+/* `count` rows of the part, from row `first` on: every pair of blocks. A narrow dy, or one that becomes another as it is
+ * loaded, is copied to 16 floats a pixel. */
 static void add_rows(const weights_task *task, int64_t first, int64_t count)
 {
     const conv_window *window = &task->pass->plan->window;
@@ -47,19 +49,21 @@ static void add_rows(const weights_task *task, int64_t first, int64_t count)
     conv_run rows[STRETCH];
     float wide[(STRETCH + MOST_ROW) * BLOCK];
     int64_t width = part->extent[2];
-    bool narrow = dy->block < BLOCK;
     micro_job job = {.runs = rows, .count = count, .length = width};
     for (int64_t out = task->out_first; out < task->out_end; out++) {
         const float *from = tensor_block(dy, part->sample, out);
-        job.b = narrow ? wide : from;
+        load_block load = load_of(dy, part->sample, out);
+        bool copied = dy->block < BLOCK || !load.plain;
+        job.b = copied ? wide : from;
         for (int64_t r = 0; r < count; r++) {
             int64_t d = (first + r) / part->extent[1], h = (first + r) % part->extent[1];
             ptrdiff_t y =
                 (((part->first[0] + d) * dy->size[1] + part->first[1] + h) * dy->size[2] + part->first[2]) * dy->block;
             rows[r].a = (d * window->stride[0] * task->pack.rows[1] + h * window->stride[1]) * task->pack.row;
-            rows[r].b = narrow ? r * width * BLOCK : y;
-            for (int64_t p = 0; narrow && p < width; p++)
-                pixel_store(wide + (r * width + p) * BLOCK, pixel_load_some(from + y + p * dy->block, dy->block));
+            rows[r].b = copied ? r * width * BLOCK : y;
+            for (int64_t p = 0; copied && p < width; p++)
+                pixel_store(wide + (r * width + p) * BLOCK,
+                            load_pixel(pixel_get(from + y + p * dy->block, dy->block), &load));
         }
         for (int64_t in = task->in_first; in < task->in_end; in++) add_pair(task, &job, in, out);
     }

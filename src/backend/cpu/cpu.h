@@ -27,9 +27,20 @@ static inline int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
 static inline int64_t most(int64_t a, int64_t b) { return a > b ? a : b; }
 static inline int64_t split(int64_t items, int64_t parts) { return (items + parts - 1) / parts; }
 
+/* What a tensor becomes as it is loaded: a norm and its activation, then a factor for each channel (dropout). norm.c
+ * tells the formula and what the vectors hold; load.h does it. */
+typedef struct tensor_load {
+    const float *mean, *rsd, *offset, *weight, *bias;
+    const float *factor;   /* [N][padded C]; NULL: none */
+    int64_t sample_stride; /* as in norm_pass */
+    int64_t blocks;        /* the first so many of a sample; the others are taken as they are */
+    float slope;
+} tensor_load;
+
 /* A tensor as kernels see it. */
 typedef struct tensor {
     float *data;
+    const tensor_load *load; /* NULL: as it is. Heeded by what reads it in a convolution, a sum or a max-pooling */
     int64_t n_stride;
     int64_t n, c, size[3]; /* size: D, H, W */
     int64_t block, blocks; /* channels of a block, blocks of a sample */

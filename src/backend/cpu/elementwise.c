@@ -3,7 +3,7 @@
  */
 #include <string.h>
 
-#include "backend/cpu/vector.h"
+#include "backend/cpu/load.h"
 
 #define ELEMENTS 16384 /* of a task */
 
@@ -65,7 +65,32 @@ static void sum(float *to, const float *a, const float *b, int64_t count, float 
 
 void rmseg_cpu_activation(const flat_pass *pass) { run_flat(pass, pass->slope == 0 ? relu : leaky_relu); }
 void rmseg_cpu_activation_back(const flat_pass *pass) { run_flat(pass, activation_back); }
-void rmseg_cpu_add(const flat_pass *pass) { run_flat(pass, sum); }
+/* The same for tensors that become others as they are loaded. */
+static void sum_chunk(void *context, int64_t chunk, int thread)
+{
+    (void)thread;
+    const flat_pass *pass = context;
+    int64_t ranges = rmseg_chunk_count(pass->to.pixels, CHANNEL_PIXELS), part = chunk / ranges;
+    int64_t n = part / pass->to.blocks, block = part % pass->to.blocks, first = chunk % ranges * CHANNEL_PIXELS;
+    int64_t end = rmseg_chunk_end(pass->to.pixels, CHANNEL_PIXELS, chunk % ranges);
+    load_block load_a = load_of(&pass->a, n, block), load_b = load_of(&pass->b, n, block);
+    const float *a = tensor_block(&pass->a, n, block), *b = tensor_block(&pass->b, n, block);
+    float *to = tensor_block(&pass->to, n, block);
+    for (int64_t p = first * BLOCK; p < end * BLOCK; p += BLOCK) {
+        pixel x = load_pixel(pixel_load(a + p), &load_a), y = load_pixel(pixel_load(b + p), &load_b);
+        EACH_VECTOR(v) x.v[v] += y.v[v];
+        pixel_store(to + p, x);
+    }
+}
+
+void rmseg_cpu_add(const flat_pass *pass)
+{
+    int64_t chunks = pass->to.n * pass->to.blocks * rmseg_chunk_count(pass->to.pixels, CHANNEL_PIXELS);
+    if (pass->a.load || pass->b.load)
+        rmseg_parallel_for(chunks, sum_chunk, (void *)pass);
+    else
+        run_flat(pass, sum);
+}
 
 /* ---- dropout: a factor for each channel of each sample ----------------------------------------------------------- */
 
@@ -98,6 +123,7 @@ typedef struct pool_row {
     float *x, *y; /* of the first window; backward dx and dy */
     int8_t *winner;
     int64_t step, block; /* floats from window to window */
+    load_block load;     /* of x, forward */
 } pool_row;
 
 static pool_row row_of(const pool_pass *pass, int64_t chunk)
@@ -109,6 +135,7 @@ static pool_row row_of(const pool_pass *pass, int64_t chunk)
     r.x = tensor_block(x, n, b) + (d * pass->kernel[0] * x->size[1] + h * pass->kernel[1]) * x->size[2] * x->block;
     r.y = tensor_block(y, n, b) + row;
     r.winner = pass->winner + plane * y->plane + row;
+    r.load = load_of(x, n, b);
     return r;
 }
 
@@ -116,10 +143,10 @@ INLINE void pool_pixels(const pool_row *r, const pool_pass *pass, int64_t block)
 {
     for (int64_t p = 0; p < pass->y.size[2]; p++) {
         const float *window = r->x + p * r->step;
-        pixel best = pixel_get(window, block);
+        pixel best = load_pixel(pixel_get(window, block), &r->load);
         ivec winner[VECTORS] = {{0}};
         for (int tap = 1; tap < pass->taps; tap++) {
-            pixel x = pixel_get(window + pass->offset[tap], block);
+            pixel x = load_pixel(pixel_get(window + pass->offset[tap], block), &r->load);
             EACH_VECTOR(v)
             {
                 ivec wins = (x.v[v] > best.v[v]) | (x.v[v] != x.v[v]);

@@ -33,7 +33,8 @@ static rmseg_status group_norm_prepare(rmseg_layer *layer)
     const rmseg_op_desc *op = &layer->op;
     layer->info.saved_bytes = layer->training ? (size_t)(3 * op->in[0].n * padded(op->in[0].c)) * sizeof(float) : 0;
     layer->info.scratch_bytes = room_of(op, NULL).bytes;
-    layer->info.algorithm = "statistics, then norm and activation in one pass";
+    layer->info.algorithm = layer->op.deferred ? "statistics; the rest as it is loaded"
+                                               : "statistics, then norm and activation in one pass";
     layer->info.reason = "the only one";
     return RMSEG_OK;
 }
@@ -86,7 +87,7 @@ static norm_pass pass_of(const rmseg_layer *layer, const rmseg_op_io *io, const 
                        .sample_stride = row,
                        .weight = io->param[0],
                        .bias = io->param[1],
-                       .slope = rmseg_cpu_slope(op)};
+                       .slope = rmseg_cpu_slope(op->activation, op->slope)};
 }
 
 static void group_norm_forward(const rmseg_layer *layer, const rmseg_op_io *io)
@@ -99,7 +100,7 @@ static void group_norm_forward(const rmseg_layer *layer, const rmseg_op_io *io)
     layer->kernels->channel_sums(r.sums, r.partial, &pass.x, true);
     sums_by_sample(&r, &pass.x);
     find_statistics(vectors, op, &r);
-    layer->kernels->norm_forward(&pass);
+    if (!op->deferred) layer->kernels->norm_forward(&pass);
 }
 
 static void find_means(float *mean_g, float *mean_gx, const norm_pass *pass, const rmseg_op_desc *op, const room *r)

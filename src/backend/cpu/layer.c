@@ -39,6 +39,28 @@ void rmseg_cpu_layer_forward(rmseg_layer *layer, const rmseg_op_io *io) { rows[l
 
 void rmseg_cpu_layer_backward(rmseg_layer *layer, const rmseg_op_io *io) { rows[layer->op.kind]->backward(layer, io); }
 
+/* What has a block of its own size is not worth a kernel that loads it so. */
+bool rmseg_cpu_defers(const rmseg_op_desc *norm) { return norm->in[0].c > NARROW; }
+
+/* A norm keeps mean, 1/sd and offset, a dropout its factors: norm_layer.c, group_norm_layer.c, move_layers.c. */
+const tensor_load *rmseg_cpu_load(tensor_load *room, const rmseg_layer *layer, const rmseg_op_io *io, int i)
+{
+    const rmseg_load *load = &layer->op.loads[i];
+    if (!load->norm) return NULL;
+    int64_t row = padded(load->channels), all = load->by_sample ? layer->op.in[0].n * row : row;
+    const float *vectors = io->norm[i]->saved;
+    *room = (tensor_load){.mean = vectors,
+                          .rsd = vectors + all,
+                          .offset = vectors + 2 * all,
+                          .weight = io->norm[i]->param[0],
+                          .bias = io->norm[i]->param[1],
+                          .factor = load->dropout ? io->dropout[i]->saved : NULL,
+                          .sample_stride = load->by_sample ? row : 0,
+                          .blocks = row / BLOCK,
+                          .slope = rmseg_cpu_slope(load->activation, load->slope)};
+    return room;
+}
+
 void rmseg_cpu_add_sums(double *sums, const double *partial, int64_t parts, int64_t channels)
 {
     memset(sums, 0, (size_t)channels * 2 * sizeof *sums);

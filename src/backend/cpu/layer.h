@@ -43,7 +43,10 @@ static inline size_t larger(size_t a, size_t b) { return a > b ? a : b; }
 void rmseg_cpu_clear_uncovered(const tensor *x, const int64_t stride[3]);
 
 /* Negative side of an activation: 1 none, 0 ReLU. */
-float rmseg_cpu_slope(const rmseg_op_desc *op);
+float rmseg_cpu_slope(rmseg_activation activation, double slope);
+
+/* What becomes of in[i] as it is loaded, in `room`; NULL: it is taken as it is. */
+const tensor_load *rmseg_cpu_load(tensor_load *room, const rmseg_layer *layer, const rmseg_op_io *io, int i);
 
 /* Mean, 1/sd and offset (norm_layer.c) of one channel, at vectors[0], [stride] and [2 stride]. */
 void rmseg_cpu_norm_set(float *vectors, int64_t stride, double mean, double var, double eps);
@@ -51,6 +54,7 @@ void rmseg_cpu_norm_set(float *vectors, int64_t stride, double mean, double var,
 rmseg_status rmseg_cpu_layer_create(rmseg_layer **layer, const rmseg_op_desc *op, bool training,
                                     const rmseg_cpu_kernels *kernels);
 void rmseg_cpu_layer_destroy(rmseg_layer *layer);
+bool rmseg_cpu_defers(const rmseg_op_desc *norm);
 rmseg_layer_info rmseg_cpu_layer_info(const rmseg_layer *layer);
 void rmseg_cpu_layer_forward(rmseg_layer *layer, const rmseg_op_io *io);
 void rmseg_cpu_layer_backward(rmseg_layer *layer, const rmseg_op_io *io);

@@ -41,6 +41,7 @@ const rmseg_backend rmseg_backend_cpu = {
     .param_unpack = rmseg_cpu_param_unpack,
     .state_elements = rmseg_cpu_state_elements,
     .norm_fold = rmseg_cpu_norm_fold,
+    .defers = rmseg_cpu_defers,
     .layer_create = layer_create,
     .layer_destroy = rmseg_cpu_layer_destroy,
     .layer_info = rmseg_cpu_layer_info,

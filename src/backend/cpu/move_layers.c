@@ -14,11 +14,11 @@ static rmseg_status say(rmseg_layer *layer, const char *algorithm)
 
 /* ---- activation -------------------------------------------------------------------------------------------------- */
 
-float rmseg_cpu_slope(const rmseg_op_desc *op)
+float rmseg_cpu_slope(rmseg_activation activation, double slope)
 {
-    switch (op->activation) {
+    switch (activation) {
     case RMSEG_ACT_RELU: return 0;
-    case RMSEG_ACT_LEAKY_RELU: return (float)op->slope;
+    case RMSEG_ACT_LEAKY_RELU: return (float)slope;
     default: return 1;
     }
 }
@@ -30,7 +30,7 @@ static void activation_forward(const rmseg_layer *layer, const rmseg_op_io *io)
     const rmseg_op_desc *op = &layer->op;
     flat_pass pass = {.to = rmseg_cpu_tensor(io->out[0], &op->out[0]),
                       .a = rmseg_cpu_tensor(io->in[0], &op->in[0]),
-                      .slope = rmseg_cpu_slope(op)};
+                      .slope = rmseg_cpu_slope(op->activation, op->slope)};
     layer->kernels->activation(&pass);
 }
 
@@ -41,7 +41,7 @@ static void activation_backward(const rmseg_layer *layer, const rmseg_op_io *io)
     flat_pass pass = {.to = rmseg_cpu_tensor(io->din[0], &op->in[0]),
                       .a = rmseg_cpu_tensor(io->out[0], &op->out[0]),
                       .b = rmseg_cpu_tensor(io->dout[0], &op->out[0]),
-                      .slope = rmseg_cpu_slope(op)};
+                      .slope = rmseg_cpu_slope(op->activation, op->slope)};
     layer->kernels->activation_back(&pass);
 }
 
@@ -81,7 +81,9 @@ static pool_pass pool_of(const rmseg_layer *layer, const rmseg_op_io *io, rmseg_
 
 static void pool_forward(const rmseg_layer *layer, const rmseg_op_io *io)
 {
+    tensor_load load;
     pool_pass pass = pool_of(layer, io, io->in[0], io->out[0]);
+    pass.x.load = rmseg_cpu_load(&load, layer, io, 0);
     layer->kernels->pool(&pass);
 }
 
@@ -155,18 +157,21 @@ static void copy_tensor(rmseg_view to, rmseg_view from, const rmseg_shape *s)
 
 /* ---- add, fork, concat ------------------------------------------------------------------------------------------- */
 
-static void add_tensors(const rmseg_layer *layer, rmseg_view to, const rmseg_view from[2], const rmseg_shape *s)
+static flat_pass sum_of(rmseg_view to, const rmseg_view from[2], const rmseg_shape *s)
 {
-    flat_pass pass = {
+    return (flat_pass){
         .to = rmseg_cpu_tensor(to, s), .a = rmseg_cpu_tensor(from[0], s), .b = rmseg_cpu_tensor(from[1], s)};
-    if (to.data) layer->kernels->add(&pass);
 }
 
 static rmseg_status add_prepare(rmseg_layer *layer) { return say(layer, "one pass"); }
 
 static void add_forward(const rmseg_layer *layer, const rmseg_op_io *io)
 {
-    add_tensors(layer, io->out[0], io->in, &layer->op.out[0]);
+    tensor_load load[2];
+    flat_pass pass = sum_of(io->out[0], io->in, &layer->op.out[0]);
+    pass.a.load = rmseg_cpu_load(&load[0], layer, io, 0);
+    pass.b.load = rmseg_cpu_load(&load[1], layer, io, 1);
+    layer->kernels->add(&pass);
 }
 
 static void add_backward(const rmseg_layer *layer, const rmseg_op_io *io)
@@ -185,7 +190,8 @@ static void fork_forward(const rmseg_layer *layer, const rmseg_op_io *io)
 
 static void fork_backward(const rmseg_layer *layer, const rmseg_op_io *io)
 {
-    add_tensors(layer, io->din[0], io->dout, &layer->op.in[0]);
+    flat_pass pass = sum_of(io->din[0], io->dout, &layer->op.in[0]);
+    if (io->din[0].data) layer->kernels->add(&pass);
 }
 
 const layer_row rmseg_cpu_fork_row = {fork_prepare, fork_forward, fork_backward};
@@ -251,6 +257,7 @@ static void dropout_forward(const rmseg_layer *layer, const rmseg_op_io *io)
         return;
     }
     draw_factors(io->saved, op, io);
+    if (op->deferred) return;
     scale_pass pass = {rmseg_cpu_tensor(io->out[0], &op->out[0]), rmseg_cpu_tensor(io->in[0], &op->in[0]), io->saved};
     layer->kernels->scale(&pass);
 }

@@ -11,29 +11,24 @@
  */
 #include <string.h>
 
-#include "backend/cpu/vector.h"
+#include "backend/cpu/load.h"
 
 #define STRETCH 64 /* pixels summed in float before double takes over */
 
 /* The numbers of one block. */
 typedef struct norm_block {
-    pixel mean, rsd, offset, scale, bias, mean_g, mean_gx; /* z = (x - mean) scale + bias, its offset in it */
-    float slope;
+    load_block z; /* of (x - mean) scale + bias, with its offset in bias */
+    pixel rsd, offset, mean_g, mean_gx;
     int64_t block;
 } norm_block;
 
 static norm_block block_numbers(const norm_pass *pass, int64_t sample, int64_t block)
 {
-    norm_block b = {.slope = pass->slope, .block = pass->x.block};
+    norm_block b = {.z.slope = pass->slope, .block = pass->x.block};
     int64_t at = block * BLOCK, own = sample * pass->sample_stride + at;
-    b.mean = pixel_load(pass->mean + own), b.rsd = pixel_load(pass->rsd + own),
+    b.z.mean = pixel_load(pass->mean + own), b.rsd = pixel_load(pass->rsd + own);
     b.offset = pixel_load(pass->offset + own);
-    pixel weight = pixel_load(pass->weight + at), bias = pixel_load(pass->bias + at);
-    EACH_VECTOR(v)
-    {
-        b.scale.v[v] = weight.v[v] * b.rsd.v[v];
-        b.bias.v[v] = weight.v[v] * b.offset.v[v] + bias.v[v];
-    }
+    load_scale(&b.z, pass->rsd + own, pass->offset + own, pass->weight + at, pass->bias + at);
     if (pass->mean_g) b.mean_g = pixel_load(pass->mean_g + own), b.mean_gx = pixel_load(pass->mean_gx + own);
     return b;
 }
@@ -57,17 +52,8 @@ static const float *at(const tensor *x, const range *r, int64_t p)
 
 INLINE void forward_pixels(const float *x, float *y, int64_t count, const norm_block *b, int64_t block)
 {
-    for (int64_t p = 0; p < count; p++) {
-        pixel z = pixel_get(x + p * block, block);
-        EACH_VECTOR(v)
-        {
-            z.v[v] = (z.v[v] - b->mean.v[v]) * b->scale.v[v] + b->bias.v[v];
-            vec low = z.v[v] * b->slope;
-            if (b->slope == 0) low = (vec){0};
-            z.v[v] = vec_choose(z.v[v] <= 0, low, z.v[v]); /* so that a NaN stays one */
-        }
-        pixel_put(y + p * block, z, block);
-    }
+    for (int64_t p = 0; p < count; p++)
+        pixel_put(y + p * block, load_norm(pixel_get(x + p * block, block), &b->z), block);
 }
 
 static void forward_chunk(void *context, int64_t chunk, int thread)
@@ -90,9 +76,9 @@ INLINE pixel back_pixel(pixel *xhat, const float *x, const float *dy, const norm
     pixel in = pixel_get(x, block), g = pixel_get(dy, block);
     EACH_VECTOR(v)
     {
-        vec from = in.v[v] - b->mean.v[v], z = from * b->scale.v[v] + b->bias.v[v];
+        vec from = in.v[v] - b->z.mean.v[v], z = from * b->z.scale.v[v] + b->z.bias.v[v];
         xhat->v[v] = from * b->rsd.v[v] + b->offset.v[v];
-        g.v[v] = vec_choose(z > 0, g.v[v], g.v[v] * b->slope);
+        g.v[v] = vec_choose(z > 0, g.v[v], g.v[v] * b->z.slope);
     }
     return g;
 }
@@ -133,7 +119,7 @@ INLINE void back_pixels(float *dx, const float *x, const float *dy, int64_t coun
     pixel xhat;
     for (int64_t p = 0; p < count; p++) {
         pixel g = back_pixel(&xhat, x + p * block, dy + p * block, b, block);
-        EACH_VECTOR(v) g.v[v] = b->scale.v[v] * g.v[v] - b->mean_g.v[v] - xhat.v[v] * b->mean_gx.v[v];
+        EACH_VECTOR(v) g.v[v] = b->z.scale.v[v] * g.v[v] - b->mean_g.v[v] - xhat.v[v] * b->mean_gx.v[v];
         pixel_put(dx + p * block, g, block);
     }
 }

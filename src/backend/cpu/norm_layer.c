@@ -26,7 +26,8 @@ static rmseg_status norm_prepare(rmseg_layer *layer)
     size_t vectors = (size_t)(3 * padded(layer->op.in[0].c)) * sizeof(float);
     layer->info.saved_bytes = layer->training ? vectors : 0;
     layer->info.scratch_bytes = vectors + (layer->training ? partial_bytes(&layer->op) : 0);
-    layer->info.algorithm = "norm and activation in one pass";
+    layer->info.algorithm =
+        layer->op.deferred ? "statistics; the rest as it is loaded" : "norm and activation in one pass";
     layer->info.reason = "statistics come with the convolution's output, where one feeds it";
     return RMSEG_OK;
 }
@@ -64,7 +65,7 @@ static norm_pass pass_of(const rmseg_layer *layer, const rmseg_op_io *io, const 
                        .offset = vectors + 2 * channels,
                        .weight = io->param[0],
                        .bias = io->param[1],
-                       .slope = rmseg_cpu_slope(op)};
+                       .slope = rmseg_cpu_slope(op->activation, op->slope)};
 }
 
 static void norm_forward(const rmseg_layer *layer, const rmseg_op_io *io)
@@ -82,7 +83,7 @@ static void norm_forward(const rmseg_layer *layer, const rmseg_op_io *io)
         for (int64_t c = 0; c < channels; c++)
             rmseg_cpu_norm_set((float *)io->scratch + c, channels, mean[c], var[c], op->eps);
     }
-    layer->kernels->norm_forward(&pass);
+    if (!op->deferred) layer->kernels->norm_forward(&pass);
 }
 
 static void norm_backward(const rmseg_layer *layer, const rmseg_op_io *io)

@@ -9,7 +9,7 @@
  */
 #include <string.h>
 
-#include "backend/cpu/vector.h"
+#include "backend/cpu/load.h"
 
 /* What every row of a tile has in common. */
 typedef struct row_job {
@@ -17,6 +17,7 @@ typedef struct row_job {
     int64_t width; /* of x */
     int64_t first; /* pixel of x under the first tap of the row's first pixel; may lie outside */
     int64_t count; /* pixels of y */
+    load_block load;
 } row_job;
 
 static void pack_neighbours(float *to, const float *row, const row_job *job)
@@ -24,7 +25,12 @@ static void pack_neighbours(float *to, const float *row, const row_job *job)
     int64_t count = job->count + job->window->kernel[2] - 1;
     int64_t left = least(count, most(0, -job->first)), end = most(left, least(count, job->width - job->first));
     memset(to, 0, (size_t)left * BLOCK * sizeof *to);
-    memcpy(to + left * BLOCK, row + (job->first + left) * BLOCK, (size_t)(end - left) * BLOCK * sizeof *to);
+    const float *from = row + job->first * BLOCK;
+    if (job->load.plain)
+        memcpy(to + left * BLOCK, from + left * BLOCK, (size_t)(end - left) * BLOCK * sizeof *to);
+    else
+        for (int64_t p = left; p < end; p++)
+            pixel_store(to + p * BLOCK, load_pixel(pixel_load(from + p * BLOCK), &job->load));
     memset(to + end * BLOCK, 0, (size_t)(count - end) * BLOCK * sizeof *to);
 }
 
@@ -51,7 +57,8 @@ static void pack_phases(float *to, const float *row, const row_job *job)
             int64_t from = job->first + p * stride + phase;
             pixel x = {0};
             if (from >= 0 && from < job->width)
-                x = block == BLOCK ? pixel_load(row + from * BLOCK) : pixel_load_some(row + from * block, block);
+                x = block == BLOCK ? load_pixel(pixel_load(row + from * BLOCK), &job->load)
+                                   : pixel_load_some(row + from * block, block);
             pixel_store(to, x);
         }
 }
@@ -68,8 +75,9 @@ void rmseg_cpu_pack_tile(float *tile, const conv_plan *plan, const conv_part *pa
     int64_t first[3];
     for (int a = 0; a < 3; a++) first[a] = part->first[a] * window->stride[a] - window->pad[a];
     pack_fn pack_row = forms[window->form];
-    row_job job = {window, x->size[2], first[2], part->extent[2]};
-    for (int64_t b = first_block; b < first_block + blocks; b++)
+    row_job job = {.window = window, .width = x->size[2], .first = first[2], .count = part->extent[2]};
+    for (int64_t b = first_block; b < first_block + blocks; b++) {
+        job.load = load_of(x, part->sample, b);
         for (int64_t d = first[0]; d < first[0] + pack.rows[0]; d++)
             for (int64_t h = first[1]; h < first[1] + pack.rows[1]; h++, tile += pack.row) {
                 if (d < 0 || d >= x->size[0] || h < 0 || h >= x->size[1])
@@ -78,4 +86,5 @@ void rmseg_cpu_pack_tile(float *tile, const conv_plan *plan, const conv_part *pa
                     pack_row(tile, tensor_block(x, part->sample, b) + (d * x->size[1] + h) * x->size[2] * x->block,
                              &job);
             }
+    }
 }

@@ -3,22 +3,30 @@
  */
 #include <string.h>
 
+#include "backend/cpu/load.h"
 #include "backend/cpu/transform.h"
 #include "backend/cpu/winograd_tiles.h"
 
-/* `count` x `count` pixels of a plane from (h, w) on, where they lie, or with zeros for what is outside, in `buffer`.
- */
+/* `count` x `count` pixels of a plane from (h, w) on, where they lie, or in `buffer`: with zeros for what is outside, and
+ * as `load` makes them. */
 static const float *pixels_at(ptrdiff_t *row, float *buffer, const float *plane, const int64_t size[3], int64_t h,
-                              int64_t w, int64_t count)
+                              int64_t w, int64_t count, const load_block *load)
 {
+    bool within = h >= 0 && w >= 0 && h + count <= size[1] && w + count <= size[2];
     *row = size[2] * BLOCK;
-    if (h >= 0 && w >= 0 && h + count <= size[1] && w + count <= size[2]) return plane + (h * size[2] + w) * BLOCK;
+    if (within && load->plain) return plane + (h * size[2] + w) * BLOCK;
     *row = count * BLOCK;
+    for (int64_t a = 0; within && a < count; a++) {
+        const float *from = plane + ((h + a) * size[2] + w) * BLOCK;
+        for (int64_t b = 0; b < count; b++)
+            pixel_store(buffer + (a * count + b) * BLOCK, load_pixel(pixel_load(from + b * BLOCK), load));
+    }
+    if (within) return buffer;
     for (int64_t a = 0; a < count; a++)
         for (int64_t b = 0; b < count; b++) {
             bool inside = h + a >= 0 && h + a < size[1] && w + b >= 0 && w + b < size[2];
             pixel x = {0};
-            if (inside) x = pixel_load(plane + ((h + a) * size[2] + w + b) * BLOCK);
+            if (inside) x = load_pixel(pixel_load(plane + ((h + a) * size[2] + w + b) * BLOCK), load);
             pixel_store(buffer + (a * count + b) * BLOCK, x);
         }
     return buffer;
@@ -44,6 +52,7 @@ void rmseg_cpu_winograd_x(float *v, const winograd_plan *p, const winograd_group
     v += block * g->in_rows * BLOCK;
     for (int64_t plane = g->plane - halo; plane < g->plane + g->planes + halo; plane++) {
         const float *from = plane_at(p, x, block, g->stack, plane);
+        load_block load = load_of(x, p->depth == 1 ? plane / p->size[0] : g->stack, block);
         for (int64_t t = g->tile; t < g->tile + g->tiles; t++, v += BLOCK) {
             ptrdiff_t row;
             if (!from) {
@@ -52,7 +61,7 @@ void rmseg_cpu_winograd_x(float *v, const winograd_plan *p, const winograd_group
                 continue;
             }
             const float *pixels =
-                pixels_at(&row, buffer, from, p->size, t / p->across * TILE - 1, t % p->across * TILE - 1, 6);
+                pixels_at(&row, buffer, from, p->size, t / p->across * TILE - 1, t % p->across * TILE - 1, 6, &load);
             transform_square(transform_x, 6, 6, pixels, row, BLOCK, v, 6 * step, step, NULL);
         }
     }
@@ -62,12 +71,14 @@ void rmseg_cpu_winograd_dy(float *v, const winograd_plan *p, const winograd_grou
 {
     int64_t step = winograd_v_step(p->out_blocks, g->rows);
     float buffer[TILE * TILE * BLOCK];
+    const load_block load = {.plain = true};
     v += block * g->rows * BLOCK;
     for (int64_t plane = g->plane; plane < g->plane + g->planes; plane++) {
         const float *from = plane_at(p, dy, block, g->stack, plane);
         for (int64_t t = g->tile; t < g->tile + g->tiles; t++, v += BLOCK) {
             ptrdiff_t row;
-            const float *pixels = pixels_at(&row, buffer, from, p->size, t / p->across * TILE, t % p->across * TILE, 4);
+            const float *pixels =
+                pixels_at(&row, buffer, from, p->size, t / p->across * TILE, t % p->across * TILE, 4, &load);
             transform_square(transform_dy, 4, 6, pixels, row, BLOCK, v, 6 * step, step, NULL);
         }
     }
