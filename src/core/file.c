@@ -55,9 +55,30 @@ static bool read_full(int fd, uint8_t *bytes, size_t length, size_t *got)
     return true;
 }
 
-/* A pipe does not know its size and a file may grow meanwhile: the size is a hint, the end is the end. */
-static rmseg_status read_open(uint8_t **bytes, size_t *length, int fd, size_t hint, const char *path, size_t limit)
+/* /dev/zero has no end, and what memory cannot hold need not be tried: 0 where the system does not say how much it has. */
+static size_t most_of(bool device)
 {
+    long pages = sysconf(_SC_PHYS_PAGES), page = sysconf(_SC_PAGESIZE);
+    if (device) return (size_t)1 << 26;
+    return pages > 0 && page > 0 ? (size_t)pages * (size_t)page : 0;
+}
+
+static rmseg_status check_most(size_t used, bool device, const char *path)
+{
+    size_t most = most_of(device);
+    if (!most || used <= most) return RMSEG_OK;
+    if (device)
+        return rmseg_fail(RMSEG_ERROR_FILE, "%s is a device that goes on for more than %zu bytes; expected a file",
+                          path, most);
+    return rmseg_fail(RMSEG_ERROR_MEMORY, "%s is larger than the %zu MiB of memory that this machine has", path,
+                      most >> 20);
+}
+
+/* A pipe does not know its size and a file may grow meanwhile: the size is a hint, the end is the end. */
+static rmseg_status read_open(uint8_t **bytes, size_t *length, int fd, size_t hint, const char *path, size_t limit,
+                              bool device)
+{
+    RMSEG_TRY(check_most(hint, device, path));
     size_t capacity = hint + 2, used = 0; /* one to see the end, one for the zero */
     uint8_t *buffer = rmseg_alloc((int64_t)capacity, 1);
     while (buffer) {
@@ -68,6 +89,7 @@ static rmseg_status read_open(uint8_t **bytes, size_t *length, int fd, size_t hi
         if (!status && limit && used > limit)
             status = rmseg_fail(RMSEG_ERROR_FORMAT, "%s has more than %zu bytes: too large for what it should be", path,
                                 limit);
+        if (!status) status = check_most(used, device, path);
         if (status) {
             rmseg_free(buffer);
             return status;
@@ -91,9 +113,10 @@ rmseg_status rmseg_file_read(uint8_t **bytes, size_t *length, const char *path, 
     struct stat info;
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0) return fail_file("open", path);
-    size_t hint = fstat(fd, &info) == 0 && S_ISREG(info.st_mode) ? (size_t)info.st_size : 4096;
+    bool known = fstat(fd, &info) == 0, device = known && (S_ISCHR(info.st_mode) || S_ISBLK(info.st_mode));
+    size_t hint = known && S_ISREG(info.st_mode) ? (size_t)info.st_size : 4096;
     if (limit && hint > limit) hint = limit; /* enough to see that it is too large */
-    rmseg_status status = read_open(bytes, length, fd, hint, path, limit);
+    rmseg_status status = read_open(bytes, length, fd, hint, path, limit, device);
     close(fd);
     return status;
 }

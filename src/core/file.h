@@ -6,7 +6,7 @@
 
 #include "rmseg/core.h"
 
-/* Reads a whole file; `limit` bytes at most (0: no limit). *bytes is owned, rmseg_free it; one zero byte follows the
+/* Reads a whole file; `limit` bytes at most (0: no more than the machine's memory; of a device 64 MiB). *bytes is owned, rmseg_free it; one zero byte follows the
  * data. */
 rmseg_status rmseg_file_read(uint8_t **bytes, size_t *length, const char *path, size_t limit);
 

@@ -107,6 +107,25 @@ static void wrong_paths_are_named_with_their_cause(void **state)
     assert_fails(rmseg_file_write("", "x", 1), RMSEG_ERROR_FILE, "without a name");
 }
 
+static void what_has_no_end_or_no_room_is_refused(void **state)
+{
+    (void)state;
+    uint8_t *bytes = NULL;
+    size_t length = 0, total = 0;
+    assert_fails(rmseg_file_read(&bytes, &length, "/dev/zero", 0), RMSEG_ERROR_FILE,
+                 "/dev/zero is a device that goes on for more than 67108864 bytes; expected a file");
+    assert_fails(rmseg_file_read_start(&bytes, &length, &total, "/dev/zero", 0), RMSEG_ERROR_FILE, "is a device");
+    assert_ok(rmseg_file_read(&bytes, &length, "/dev/null", 0));
+    assert_int_equal(length, 0);
+    rmseg_free(bytes);
+    FILE *file = fopen("vast", "wb");
+    assert_non_null(file);
+    if (ftruncate(fileno(file), (off_t)1 << 43) == 0) /* 8 TiB of nothing, where the file system has holes */
+        assert_fails(rmseg_file_read(&bytes, &length, "vast", 0), RMSEG_ERROR_MEMORY, "vast is larger than the ");
+    fclose(file);
+    remove("vast");
+}
+
 static void old_content_stays_until_commit(void **state)
 {
     (void)state;
@@ -314,6 +333,7 @@ int main(void)
         in_folder(what_is_written_is_read),
         in_folder(file_above_the_limit_is_refused),
         in_folder(wrong_paths_are_named_with_their_cause),
+        in_folder(what_has_no_end_or_no_room_is_refused),
         in_folder(old_content_stays_until_commit),
         in_folder(permissions_follow_the_mask),
         in_folder(full_disk_leaves_the_old_file_and_nothing_else),
