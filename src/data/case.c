@@ -119,8 +119,10 @@ static rmseg_status check_finite(const rmseg_image *image, const char *path)
     int64_t total = rmseg_image_voxels(image) * image->channels;
     for (int64_t i = 0; i < total; i++)
         if (!isfinite(values[i]))
-            return rmseg_fail(RMSEG_ERROR_FORMAT, "%s: a value is %g; expected finite numbers", path,
-                              (double)values[i]);
+            return rmseg_fail(RMSEG_ERROR_FORMAT,
+                              "%s: a value is %g; expected finite numbers: put there what the background has, or leave "
+                              "the case out",
+                              path, (double)values[i]);
     return RMSEG_OK;
 }
 
@@ -139,14 +141,28 @@ static rmseg_status read_f32(rmseg_image **image, const char *path)
     return status;
 }
 
+/* "spacings differ: 1, 1, 3 and 1, 1, 2 mm", of D, H, W; NULL where both lie in one place. */
+static const char *tell_difference(char text[160], const rmseg_image *a, const rmseg_image *b)
+{
+    const char *what = rmseg_image_difference(a, b);
+    if (!what) return NULL;
+    const double *x = !strcmp(what, "spacing") ? a->spacing : a->origin, *y = x == a->spacing ? b->spacing : b->origin;
+    if (!strcmp(what, "direction"))
+        snprintf(text, 160, "directions differ");
+    else
+        snprintf(text, 160, "%ss differ: %.6g, %.6g, %.6g and %.6g, %.6g, %.6g mm", what, x[0], x[1], x[2], y[0], y[1],
+                 y[2]);
+    return text;
+}
+
 /* `image` grows by the channels of `more`. */
 static rmseg_status stack(rmseg_image *image, const rmseg_image *more, const rmseg_names *files, int64_t index)
 {
-    char size[80], other[80];
-    const char *difference = rmseg_image_difference(more, image);
+    char size[80], other[80], words[160];
+    const char *difference = tell_difference(words, more, image);
     if (!memcmp(image->size, more->size, sizeof image->size) && difference)
         return rmseg_fail(RMSEG_ERROR_FORMAT,
-                          "%s lies elsewhere than %s: their %ss differ; resample the images of a case to one grid",
+                          "%s lies elsewhere than %s: their %s; resample the images of a case to one grid",
                           files->items[index], files->items[0], difference);
     if (memcmp(image->size, more->size, sizeof image->size))
         return rmseg_fail(RMSEG_ERROR_FORMAT, "%s has %s, %s has %s; the images of a case must be of one size",
@@ -200,14 +216,14 @@ static rmseg_status check_image(const rmseg_image *image, const rmseg_dataset *d
 
 rmseg_status rmseg_mask_fits(const rmseg_image *mask, const char *path, const rmseg_image *image, const rmseg_case *one)
 {
-    char size[80], expected[80];
-    const char *difference = rmseg_image_difference(mask, image);
+    char size[80], expected[80], words[160];
+    const char *difference = tell_difference(words, mask, image);
     if (!memcmp(mask->size, image->size, sizeof mask->size)) {
         if (!difference) return RMSEG_OK;
-        return rmseg_fail(RMSEG_ERROR_FORMAT,
-                          "%s lies elsewhere than its image %s: their %ss differ; write the label with its image's own "
-                          "geometry",
-                          path, one->images.items[0], difference);
+        return rmseg_fail(
+            RMSEG_ERROR_FORMAT,
+            "%s lies elsewhere than its image %s: their %s; write the label with its image's own geometry", path,
+            one->images.items[0], difference);
     }
     return rmseg_fail(RMSEG_ERROR_FORMAT, "%s is a mask of %s, but its image %s has %s; expected the same size", path,
                       rmseg_extent_words(size, mask->size), one->images.items[0],
@@ -221,8 +237,11 @@ static rmseg_status settle_values(rmseg_image *label, const rmseg_dataset *datas
     for (int64_t i = 0; i < voxels; i++) {
         if (dataset->mask_255 && value[i] == 255) value[i] = 1;
         if (dataset->classes > 0 && value[i] >= dataset->classes)
-            return rmseg_fail(RMSEG_ERROR_FORMAT, "%s: label %d is not one of the classes 0 to %lld", path,
-                              (int)value[i], (long long)dataset->classes - 1);
+            return rmseg_fail(
+                RMSEG_ERROR_FORMAT,
+                "%s: label %d is not one of the classes 0 to %lld of this dataset: correct the label, or what "
+                "the dataset says its classes are",
+                path, (int)value[i], (long long)dataset->classes - 1);
     }
     return RMSEG_OK;
 }

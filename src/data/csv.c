@@ -94,7 +94,8 @@ static rmseg_status find_path(char **path, const table *t, const char *cell)
     RMSEG_TRY(*cell == '/' ? rmseg_path_format(path, "%s", cell) : rmseg_path_format(path, "%s%s", t->folder, cell));
     if (rmseg_file_exists(*path)) return RMSEG_OK;
     rmseg_status status =
-        rmseg_fail(RMSEG_ERROR_FILE, "%s: line %lld names %s, which is not there", t->path, (long long)t->line, *path);
+        rmseg_fail(RMSEG_ERROR_FILE, "%s: line %lld names %s, which is not there: put it there, or take the line out",
+                   t->path, (long long)t->line, *path);
     rmseg_free(*path);
     return status;
 }

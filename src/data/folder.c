@@ -104,8 +104,8 @@ static rmseg_status add_pairs(rmseg_dataset *dataset, const pairing *pair, bool 
     }
     alone += pair->label_count - at;
     if (alone > 0)
-        rmseg_warn("%s: %lld labels have no image of their name in %s and are left out", pair->labels, (long long)alone,
-                   pair->images);
+        rmseg_warn("%s: labels without an image of their name in %s are left out: %lld", pair->labels, pair->images,
+                   (long long)alone);
     return RMSEG_OK;
 }
 

@@ -18,7 +18,9 @@ static rmseg_status find_path(char **path, const rmseg_dataset *dataset, const r
     while (!strncmp(name, "./", 2)) name += 2;
     RMSEG_TRY(rmseg_path_format(path, "%s/%s", dataset->root, name));
     if (rmseg_file_exists(*path)) return RMSEG_OK;
-    rmseg_status status = rmseg_fail(RMSEG_ERROR_FILE, "%s names %s, which is not there", d->path, *path);
+    rmseg_status status =
+        rmseg_fail(RMSEG_ERROR_FILE, "%s names %s, which is not there: put it there, or take the case out of the list",
+                   d->path, *path);
     rmseg_free(*path);
     *path = NULL;
     return status;

@@ -157,7 +157,9 @@ static rmseg_status add_named_image(rmseg_case *one, const reading *r, const jso
     if (rmseg_file_exists(path))
         status = rmseg_names_add(&one->images, path);
     else
-        status = rmseg_fail(RMSEG_ERROR_FILE, "%s names %s, which is not there", r->description->path, path);
+        status = rmseg_fail(RMSEG_ERROR_FILE,
+                            "%s names %s, which is not there: put it there, or take the case out of the list",
+                            r->description->path, path);
     rmseg_free(path);
     return status;
 }

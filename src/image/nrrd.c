@@ -132,8 +132,12 @@ static rmseg_status read_space(nrrd *n, char *value, const rmseg_image_file *fil
 static rmseg_status read_space_dimension(nrrd *n, char *value, const rmseg_image_file *file)
 {
     int64_t world = 0;
-    if (!rmseg_parse_integer(&world, value) || world < 2 || world > 3)
-        return fail_field(file, "space dimension", value, "2 or 3");
+    bool known = rmseg_parse_integer(&world, value);
+    if (known && world > 3)
+        return rmseg_fail(RMSEG_ERROR_UNSUPPORTED,
+                          "%s: this NRRD is %" PRId64 "D (space dimension); rmseg takes one volume a file: split it",
+                          file->name, world);
+    if (!known || world < 2) return fail_field(file, "space dimension", value, "2 or 3");
     n->world = (int)world;
     return RMSEG_OK;
 }
