@@ -141,6 +141,8 @@ static rmseg_status read_f32(rmseg_image **image, const char *path)
     return status;
 }
 
+rmseg_status rmseg_values_read(rmseg_image **image, const char *path) { return read_f32(image, path); }
+
 /* "spacings differ: 1, 1, 3 and 1, 1, 2 mm", of D, H, W; NULL where both lie in one place. */
 static const char *tell_difference(char text[160], const rmseg_image *a, const rmseg_image *b)
 {

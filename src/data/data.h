@@ -67,6 +67,9 @@ void rmseg_dataset_destroy(rmseg_dataset *dataset);
  * values are known; soft maps with other values than 0, 64, 128, 191, 255 bring one warning with the count. */
 rmseg_status rmseg_case_read(rmseg_image **image, rmseg_image **label, const rmseg_dataset *dataset, int64_t index);
 
+/* A file of values as F32. Errors: those of reading, and format (a value is NaN or infinite). */
+rmseg_status rmseg_values_read(rmseg_image **image, const char *path);
+
 /* A file of class numbers as one channel of I32: whole numbers 0 .. 65535, in any type of file (of an HDF5 its dataset
  * `label`); channels that are all equal count as one. The sentence of a failure names the file and what is wrong with it. */
 rmseg_status rmseg_label_read(rmseg_image **label, const char *path);

@@ -109,11 +109,7 @@ void rmseg_cases_destroy(rmseg_cases *cases)
 rmseg_status rmseg_cases_image(rmseg_image **image, const rmseg_cases *cases, int64_t index)
 {
     if (cases->dataset) return rmseg_case_read(image, NULL, cases->dataset, index);
-    rmseg_image *raw = NULL;
-    RMSEG_TRY(rmseg_image_read(&raw, cases->paths[index]));
-    rmseg_status status = rmseg_image_convert(image, raw, RMSEG_F32);
-    rmseg_image_destroy(raw);
-    return status;
+    return rmseg_values_read(image, cases->paths[index]);
 }
 
 rmseg_status rmseg_cases_label(rmseg_image **label, const rmseg_cases *cases, int64_t index)

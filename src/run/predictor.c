@@ -284,6 +284,8 @@ static rmseg_status check_image(const rmseg_predictor *p, const rmseg_image *ima
     if (image->size[0] > 1 && rmseg_net_get_spec(p->model->net)->spatial == 2)
         return rmseg_fail(RMSEG_ERROR_ARGUMENT, "the image has %lld slices, but the network is 2D",
                           (long long)image->size[0]);
+    if (image->size[0] == 1 && rmseg_net_get_spec(p->model->net)->spatial == 3)
+        return rmseg_fail(RMSEG_ERROR_ARGUMENT, "the image is a single slice, but the network was trained on volumes");
     return RMSEG_OK;
 }
 

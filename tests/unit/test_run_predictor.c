@@ -240,8 +240,17 @@ static void what_does_not_fit_is_refused(void **state)
     assert_ok(rmseg_image_create(&grey, RMSEG_F32, 1, (const int64_t[3]){1, 16, 16}));
     assert_fails(rmseg_predictor_run(&probabilities, predictor, grey), RMSEG_ERROR_ARGUMENT,
                  "1 channel, but the network was trained on 2");
-    rmseg_image_destroy(grey);
     rmseg_predictor_destroy(predictor);
+
+    rmseg_model volumes;
+    make_volume_model(&volumes);
+    window = (rmseg_window){.size = {16, 16, 16}, .stride = {16, 16, 16}};
+    assert_ok(rmseg_predictor_create(&predictor, &volumes, &window));
+    assert_fails(rmseg_predictor_run(&probabilities, predictor, grey), RMSEG_ERROR_ARGUMENT,
+                 "a single slice, but the network was trained on volumes");
+    rmseg_predictor_destroy(predictor);
+    rmseg_model_destroy(&volumes);
+    rmseg_image_destroy(grey);
 }
 
 static rmseg_image *make_label(const rmseg_model *model, const float *p, int64_t k, int64_t w, bool largest,
