@@ -46,9 +46,10 @@ RMSEG_API rmseg_status rmseg_objective_measure(char **text, rmseg_image **weight
                                                const char *expression);
 
 /* Measures how fast rmseg is on this machine: the rows of a family, or of all where it is NULL or "". *text, owned
- * (rmseg_text_free), is a table. */
+ * (rmseg_text_free), is a table, or JSON where option json is "-"; *worse counts the rows that are slower than in the
+ * file of option compare by more than option threshold. */
 RMSEG_API rmseg_status rmseg_bench_options_create(rmseg_options **options);
-RMSEG_API rmseg_status rmseg_bench(char **text, const rmseg_options *options, const char *family);
+RMSEG_API rmseg_status rmseg_bench(char **text, int64_t *worse, const rmseg_options *options, const char *family);
 
 typedef struct rmseg_bench_family {
     const char *name, *help;

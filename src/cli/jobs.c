@@ -73,8 +73,12 @@ rmseg_status cli_objective(const rmseg_options *options, const char *const *oper
 rmseg_status cli_bench(const rmseg_options *options, const char *const *operands, int64_t count)
 {
     char *text = NULL;
-    CLI_TRY(rmseg_bench(&text, options, count ? operands[0] : NULL));
+    int64_t worse = 0;
+    CLI_TRY(rmseg_bench(&text, &worse, options, count ? operands[0] : NULL));
     fputs(text, stdout);
     rmseg_text_free(text);
-    return RMSEG_OK;
+    if (!worse || !cli_switch(options, "fail-worse")) return RMSEG_OK;
+    return cli_fail(RMSEG_ERROR_NUMERIC, "%lld row%s worse than in %s by more than %s %%", (long long)worse,
+                    worse > 1 ? "s are" : " is", rmseg_options_get(options, "compare"),
+                    rmseg_options_get(options, "threshold"));
 }

@@ -178,9 +178,13 @@ rmseg_status rmseg_executor_clock(rmseg_executor *executor);
 typedef struct rmseg_op_profile {
     const char *name, *kind, *algorithm; /* "down0.conv1", "conv", "direct 3x3, tile ..."; borrowed from the executor */
     double seconds[RMSEG_PASSES];        /* of the last run; NaN where the op has no such pass */
-    double flops[RMSEG_PASSES];          /* of sums of products as they are defined; 0 where there are none */
+    double flops[RMSEG_PASSES];          /* of sums of products as they are defined; 0 where there is none or no pass */
     double bytes[RMSEG_PASSES];          /* the least it reads and writes: each tensor and parameter once */
 } rmseg_op_profile;
+
+/* kind, flops and bytes of an op that stands alone, of complete shapes; "conv". */
+void rmseg_op_work(rmseg_op_profile *profile, const rmseg_op_desc *op, const rmseg_backend *backend);
+const char *rmseg_op_name(rmseg_op_kind kind);
 
 int64_t rmseg_executor_ops(const rmseg_executor *executor);
 void rmseg_executor_profile(rmseg_op_profile *profile, const rmseg_executor *executor, int64_t op);

@@ -54,41 +54,48 @@ void rmseg_executor_clock_backward(rmseg_executor *executor, int64_t op)
 
 /* ---- work and traffic -------------------------------------------------------------------------------------------- */
 
-static double tensor_bytes(const rmseg_executor *executor, const rmseg_shape *shapes)
+static double tensor_bytes(const rmseg_backend *backend, const rmseg_shape *shapes)
 {
     double elements = 0;
     for (int i = 0; i < RMSEG_OP_TENSORS; i++)
-        if (shapes[i].n) elements += (double)shapes[i].n * (double)executor->backend->sample_elements(&shapes[i]);
-    return elements * (double)executor->backend->element;
+        if (shapes[i].n) elements += (double)shapes[i].n * (double)backend->sample_elements(&shapes[i]);
+    return elements * (double)backend->element;
 }
 
-static double param_bytes(const rmseg_executor *executor, const rmseg_op_desc *op)
+static double param_bytes(const rmseg_backend *backend, const rmseg_op_desc *op)
 {
     double elements = 0;
-    for (int i = 0; i < RMSEG_OP_PARAMS; i++) elements += (double)executor->backend->param_elements(op, i);
-    return elements * (double)executor->backend->element;
+    for (int i = 0; i < RMSEG_OP_PARAMS; i++) elements += (double)backend->param_elements(op, i);
+    return elements * (double)backend->element;
 }
 
-/* Tensors that lie in each other cost nothing to fork or to put together. */
-static bool is_alias(const rmseg_op_io *io, rmseg_op_kind kind)
+const char *rmseg_op_name(rmseg_op_kind kind) { return rmseg_op_row_get(kind)->name; }
+
+void rmseg_op_work(rmseg_op_profile *profile, const rmseg_op_desc *op, const rmseg_backend *backend)
 {
-    const char *in = io->in[0].data, *out = io->out[0].data;
-    return in == out && (kind == RMSEG_OP_FORK || kind == RMSEG_OP_CONCAT);
+    const rmseg_op_row *row = rmseg_op_row_get(op->kind);
+    double in = tensor_bytes(backend, op->in), out = tensor_bytes(backend, op->out), params = param_bytes(backend, op);
+    double flops = row->macs ? 2 * row->macs(op) : 0;
+    bool norm = op->kind == RMSEG_OP_NORM || op->kind == RMSEG_OP_GROUP_NORM; /* looks at its input again */
+    *profile = (rmseg_op_profile){.kind = row->name};
+    profile->bytes[RMSEG_PASS_FORWARD] = op->deferred ? 0 : in + out + params; /* the statistics came with `in` */
+    profile->flops[RMSEG_PASS_FORWARD] = flops;
+    if (!is_conv(op)) {
+        profile->bytes[RMSEG_PASS_BACKWARD] = (norm ? 2 : 1) * in + out;
+        return;
+    }
+    for (int pass = op->first ? RMSEG_PASS_WEIGHTS : RMSEG_PASS_DATA; pass <= RMSEG_PASS_WEIGHTS; pass++) {
+        profile->bytes[pass] = in + out + params;
+        profile->flops[pass] = flops;
+    }
 }
 
-static void count_bytes(rmseg_op_profile *profile, const rmseg_executor *executor, int64_t op)
+/* Tensors that lie in each other cost nothing to fork, to put together, to share a gradient. */
+static void leave_out_aliases(rmseg_op_profile *profile, const rmseg_op_io *io, rmseg_op_kind kind)
 {
-    const rmseg_op_desc *desc = &executor->ops[op];
-    const rmseg_op_io *io = &executor->io[op];
-    double in = tensor_bytes(executor, desc->in), out = tensor_bytes(executor, desc->out);
-    double params = param_bytes(executor, desc);
-    bool reads_in = desc->kind == RMSEG_OP_NORM || desc->kind == RMSEG_OP_GROUP_NORM;
-    bool alias = is_alias(io, desc->kind), one_gradient = io->din[0].data == io->dout[0].data && !reads_in;
-    profile->bytes[RMSEG_PASS_FORWARD] = alias ? 0 : in + out + params;
-    profile->bytes[RMSEG_PASS_DATA] = out + params + in;
-    profile->bytes[RMSEG_PASS_WEIGHTS] = in + out + params;
-    profile->bytes[RMSEG_PASS_BACKWARD] = reads_in ? in + out + in : out + in;
-    if (one_gradient && (desc->kind == RMSEG_OP_ADD || desc->kind == RMSEG_OP_CONCAT))
+    bool joins = kind == RMSEG_OP_FORK || kind == RMSEG_OP_CONCAT, hands_on = kind == RMSEG_OP_ADD;
+    if (joins && io->in[0].data == io->out[0].data) profile->bytes[RMSEG_PASS_FORWARD] = 0;
+    if ((hands_on || kind == RMSEG_OP_CONCAT) && io->din[0].data == io->dout[0].data)
         profile->bytes[RMSEG_PASS_BACKWARD] = 0;
 }
 
@@ -96,14 +103,10 @@ int64_t rmseg_executor_ops(const rmseg_executor *executor) { return executor->ne
 
 void rmseg_executor_profile(rmseg_op_profile *profile, const rmseg_executor *executor, int64_t op)
 {
-    const rmseg_op_row *row = rmseg_op_row_get(executor->ops[op].kind);
-    double flops = row->macs ? 2 * row->macs(&executor->ops[op]) : 0;
-    *profile = (rmseg_op_profile){.name = executor->net->nodes[op].name,
-                                  .kind = row->name,
-                                  .algorithm = rmseg_executor_layer(executor, op).algorithm};
-    count_bytes(profile, executor, op);
-    for (int pass = 0; pass < RMSEG_PASSES; pass++) {
-        profile->flops[pass] = flops;
+    rmseg_op_work(profile, &executor->ops[op], executor->backend);
+    leave_out_aliases(profile, &executor->io[op], executor->ops[op].kind);
+    profile->name = executor->net->nodes[op].name;
+    profile->algorithm = rmseg_executor_layer(executor, op).algorithm;
+    for (int pass = 0; pass < RMSEG_PASSES; pass++)
         profile->seconds[pass] = executor->seconds ? seconds_of(executor, op)[pass] : NAN;
-    }
 }

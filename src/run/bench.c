@@ -25,7 +25,12 @@ static const struct {
 } families[] = {
     {{"machine", "the most this machine does: multiply-adds a second at the level in use, bytes read, copied, added"},
      machine},
+    {{"kernels", "single ops at usual shapes, and the optimiser"}, rmseg_bench_kernels},
     {{"layers", "every op of a network, forward and backward"}, rmseg_bench_layers},
+    {{"step", "a whole training step: forward, objective, backward, optimiser; its memory"}, rmseg_bench_step},
+    {{"predict", "a window of a prediction"}, rmseg_bench_predict},
+    {{"loss", "objectives at usual shapes, value and gradient"}, rmseg_bench_loss},
+    {{"metrics", "metrics of a pair of masks"}, rmseg_bench_metrics},
 };
 
 enum { FAMILIES = sizeof families / sizeof *families };
@@ -124,6 +129,8 @@ rmseg_status rmseg_bench_add(rmseg_bench_run *run, const rmseg_bench_measure *me
     return fill_row(&run->rows[run->count++], run, measure);
 }
 
+bool rmseg_bench_wanted(const rmseg_bench_run *run, const char *name) { return holds(name, run->o->only); }
+
 void rmseg_bench_rows_destroy(rmseg_bench_row *rows, int64_t count)
 {
     for (int64_t i = 0; i < count; i++) {
@@ -211,25 +218,56 @@ static rmseg_status measure(rmseg_bench_run *run, const char *family)
     return rmseg_fail(RMSEG_ERROR_ARGUMENT, "option only: no row holds \"%s\"", run->o->only);
 }
 
-static rmseg_status give(char **text, const rmseg_bench_run *run)
+static rmseg_status give(char **text, rmseg_text *made)
 {
-    rmseg_text table = {0};
-    rmseg_bench_head(&table, run);
-    rmseg_bench_table(&table, run);
-    if (table.failed) {
-        rmseg_text_destroy(&table);
+    if (made->failed) {
+        rmseg_text_destroy(made);
         return RMSEG_ERROR_MEMORY;
     }
-    *text = table.data;
+    *text = made->data;
     return RMSEG_OK;
 }
 
-rmseg_status rmseg_bench(char **text, const rmseg_options *options, const char *family)
+/* The table, and the comparison behind it; or JSON. */
+static rmseg_status report(char **text, int64_t *worse, const rmseg_bench_run *run, const rmseg_bench_old *old)
+{
+    const bench_options *o = run->o;
+    rmseg_json json = {0};
+    rmseg_text table = {0};
+    int64_t count = 0;
+    if (*o->json) rmseg_bench_json(&json, run);
+    if (!strcmp(o->json, "-")) return give(text, &json.text);
+    rmseg_status status = *o->json ? rmseg_text_write(&json.text, o->json) : RMSEG_OK;
+    rmseg_text_destroy(&json.text);
+    if (status) return status;
+    rmseg_bench_head(&table, run);
+    rmseg_bench_table(&table, run);
+    if (old) count = rmseg_bench_compare(&table, run->rows, run->count, old, o->compare, o->threshold);
+    RMSEG_TRY(give(text, &table));
+    *worse = count;
+    return RMSEG_OK;
+}
+
+/* The old file is read before anything is measured: a wrong name shows at once. */
+static rmseg_status bench(char **text, int64_t *worse, rmseg_bench_run *run, const char *family)
+{
+    const bench_options *o = run->o;
+    rmseg_bench_old *old = NULL;
+    if (*o->compare && !strcmp(o->json, "-"))
+        return rmseg_fail(RMSEG_ERROR_ARGUMENT, "--json - and --compare exclude each other: give --json a file");
+    if (*o->compare) RMSEG_TRY(rmseg_bench_old_read(&old, o->compare));
+    rmseg_status status = measure(run, family);
+    if (!status) status = report(text, worse, run, old);
+    rmseg_bench_old_destroy(old);
+    return status;
+}
+
+rmseg_status rmseg_bench(char **text, int64_t *worse, const rmseg_options *options, const char *family)
 {
     rmseg_bench_run run = {.o = bench_options_values(options)};
     if (!run.o) return RMSEG_ERROR_ARGUMENT;
-    rmseg_status status = measure(&run, family ? family : "");
-    if (!status) status = give(text, &run);
+    *worse = 0;
+    rmseg_status status = bench(text, worse, &run, family ? family : "");
     rmseg_bench_rows_destroy(run.rows, run.count);
     rmseg_free(run.setting);
     return status;

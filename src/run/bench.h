@@ -2,7 +2,7 @@
  * run/bench.h - what the families of `rmseg bench` share: options, rows, the clock, a network to run.
  *
  * A family is a function that measures and adds rows; bench.c has the table of them. A row is told from every other by
- * its family, setting, name and pass.
+ * its family, setting, name and pass; two files are compared by these.
  */
 #ifndef RUN_BENCH_H
 #define RUN_BENCH_H
@@ -14,7 +14,7 @@
 
 /* clang-format off: one option a row */
 #define BENCH_OPTIONS(X)                                                                                               \
-    X(pick, net, "vnet", 0, 0, "unet|vnet", "", "network of layers", "unet")                                           \
+    X(pick, net, "vnet", 0, 0, "unet|vnet", "", "network of layers, step and predict", "unet")                         \
     X(i64, width, "16", 1, 1 << 20, "", "channels", "channels of its first level", "64")                               \
     X(i64, depth, "4", 1, 12, "", "", "its halvings of the grid", "3")                                                 \
     X(str, grid, "", 0, 0, "", "voxels", "size of a sample, H,W or D,H,W; else 112,112,80 (vnet) or 256,256 (unet)",   \
@@ -27,10 +27,17 @@
     X(f64, dropout, "0", 0, 0.95, "", "", "probability to drop a channel", "0.5")                                      \
     X(flag, exact, "no", 0, 0, "", "", "convolutions by direct sums alone, as train --exact", "")                      \
     X(flag, inference, "no", 0, 0, "", "", "layers as prediction plans them, forward only", "")                        \
+    X(str, objective, "softmax: ce + dice", 0, 0, "", "", "what step trains with",                                     \
+      "softmax: ce + dice + 0.01*rm(2,0,0)")                                                                           \
     X(str, only, "", 0, 0, "", "", "only rows with this text in name, kind, pass or algorithm", "weights")             \
     X(pick, sort, "order", 0, 0, "order|time", "", "rows in the order of the work, or the slowest first", "time")      \
     X(f64, seconds, "2", 0, 86400, "", "seconds", "repeat what is measured for so long, three times at least", "10")   \
-    X(i64, rounds, "0", 0, 1000000, "", "times", "repeat it so often instead", "20")
+    X(i64, rounds, "0", 0, 1000000, "", "times", "repeat it so often instead", "20")                                   \
+    X(str, json, "", 0, 0, "", "", "write every row to this file; -: to standard output, in place of the table",       \
+      "bench.json")                                                                                                    \
+    X(str, compare, "", 0, 0, "", "", "such a file of an earlier run: print new / old of each row", "old.json")        \
+    X(f64, threshold, "10", 0, 1e6, "", "percent", "mark rows that are worse by more than this", "5")                  \
+    X(flag, fail_worse, "no", 0, 0, "", "", "exit with 1 where a row is marked", "")
 /* clang-format on */
 
 RMSEG_OPTIONS_DECLARE(bench_options, BENCH_OPTIONS)
@@ -83,6 +90,9 @@ rmseg_status rmseg_bench_add(rmseg_bench_run *run, const rmseg_bench_measure *me
 
 /* Of an even number the mean of the two in the middle. NaN where there is no memory to sort them in. */
 double rmseg_bench_median(const double *samples, int64_t count, int64_t stride);
+/* Whether --only lets a row of this name through, so that nothing is measured in vain. */
+bool rmseg_bench_wanted(const rmseg_bench_run *run, const char *name);
+
 void rmseg_bench_rows_destroy(rmseg_bench_row *rows, int64_t count);
 
 /* ---- repeating ----------------------------------------------------------------------------------------------------- */
@@ -114,14 +124,41 @@ void rmseg_bench_net_destroy(rmseg_bench_net *net);
 /* `count` numbers, uniform in [-scale, scale], the same in every run. */
 float *rmseg_bench_floats(int64_t count, double scale);
 
+/* The truth of a batch of n samples: ellipsoids one within the other, as an index, or as maps where the objective's head
+ * is no softmax. Sets them in the batch. */
+typedef struct rmseg_bench_truth {
+    int32_t *index;
+    float *map;
+} rmseg_bench_truth;
+rmseg_status rmseg_bench_truth_create(rmseg_bench_truth *truth, rmseg_batch *batch, const rmseg_objective *objective);
+void rmseg_bench_truth_destroy(rmseg_bench_truth *truth);
+
 /* ---- the families --------------------------------------------------------------------------------------------------- */
 
 rmseg_status rmseg_bench_machine_peaks(rmseg_bench_run *run, bool rows); /* `rows`: adds them too */
+rmseg_status rmseg_bench_kernels(rmseg_bench_run *run);
 rmseg_status rmseg_bench_layers(rmseg_bench_run *run);
+rmseg_status rmseg_bench_step(rmseg_bench_run *run);
+rmseg_status rmseg_bench_predict(rmseg_bench_run *run);
+rmseg_status rmseg_bench_loss(rmseg_bench_run *run);
+rmseg_status rmseg_bench_metrics(rmseg_bench_run *run);
 
 /* ---- what comes out ---------------------------------------------------------------------------------------------------- */
 
 void rmseg_bench_table(rmseg_text *text, const rmseg_bench_run *run);
 void rmseg_bench_head(rmseg_text *text, const rmseg_bench_run *run);
+void rmseg_bench_json(rmseg_json *json, const rmseg_bench_run *run);
+
+/* The file of an earlier run. Nothing of it is believed before it is checked; errors name the file, the row and what was
+ * expected. */
+typedef struct json_t rmseg_bench_old;
+rmseg_status rmseg_bench_old_read(rmseg_bench_old **old, const char *path);
+rmseg_status rmseg_bench_old_parse(rmseg_bench_old **old, const uint8_t *bytes, size_t length, const char *path);
+void rmseg_bench_old_destroy(rmseg_bench_old *old);
+
+/* Adds old, new and new / old of every row that both have; returns how many are worse by more than `threshold` percent:
+ * longer, larger, or of a lower rate. */
+int64_t rmseg_bench_compare(rmseg_text *text, const rmseg_bench_row *rows, int64_t count, const rmseg_bench_old *old,
+                            const char *path, double threshold);
 
 #endif
