@@ -19,9 +19,10 @@ typedef struct rmseg_layout_info {
 RMSEG_API const rmseg_layout_info *rmseg_layout_list(int64_t index); /* `rmseg layouts`; NULL past the last */
 
 typedef struct rmseg_augment_info {
-    const char *name; /* as in --augment flip-w,brightness */
-    const char *help; /* what it does to a sample */
-    const char *draw; /* which of a sample's ten draws it uses, and how (docs/data.md) */
+    const char *name;       /* as in --augment "flip-w,rotate(degrees=15)" */
+    const char *help;       /* what it does to a sample */
+    const char *draw;       /* which of a sample's draws it uses, and how (docs/data.md) */
+    const char *parameters; /* one a line, "name=default  unit  help", as in rotate(degrees=15, p=1); NULL: none */
 } rmseg_augment_info;
 RMSEG_API const rmseg_augment_info *rmseg_augment_list(int64_t index); /* NULL past the last */
 

@@ -46,6 +46,9 @@ RMSEG_API const char *rmseg_objective_term_name(const rmseg_objective *objective
 RMSEG_API double rmseg_objective_term_weight(const rmseg_objective *objective, int64_t index);
 RMSEG_API bool rmseg_objective_term_varies(const rmseg_objective *objective, int64_t index);
 
+/* Whether a term counts indices in the whole image (frame=volume): its batches need frames that say where they lie. */
+RMSEG_API bool rmseg_objective_wants_place(const rmseg_objective *objective);
+
 /* Whether a term looks at the whole image (maps=image): its batches need frames with `whole` set. */
 RMSEG_API bool rmseg_objective_wants_whole(const rmseg_objective *objective);
 

@@ -241,6 +241,7 @@ FUNCTIONS = {
     "rmseg_objective_term_name": (c_char_p, [c_void_p, c_int64]),
     "rmseg_objective_term_weight": (c_double, [c_void_p, c_int64]),
     "rmseg_objective_term_varies": (c_bool, [c_void_p, c_int64]),
+    "rmseg_objective_wants_place": (c_bool, [c_void_p]),
     "rmseg_objective_wants_whole": (c_bool, [c_void_p]),
     "rmseg_objective_text": (c_char_p, [c_void_p]),
     "rmseg_loss_list": (POINTER(rmseg_loss_info), [c_int64]),

@@ -18,7 +18,7 @@ static void line(const char *name, const char *text)
 
 /* ---- losses ------------------------------------------------------------------------------------------------------ */
 
-/* A line of a loss' arguments, "name=default  choices  help", where each part begins and how long it is. */
+/* A line of arguments, "name=default  choices  help" (of an augmentation "name=default  unit  help"), where each part begins and how long it is. */
 typedef struct argument {
     const char *part[3];
     int length[3];
@@ -37,7 +37,7 @@ static const char *read_argument(argument *a, const char *at)
     return end + (*end == '\n');
 }
 
-static void print_arguments(const char *text)
+static void print_arguments(const char *first, int width, const char *text)
 {
     argument a;
     int wide[2] = {0};
@@ -46,10 +46,9 @@ static void print_arguments(const char *text)
         for (int i = 0; i < 2; i++)
             if (a.length[i] > wide[i]) wide[i] = a.length[i];
     }
-    const char *title = "arguments";
-    for (const char *at = text; *at; title = "") {
+    for (const char *at = text, *title = first; *at; title = "") {
         at = read_argument(&a, at);
-        printf("    %-10s %-*.*s  %-*.*s  %.*s\n", title, wide[0], a.length[0], a.part[0], wide[1], a.length[1],
+        printf("    %-*s %-*.*s  %-*.*s  %.*s\n", width, title, wide[0], a.length[0], a.part[0], wide[1], a.length[1],
                a.part[1], a.length[2], a.part[2]);
     }
 }
@@ -57,7 +56,7 @@ static void print_arguments(const char *text)
 static void print_loss(const rmseg_loss_info *loss)
 {
     printf("%s  %s\n", loss->name, loss->help);
-    print_arguments(loss->arguments);
+    print_arguments("arguments", 10, loss->arguments);
     line("formula", loss->formula);
     line("source", loss->source);
 }
@@ -195,8 +194,11 @@ rmseg_status cli_layouts(const rmseg_options *options, const char *const *operan
         line("files", layout->tree);
     }
     printf("\naugmentations, for --augment of train:\n");
-    for (int64_t i = 0; rmseg_augment_list(i); i++)
-        printf("    %-13s %s\n", rmseg_augment_list(i)->name, rmseg_augment_list(i)->help);
+    for (int64_t i = 0; rmseg_augment_list(i); i++) {
+        const rmseg_augment_info *info = rmseg_augment_list(i);
+        printf("    %-13s %s\n", info->name, info->help);
+        if (info->parameters) print_arguments("", 13, info->parameters);
+    }
     return RMSEG_OK;
 }
 

@@ -19,6 +19,8 @@ typedef enum rmseg_random_purpose {
     RMSEG_RANDOM_SPLIT = 5,   /* validation folds */
     RMSEG_RANDOM_BOOTSTRAP = 6,
     RMSEG_RANDOM_PHANTOM = 7, /* synthetic cases: a = case */
+    RMSEG_RANDOM_ELASTIC = 8, /* displacements of an augmentation: a = iteration, b = sample in the batch */
+    RMSEG_RANDOM_NOISE = 9,   /* noise of an augmentation: a = iteration, b = sample in the batch */
     RMSEG_RANDOM_CROP = 20,   /* margins of a crop around the truth: a = hash of the case's name */
     RMSEG_RANDOM_TEST = 99
 } rmseg_random_purpose;

@@ -139,13 +139,17 @@ typedef struct rmseg_loader_settings {
     const char
         *augment; /* "flip-w,rot90,brightness"; "none", "" or NULL: nothing; the names are rmseg_augment_list's */
     uint64_t seed;
-    bool cache;  /* keep prepared cases in memory */
-    bool whole;  /* frames carry the labels of the whole image */
-    int workers; /* loader threads, at least 1 */
+    double foreground; /* share of the samples whose crop is put about a voxel of a class above 0; rmseg_loader_fill
+                          must have been called before batches are asked for where it is above 0 */
+    bool reference; /* turns, mirrors and crops as the reference loader of the left atrium draws them (reference.h) */
+    bool cache;     /* keep prepared cases in memory */
+    bool whole;     /* frames carry the labels of the whole image */
+    int workers;    /* loader threads, at least 1 */
 } rmseg_loader_settings;
 
-/* One sample's history: enough to rebuild it elsewhere. Turn, then flip, then crop; then the values of what lies in the
- * image, by the formula in docs/data.md; padding stays 0. */
+/* One sample's history: enough to rebuild it elsewhere. Turn, then flip, then crop, where rotation, scale and elastic
+ * displacement move what the crop sees about its middle; then the values of what lies in the image, by the formula in
+ * docs/data.md, then blur, low resolution and noise; padding stays 0. A voxel here is one edge of the finest axis. */
 typedef struct rmseg_sample_record {
     int64_t case_index;         /* in the dataset */
     int flip[3];                /* D,H,W, after the turn: 1 is flipped */
@@ -153,6 +157,15 @@ typedef struct rmseg_sample_record {
     int pivot;                  /* the axis that stays in a turn: 0, the plane is (H,W); 2, it is (D,H) */
     double gain, offset, gamma; /* contrast, brightness in sd of the image's channel, exponent; 1, 0, 1 where unused */
     int64_t crop[3];            /* start of the patch in the turned and flipped image; below 0 where it is padded */
+    double angle[3];            /* degrees about D, H, W, as numpy.rot90's sense; 0 where unused */
+    double scale;               /* above 1 things look larger; 1 where unused */
+    double elastic[2];          /* root mean square of the displacement along an axis, and distance of the control
+                                   points, both in voxels; 0 where unused */
+    double blur, lowres, noise; /* Gaussian's sigma in voxels, share of the resolution kept, sd in sd of the image's
+                                   channel; 0, 1, 0 where unused */
+    int32_t foreground;         /* the class of the voxel that the crop was put about; 0: put anywhere */
+    uint64_t seed;              /* of the streams (seed, ELASTIC or NOISE, iteration, sample) */
+    uint32_t iteration, sample;
 } rmseg_sample_record;
 
 typedef struct rmseg_loaded_batch {
@@ -172,6 +185,9 @@ typedef struct rmseg_loader rmseg_loader;
 rmseg_status rmseg_loader_create(rmseg_loader **loader, const rmseg_dataset *dataset, const int64_t *cases,
                                  int64_t count, const rmseg_loader_settings *settings);
 void rmseg_loader_destroy(rmseg_loader *loader);
+
+/* Whether samples are resampled off the image's axes (rotate, scale, elastic): their frames say nothing of a place. */
+bool rmseg_loader_warps(const rmseg_loader *loader);
 
 /* Reads every case once, in parallel, so that one that cannot be read is known before the work begins; with the cache
  * it is in memory then. The sentence is that of the first case that fails. */

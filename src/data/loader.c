@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "data/layouts.h"
+#include "data/reference.h"
 #include "data/sample.h"
 
 enum { RING = 3 }; /* the batch that is held and two ahead */
@@ -27,6 +28,13 @@ typedef struct slot {
     rmseg_sample_record *records;
 } slot;
 
+/* A thread and the memory it makes samples in. */
+typedef struct worker {
+    struct rmseg_loader *loader;
+    pthread_t thread;
+    rmseg_sample_room *room;
+} worker;
+
 typedef struct job {
     slot *slot;
     int64_t sample;
@@ -41,6 +49,8 @@ struct rmseg_loader {
     int64_t size[3];       /* of a sample */
     int64_t largest;       /* voxels of our largest image */
     rmseg_shelf *shelf;
+    rmseg_foreground *foreground; /* by case of the dataset; NULL unless crops are put about it */
+    bool filled;
 
     pthread_mutex_t lock; /* over what follows, and over the slots' state */
     pthread_cond_t work, done;
@@ -51,33 +61,61 @@ struct rmseg_loader {
     int64_t running;                     /* jobs being done */
     int64_t *order, order_epoch;         /* permutation of an epoch, -1: none yet */
     bool stop;
-    pthread_t *threads;
+    worker *workers;
     int started;
 };
 
 /* ---- which cases, drawn how ------------------------------------------------------------------------------------- */
 
-/* Sets records of a whole batch; `order` holds the permutation of epoch *epoch, and is made anew where another is
- * needed. */
+/* Which case stands at a position of the epochs, one after another; `order` holds the permutation of epoch *epoch, and
+ * is made anew where another is needed. */
+static int64_t case_at(const rmseg_loader *loader, int64_t position, int64_t *order, int64_t *epoch)
+{
+    if (*epoch != position / loader->count) {
+        *epoch = position / loader->count;
+        rmseg_random random = rmseg_random_stream(loader->settings.seed, RMSEG_RANDOM_ORDER, (uint32_t)*epoch, 0);
+        rmseg_random_order(&random, order, loader->count);
+    }
+    return loader->cases[order[position % loader->count]];
+}
+
+enum { REFERENCE_WORKERS = 4 };
+
+/* The batches that the reference's worker made before in this epoch, then this one. */
+static void draw_as_reference(rmseg_sample_record *records, const rmseg_loader *loader, int64_t iteration,
+                              int64_t *order, int64_t *epoch)
+{
+    rmseg_reference random;
+    int64_t batch = loader->settings.batch, batches = loader->count / batch;
+    rmseg_reference_seed(&random, (uint32_t)loader->settings.seed);
+    for (int64_t b = iteration % batches % REFERENCE_WORKERS; b <= iteration % batches; b += REFERENCE_WORKERS)
+        for (int64_t s = 0; s < batch; s++) {
+            int64_t position = (iteration - iteration % batches + b) * batch + s;
+            int64_t index = case_at(loader, position, order, epoch);
+            rmseg_reference_draw(&records[s], &random, loader->extents[index], loader->size);
+        }
+}
+
 static void draw_batch(rmseg_sample_record *records, const rmseg_loader *loader, int64_t iteration, int64_t *order,
                        int64_t *epoch)
 {
-    for (int64_t s = 0; s < loader->settings.batch; s++) {
-        int64_t position = iteration * loader->settings.batch + s;
-        if (*epoch != position / loader->count) {
-            *epoch = position / loader->count;
-            rmseg_random random = rmseg_random_stream(loader->settings.seed, RMSEG_RANDOM_ORDER, (uint32_t)*epoch, 0);
-            rmseg_random_order(&random, order, loader->count);
-        }
-        records[s].case_index = loader->cases[order[position % loader->count]];
-        rmseg_sample_draw(
-            &records[s], &loader->augmentation, loader->extents[records[s].case_index], loader->size,
-            rmseg_random_stream(loader->settings.seed, RMSEG_RANDOM_AUGMENT, (uint32_t)iteration, (uint32_t)s));
+    const rmseg_loader_settings *settings = &loader->settings;
+    for (int64_t s = 0; s < settings->batch; s++) {
+        int64_t index = case_at(loader, iteration * settings->batch + s, order, epoch);
+        rmseg_sample_place place = {.share = settings->foreground,
+                                    .foreground = loader->foreground ? &loader->foreground[index] : NULL};
+        memcpy(place.extent, loader->extents[index], sizeof place.extent);
+        memcpy(place.patch, loader->size, sizeof place.patch);
+        records[s].case_index = index;
+        rmseg_sample_draw(&records[s], &loader->augmentation, &place, settings->seed, (uint32_t)iteration, (uint32_t)s);
     }
+    if (settings->reference) draw_as_reference(records, loader, iteration, order, epoch);
 }
 
 static rmseg_status check_iteration(const rmseg_loader *loader, int64_t iteration)
 {
+    if (loader->foreground && !loader->filled)
+        return rmseg_fail(RMSEG_ERROR_ARGUMENT, "samples about the foreground need the loader to be filled first");
     int64_t most =
         UINT32_MAX < INT64_MAX / loader->settings.batch - 1 ? UINT32_MAX : INT64_MAX / loader->settings.batch - 1;
     if (iteration >= 0 && iteration <= most) return RMSEG_OK;
@@ -140,13 +178,22 @@ static rmseg_status fill_case(void *context, int64_t index, int thread)
     if (rmseg_cancelled()) return rmseg_fail(RMSEG_ERROR_CANCELLED, "interrupted while the cases were read");
     RMSEG_TRY(rmseg_shelf_take(&prepared, loader->shelf, loader->cases[index]));
     rmseg_status status = check_prepared(loader, prepared, loader->cases[index]);
+    rmseg_foreground *foreground = loader->foreground ? &loader->foreground[loader->cases[index]] : NULL;
+    if (!status && foreground && !foreground->first) status = rmseg_foreground_find(foreground, prepared->label);
     rmseg_shelf_give(loader->shelf, prepared);
     return status;
 }
 
-rmseg_status rmseg_loader_fill(rmseg_loader *loader) { return rmseg_parallel_try(loader->count, fill_case, loader); }
+rmseg_status rmseg_loader_fill(rmseg_loader *loader)
+{
+    RMSEG_TRY(rmseg_parallel_try(loader->count, fill_case, loader));
+    loader->filled = true;
+    return RMSEG_OK;
+}
 
-static rmseg_status do_job(rmseg_loader *loader, const job *job)
+bool rmseg_loader_warps(const rmseg_loader *loader) { return rmseg_augmentation_warps(&loader->augmentation); }
+
+static rmseg_status do_job(rmseg_loader *loader, const job *job, rmseg_sample_room *room)
 {
     const rmseg_sample_record *record = &job->slot->records[job->sample];
     int64_t voxels = loader->size[0] * loader->size[1] * loader->size[2];
@@ -156,7 +203,7 @@ static rmseg_status do_job(rmseg_loader *loader, const job *job)
     if (status == RMSEG_OK)
         rmseg_sample_make(job->slot->image + job->sample * loader->dataset->channels * voxels,
                           job->slot->label + job->sample * voxels, &job->slot->frames[job->sample], prepared, record,
-                          loader->size);
+                          loader->size, room);
     if (status == RMSEG_OK && job->slot->whole) {
         int32_t *whole = job->slot->whole + job->sample * loader->largest;
         rmseg_sample_whole(whole, prepared, record);
@@ -181,13 +228,14 @@ static void finish_job(rmseg_loader *loader, const job *job, rmseg_status status
 
 static void *work(void *context)
 {
-    rmseg_loader *loader = context;
+    const worker *worker = context;
+    rmseg_loader *loader = worker->loader;
     job job;
     rmseg_parallel_alone(); /* the pool is the trainer's */
     pthread_mutex_lock(&loader->lock);
     while (take_job(&job, loader)) {
         pthread_mutex_unlock(&loader->lock);
-        rmseg_status status = do_job(loader, &job);
+        rmseg_status status = do_job(loader, &job, worker->room);
         pthread_mutex_lock(&loader->lock);
         finish_job(loader, &job, status);
     }
@@ -259,6 +307,8 @@ static rmseg_status check_settings(const rmseg_dataset *dataset, const int64_t *
         if (dataset->cases[cases[i]].labels.count == 0)
             return rmseg_fail(RMSEG_ERROR_ARGUMENT, "case %s has no label to learn from", dataset->cases[cases[i]].id);
     }
+    if (!(settings->foreground >= 0 && settings->foreground <= 1))
+        return rmseg_fail(RMSEG_ERROR_ARGUMENT, "foreground %g: expected a share from 0 to 1", settings->foreground);
     RMSEG_TRY(check_extents("grid", settings->preparation.grid));
     return check_extents("patch", settings->patch);
 }
@@ -354,22 +404,55 @@ static rmseg_status make_slots(rmseg_loader *loader)
     return RMSEG_OK;
 }
 
+static rmseg_status make_workers(rmseg_loader *loader)
+{
+    loader->workers = rmseg_alloc(loader->settings.workers, sizeof *loader->workers);
+    if (!loader->workers) return RMSEG_ERROR_MEMORY;
+    for (int i = 0; i < loader->settings.workers; i++) {
+        loader->workers[i].loader = loader;
+        RMSEG_TRY(rmseg_sample_room_create(&loader->workers[i].room, &loader->augmentation, loader->size));
+    }
+    return RMSEG_OK;
+}
+
 /* Fewer threads than asked for do the same work. They take no signals: those are for the program's own threads. */
 static rmseg_status start_threads(rmseg_loader *loader)
 {
     sigset_t all, before;
     int code = 0;
-    loader->threads = rmseg_alloc(loader->settings.workers, sizeof *loader->threads);
-    if (!loader->threads) return RMSEG_ERROR_MEMORY;
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
     while (loader->started < loader->settings.workers && code == 0) {
-        code = pthread_create(&loader->threads[loader->started], NULL, work, loader);
+        worker *worker = &loader->workers[loader->started];
+        code = pthread_create(&worker->thread, NULL, work, worker);
         if (code == 0) loader->started++;
     }
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     if (loader->started > 0) return RMSEG_OK;
     return rmseg_fail(RMSEG_ERROR_MEMORY, "no thread could be started for loading: %s", strerror(code));
+}
+
+/* What the reference loader does, and nothing else. */
+static rmseg_status check_reference(const rmseg_loader *loader)
+{
+    const rmseg_loader_settings *s = &loader->settings;
+    const rmseg_augmentation *a = &loader->augmentation;
+    if (!s->reference) return RMSEG_OK;
+    bool others = a->flip[0] || a->flip[1] || a->flip[2] || a->offset || a->gain || a->gamma || a->noise_p > 0 ||
+                  a->blur_p > 0 || a->lowres_p > 0 || rmseg_augmentation_warps(a);
+    if (!a->reflect || others || !is_set(s->patch) || s->foreground > 0)
+        return rmseg_fail(RMSEG_ERROR_ARGUMENT,
+                          "rng la-reference draws what the reference loader of the left atrium draws: expected augment "
+                          "la-reference alone, a patch, and no foreground");
+    if (s->seed > UINT32_MAX)
+        return rmseg_fail(RMSEG_ERROR_ARGUMENT, "rng la-reference: the seed is %llu, NumPy's are below 2^32",
+                          (unsigned long long)s->seed);
+    if (loader->count % s->batch == 0) return RMSEG_OK;
+    return rmseg_fail(
+        RMSEG_ERROR_ARGUMENT,
+        "rng la-reference starts anew with every epoch: expected a number of cases that the batch of %lld "
+        "divides, found %lld",
+        (long long)s->batch, (long long)loader->count);
 }
 
 static rmseg_status set_up(rmseg_loader *loader, const int64_t *cases)
@@ -381,11 +464,17 @@ static rmseg_status set_up(rmseg_loader *loader, const int64_t *cases)
     memcpy(loader->cases, cases, (size_t)loader->count * sizeof *cases);
     RMSEG_TRY(rmseg_augmentation_parse(&loader->augmentation, loader->settings.augment, loader->dataset->spatial));
     loader->settings.augment = NULL; /* borrowed from the caller, and read now */
+    RMSEG_TRY(check_reference(loader));
+    if (loader->settings.foreground > 0) {
+        loader->foreground = rmseg_alloc(loader->dataset->count, sizeof *loader->foreground);
+        if (!loader->foreground) return RMSEG_ERROR_MEMORY;
+    }
     RMSEG_TRY(find_extents(loader));
     RMSEG_TRY(is_set(loader->settings.patch) ? take_patch(loader) : take_whole(loader));
     RMSEG_TRY(
         rmseg_shelf_create(&loader->shelf, loader->dataset, &loader->settings.preparation, loader->settings.cache));
     RMSEG_TRY(make_slots(loader));
+    RMSEG_TRY(make_workers(loader));
     return start_threads(loader);
 }
 
@@ -417,7 +506,11 @@ void rmseg_loader_destroy(rmseg_loader *loader)
     loader->stop = true;
     pthread_cond_broadcast(&loader->work);
     pthread_mutex_unlock(&loader->lock);
-    for (int i = 0; i < loader->started; i++) pthread_join(loader->threads[i], NULL);
+    for (int i = 0; i < loader->started; i++) pthread_join(loader->workers[i].thread, NULL);
+    for (int i = 0; loader->workers && i < loader->settings.workers; i++)
+        rmseg_sample_room_destroy(loader->workers[i].room);
+    for (int64_t i = 0; loader->foreground && i < loader->dataset->count; i++)
+        rmseg_foreground_destroy(&loader->foreground[i]);
     for (int i = 0; i < RING; i++) {
         rmseg_free(loader->slots[i].image);
         rmseg_free(loader->slots[i].label);
@@ -429,7 +522,8 @@ void rmseg_loader_destroy(rmseg_loader *loader)
     pthread_cond_destroy(&loader->done);
     pthread_cond_destroy(&loader->work);
     pthread_mutex_destroy(&loader->lock);
-    rmseg_free(loader->threads);
+    rmseg_free(loader->workers);
+    rmseg_free(loader->foreground);
     rmseg_free(loader->order);
     rmseg_free(loader->extents);
     rmseg_free(loader->cases);

@@ -178,13 +178,20 @@ bool rmseg_objective_term_varies(const rmseg_objective *objective, int64_t index
            !rmseg_coefficient_constant(&objective->coefficients, objective->term[index].coefficient);
 }
 
-bool rmseg_objective_wants_whole(const rmseg_objective *objective)
+static bool any_term_has(const rmseg_objective *objective, const char *key, const char *wanted)
 {
     for (int64_t i = 0; i < objective->terms; i++) {
-        const char *maps = rmseg_options_get(objective->term[i].options, "maps");
-        if (maps && !strcmp(maps, "image")) return true;
+        const char *value = rmseg_options_get(objective->term[i].options, key);
+        if (value && !strcmp(value, wanted)) return true;
     }
     return false;
 }
+
+bool rmseg_objective_wants_place(const rmseg_objective *objective)
+{
+    return any_term_has(objective, "frame", "volume");
+}
+
+bool rmseg_objective_wants_whole(const rmseg_objective *objective) { return any_term_has(objective, "maps", "image"); }
 
 const char *rmseg_objective_text(const rmseg_objective *objective) { return objective->text; }

@@ -93,13 +93,21 @@ static void add_sample(rmseg_text *text, const rmseg_trainer *t, int64_t iterati
     rmseg_csv_number(text, record->offset);
     rmseg_csv_number(text, record->gamma);
     for (int k = 0; k < 3; k++) rmseg_csv_number(text, (double)record->crop[k]);
+    for (int k = 0; k < 3; k++) rmseg_csv_number(text, record->angle[k]);
+    rmseg_csv_number(text, record->scale);
+    rmseg_csv_number(text, record->elastic[0]);
+    rmseg_csv_number(text, record->blur);
+    rmseg_csv_number(text, record->lowres);
+    rmseg_csv_number(text, record->noise);
+    rmseg_csv_number(text, record->foreground);
     rmseg_csv_end(text);
 }
 
 static rmseg_status add_samples(rmseg_text *text, const rmseg_trainer *t, rmseg_sample_record *records)
 {
     rmseg_text_add(text,
-                   "iteration,sample,case,turns,plane,flip_d,flip_h,flip_w,gain,offset,gamma,crop_d,crop_h,crop_w\n");
+                   "iteration,sample,case,turns,plane,flip_d,flip_h,flip_w,gain,offset,gamma,crop_d,crop_h,crop_w,"
+                   "angle_d,angle_h,angle_w,scale,elastic,blur,lowres,noise,foreground\n");
     for (int64_t i = 0; i < t->o->iterations; i++) {
         RMSEG_TRY(rmseg_loader_records(records, t->loader, i));
         for (int64_t s = 0; s < t->o->batch; s++) add_sample(text, t, i, s, &records[s]);

@@ -29,7 +29,12 @@
     X(str, ct_window, "-160,240", 0, 0, "", "HU", "--normalize ct: low and high, which become 0 and 1", "-1000,400")   \
     X(str, clip, "", 0, 0, "", "%", "clip to these percentiles of the image's channel first; none: not", "0.5,99.5")   \
     X(str, augment, "none", 0, 0, "", "", "random changes of the samples, with commas between (`rmseg layouts`)",      \
-      "flip-w,rot90")                                                                                                  \
+      "flip-w,rotate(degrees=15)")                                                                                     \
+    X(f64, foreground, "0", 0, 1, "", "", "put this share of the crops about a voxel of a class, classes alike",       \
+      "0.33")                                                                                                          \
+    X(pick, rng, "own", 0, 0, "own|la-reference", "",                                                                  \
+      "draws of turn, mirror and crop: rmseg's, or for an ablation those of UA-MT's loader, which repeat every epoch", \
+      "la-reference")                                                                                                  \
     X(str, fold, "", 0, 0, "", "", "hold out fold F of N for validation", "0/5")                                       \
     X(f64, val_fraction, "0", 0, 0.9, "", "", "hold out this share of the cases for validation", "0.2")                \
     X(i64, split_seed, "0", 0, INT64_MAX, "", "", "which cases are held out; the same for every --seed", "1")          \

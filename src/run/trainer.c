@@ -167,6 +167,17 @@ static rmseg_status make_batch(rmseg_trainer *t)
     return RMSEG_OK;
 }
 
+/* Off the image's axes a sample has no place in its image. */
+static rmseg_status check_places(const rmseg_trainer *t)
+{
+    bool whole = rmseg_objective_wants_whole(t->objective), place = rmseg_objective_wants_place(t->objective);
+    if (!rmseg_loader_warps(t->loader) || !(whole || place)) return RMSEG_OK;
+    return rmseg_fail(RMSEG_ERROR_ARGUMENT,
+                      "--augment %s: rotate, scale and elastic take a sample off the axes of its image, where %s in "
+                      "--objective has no meaning; take flips and quarter turns, or %s",
+                      t->o->augment, whole ? "maps=image" : "frame=volume", whole ? "maps=crop" : "frame=patch");
+}
+
 static rmseg_status make_engine(rmseg_trainer *t)
 {
     const train_options *o = t->o;
@@ -175,12 +186,15 @@ static rmseg_status make_engine(rmseg_trainer *t)
                                       .pad = !strcmp(o->pad, "zero"),
                                       .augment = o->augment,
                                       .seed = (uint64_t)o->seed,
+                                      .foreground = o->foreground,
+                                      .reference = !strcmp(o->rng, "la-reference"),
                                       .cache = !strcmp(o->cache, "ram"),
                                       .whole = rmseg_objective_wants_whole(t->objective),
                                       .workers = (int)o->workers};
     memcpy(settings.patch, t->model.patch, sizeof settings.patch);
     RMSEG_TRY(settle_size(t));
     RMSEG_TRY(rmseg_loader_create(&t->loader, t->dataset, t->cases, t->train_count, &settings));
+    RMSEG_TRY(check_places(t));
     RMSEG_TRY(make_batch(t));
     RMSEG_TRY(rmseg_evaluator_create(&t->evaluator, t->objective, &t->batch, t->model.backend->name));
     return rmseg_executor_create(&t->executor, t->model.net, t->model.backend, o->batch, t->batch.size, true);

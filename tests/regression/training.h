@@ -21,12 +21,33 @@ static inline void toy_data(void)
 /* Options of a toy training into `out`: every source of chance is on. More pairs of key and value follow, then NULL. */
 static inline rmseg_options *toy_options(const char *out, ...)
 {
-    static const char *const pairs[] = {
-        "layout",  "folder", "data",         TOY_DATA, "width",     "4",
-        "depth",   "2",      "batch",        "2",      "augment",   "flip-w,rot90,brightness",
-        "dropout", "0.3",    "val-fraction", "0.34",   "val-every", "4",
-        "lr",      "0.05",   "schedule",     "cosine", "objective", "sigmoid: ce + dice + 1*rm(2,0)",
-        NULL};
+    static const char *const pairs[] = {"layout",
+                                        "folder",
+                                        "data",
+                                        TOY_DATA,
+                                        "width",
+                                        "4",
+                                        "depth",
+                                        "2",
+                                        "batch",
+                                        "2",
+                                        "augment",
+                                        "flip-w,rotate(p=0.5),elastic(p=0.5),noise(p=0.5)",
+                                        "foreground",
+                                        "0.3",
+                                        "dropout",
+                                        "0.3",
+                                        "val-fraction",
+                                        "0.34",
+                                        "val-every",
+                                        "4",
+                                        "lr",
+                                        "0.05",
+                                        "schedule",
+                                        "cosine",
+                                        "objective",
+                                        "sigmoid: ce + dice + 1*rm(2,0)",
+                                        NULL};
     rmseg_options *options = NULL;
     va_list more;
     assert_ok(rmseg_train_options_create(&options));

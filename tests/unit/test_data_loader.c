@@ -2,9 +2,14 @@
  * goldens, no allocation once its cache is full, errors of files and of settings. */
 #include <math.h>
 
+#include "data/reference.h"
 #include "test_data.h"
 
 enum { CASES = 6 };
+
+static const char everything[] =
+    "flip,rot90,rotate(p=0.6),scale(p=0.5),elastic(p=0.5,grid=6),brightness,contrast,gamma,"
+    "blur(p=0.5),lowres(p=0.5),noise(p=0.5)";
 
 /* Case c of tools/golden_data.py. */
 static int this_case;
@@ -157,10 +162,14 @@ static void batches_depend_on_seed_and_iteration_alone(void **state)
     static kept first[TIMES], now;
     rmseg_dataset *dataset = make_dataset();
     for (int way = 0; way < 6; way++) {
+        static const int workers[6] = {1, 2, 3, 7, 1, 4};
         rmseg_loader_settings settings = usual_settings();
-        settings.workers = way % 2 ? 4 : 1;
+        settings.augment = everything;
+        settings.foreground = 0.5;
+        settings.workers = workers[way];
         settings.cache = way < 4;
         rmseg_loader *loader = create(dataset, &settings);
+        assert_ok(rmseg_loader_fill(loader));
         for (int64_t i = 0; i < 3 * TIMES; i++) {
             static const int64_t steps[3] = {1, 5, 2}; /* on, anywhere, over one that is ready */
             int64_t t = i * steps[way / 2] % TIMES;
@@ -234,6 +243,81 @@ static void whole_images_are_batches_on_a_grid(void **state)
         rmseg_image_destroy(label);
     }
     rmseg_loader_destroy(loader);
+    rmseg_dataset_destroy(dataset);
+}
+
+/* ---- the reference loader's draws -------------------------------------------------------------------------------- */
+
+static void write_volumes(void)
+{
+    assert_ok(rmseg_folder_create(at("v/images")));
+    assert_ok(rmseg_folder_create(at("v/labels")));
+    for (int64_t c = 0; c < CASES; c++) {
+        rmseg_image *image = NULL;
+        assert_ok(rmseg_image_create(&image, RMSEG_U8, 1, (const int64_t[]){9 + c, 8, 6}));
+        for (int64_t i = 0; i < rmseg_image_voxels(image); i++) ((uint8_t *)image->data)[i] = (uint8_t)(i % 2);
+        assert_ok(rmseg_image_write(image, at("v/images/c%d.nrrd", (int)c)));
+        assert_ok(rmseg_image_write(image, at("v/labels/c%d.nrrd", (int)c)));
+        rmseg_image_destroy(image);
+    }
+}
+
+/* Batch j of an epoch is worker j mod 4's, each of which begins every epoch with the same numbers. */
+static void the_reference_loader_starts_anew_every_epoch(void **state)
+{
+    (void)state;
+    rmseg_dataset *dataset = NULL;
+    write_volumes();
+    assert_ok(rmseg_dataset_open(&dataset, "folder", at("v"), "train", 128, true));
+    rmseg_loader_settings settings = {.batch = 1,
+                                      .patch = {5, 5, 5},
+                                      .pad = true,
+                                      .augment = "la-reference",
+                                      .seed = 2019,
+                                      .reference = true,
+                                      .workers = 1};
+    rmseg_loader *loader = create(dataset, &settings);
+    for (int64_t t = 0; t < 5 * CASES; t++) {
+        rmseg_sample_record made, expected = {.case_index = 0}, before = {.case_index = 0};
+        rmseg_reference random;
+        rmseg_reference_seed(&random, 2019);
+        if (t % CASES >= 4) { /* its worker has made a batch before */
+            assert_ok(rmseg_loader_records(&before, loader, t - 4));
+            rmseg_reference_draw(&expected, &random, (const int64_t[]){9 + before.case_index, 8, 6}, settings.patch);
+        }
+        assert_ok(rmseg_loader_records(&made, loader, t));
+        rmseg_reference_draw(&expected, &random, (const int64_t[]){9 + made.case_index, 8, 6}, settings.patch);
+        assert_int_equal(made.turns, expected.turns);
+        assert_memory_equal(made.flip, expected.flip, sizeof made.flip);
+        assert_memory_equal(made.crop, expected.crop, sizeof made.crop);
+    }
+    rmseg_loader_destroy(loader);
+    loader = NULL;
+    settings.batch = 4;
+    assert_fails(rmseg_loader_create(&loader, dataset, all_cases, CASES, &settings), RMSEG_ERROR_ARGUMENT,
+                 "that the batch of 4 divides, found 6");
+    settings.augment = "la-reference,gamma";
+    assert_fails(rmseg_loader_create(&loader, dataset, all_cases, CASES, &settings), RMSEG_ERROR_ARGUMENT,
+                 "expected augment la-reference alone");
+    rmseg_dataset_destroy(dataset);
+}
+
+static void crops_about_the_foreground_need_the_cases_read(void **state)
+{
+    (void)state;
+    rmseg_dataset *dataset = make_dataset();
+    rmseg_loader_settings settings = usual_settings();
+    rmseg_loader *loader = NULL;
+    rmseg_loaded_batch batch;
+    settings.foreground = 1;
+    loader = create(dataset, &settings);
+    assert_fails(rmseg_loader_next(&batch, loader, 0), RMSEG_ERROR_ARGUMENT, "filled first");
+    assert_ok(rmseg_loader_fill(loader));
+    assert_int_equal(next(loader, 0).samples[0].foreground > 0, 1);
+    rmseg_loader_destroy(loader);
+    settings.foreground = 1.5;
+    assert_fails(rmseg_loader_create(&loader, dataset, all_cases, CASES, &settings), RMSEG_ERROR_ARGUMENT,
+                 "foreground 1.5: expected a share");
     rmseg_dataset_destroy(dataset);
 }
 
@@ -362,6 +446,7 @@ static void nothing_is_allocated_when_all_is_cached(void **state)
     (void)state;
     rmseg_dataset *dataset = make_dataset();
     rmseg_loader_settings settings = usual_settings();
+    settings.augment = everything;
     rmseg_loader *loader = create(dataset, &settings);
     for (int64_t t = 0; t < 3; t++) next(loader, t); /* two epochs; those ahead need what is there */
     int64_t before = rmseg_memory_stats_get().allocations;
@@ -398,11 +483,14 @@ static void memory_may_end_anywhere(void **state)
     rmseg_loader_settings settings = usual_settings();
     rmseg_status status = RMSEG_ERROR_MEMORY;
     int64_t tried = 0, before = rmseg_memory_stats_get().live_bytes;
+    settings.augment = everything;
+    settings.foreground = 0.5;
     while (status != RMSEG_OK) {
         rmseg_loader *loader = NULL;
         rmseg_loaded_batch batch;
         rmseg_memory_fail_at(++tried);
         status = rmseg_loader_create(&loader, dataset, all_cases, CASES, &settings);
+        if (status == RMSEG_OK) status = rmseg_loader_fill(loader);
         for (int64_t t = 0; t < 2 && status == RMSEG_OK; t++) status = rmseg_loader_next(&batch, loader, t);
         rmseg_memory_fail_at(0);
         if (status != RMSEG_OK) assert_int_equal(status, RMSEG_ERROR_MEMORY);
@@ -551,6 +639,8 @@ int main(void)
         cmocka_unit_test_setup(records_are_what_was_made, fresh),
         cmocka_unit_test_setup(a_patch_is_a_part_of_the_whole_label_it_comes_with, fresh),
         cmocka_unit_test_setup(batches_depend_on_seed_and_iteration_alone, fresh),
+        cmocka_unit_test_setup(the_reference_loader_starts_anew_every_epoch, fresh),
+        cmocka_unit_test_setup(crops_about_the_foreground_need_the_cases_read, fresh),
         cmocka_unit_test_setup(one_case_serves_all_workers, fresh),
         cmocka_unit_test_setup(a_batch_may_be_asked_for_twice, fresh),
         cmocka_unit_test_setup(whole_images_are_batches_on_a_grid, fresh),

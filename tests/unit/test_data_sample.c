@@ -112,7 +112,7 @@ static void check_sample(const rmseg_prepared *from, const rmseg_sample_record *
     rmseg_frame frame;
     memset(image, 0x7f, (size_t)(2 * size) * sizeof *image);
     memset(label, 0x7f, (size_t)size * sizeof *label);
-    rmseg_sample_make(image, label, &frame, from, record, patch);
+    rmseg_sample_make(image, label, &frame, from, record, patch, NULL);
     for (int64_t i = 0; i < size; i++) {
         int64_t at[3] = {i / (patch[1] * patch[2]), i / patch[2] % patch[1], i % patch[2]};
         bool inside = true;
@@ -155,6 +155,8 @@ static void every_move_equals_brute_force(void **state)
                                                   .pivot = moves >> 4 & 2,
                                                   .gain = 1,
                                                   .gamma = 1,
+                                                  .scale = 1,
+                                                  .lowres = 1,
                                                   .crop = {shift / 2, shift, 1 - shift}};
                     check_sample(from, &record, patches[p], 0);
                 }
@@ -166,7 +168,7 @@ static void values_are_changed_by_the_formula(void **state)
 {
     (void)state;
     rmseg_prepared *from = make_case(1, 9, 8);
-    rmseg_sample_record record = {.turns = 1, .gain = 1, .gamma = 1, .crop = {0, -1, 2}};
+    rmseg_sample_record record = {.turns = 1, .gain = 1, .gamma = 1, .scale = 1, .lowres = 1, .crop = {0, -1, 2}};
     const int64_t patch[3] = {1, 6, 9};
     for (int i = 0; i < 8; i++) {
         record.gain = i & 1 ? 1.2 : 1;
@@ -186,8 +188,8 @@ static void constant_channels_survive_gamma(void **state)
     rmseg_frame frame;
     for (int i = 0; i < 18; i++) values[i] = 4;
     for (int c = 0; c < 2; c++) rmseg_channel_stats_of(&from->channels[c], values + 9 * c, 9);
-    rmseg_sample_record record = {.gain = 1.25, .offset = 0.25, .gamma = 0.8};
-    rmseg_sample_make(out, label, &frame, from, &record, (const int64_t[]){1, 3, 3});
+    rmseg_sample_record record = {.gain = 1.25, .offset = 0.25, .gamma = 0.8, .scale = 1, .lowres = 1};
+    rmseg_sample_make(out, label, &frame, from, &record, (const int64_t[]){1, 3, 3}, NULL);
     for (int i = 0; i < 18; i++) assert_true(out[i] == 4);
     destroy_case(from);
 }
@@ -200,7 +202,10 @@ static rmseg_sample_record draw(const char *augment, int spatial, const int64_t 
     rmseg_augmentation augmentation;
     rmseg_sample_record record = {0};
     assert_ok(rmseg_augmentation_parse(&augmentation, augment, spatial));
-    rmseg_sample_draw(&record, &augmentation, extent, patch, rmseg_random_stream(5, RMSEG_RANDOM_AUGMENT, 3, sample));
+    rmseg_sample_place place = {.foreground = NULL};
+    memcpy(place.extent, extent, sizeof place.extent);
+    memcpy(place.patch, patch, sizeof place.patch);
+    rmseg_sample_draw(&record, &augmentation, &place, 5, 3, sample);
     return record;
 }
 
@@ -328,7 +333,7 @@ static void wrong_names_are_told(void **state)
         assert_ok(rmseg_augmentation_parse(&augmentation, rmseg_augment_list(rows)->name, 3));
         assert_true(strlen(rmseg_augment_list(rows)->help) > 0 && strlen(rmseg_augment_list(rows++)->draw) > 0);
     }
-    assert_int_equal(rows, 10);
+    assert_int_equal(rows, 19);
     assert_null(rmseg_augment_list(-1));
 }
 
