@@ -62,7 +62,20 @@ static void add_op(rmseg_text *text, const rmseg_executor *executor, int64_t op)
     rmseg_text_destroy(&parameters);
 }
 
-static void add_head(rmseg_text *text, const rmseg_executor *executor)
+/* One line for each purpose that has bytes. */
+static rmseg_status add_purposes(rmseg_text *text, const rmseg_executor *executor)
+{
+    rmseg_purpose purposes[RMSEG_PURPOSES];
+    size_t all = 0;
+    RMSEG_TRY(rmseg_executor_purposes(purposes, executor, NULL));
+    for (int i = 0; i < RMSEG_PURPOSES; all += purposes[i].bytes, i++)
+        if (purposes[i].bytes)
+            rmseg_text_addf(text, "%-34s %9.2f MB\n", purposes[i].name, (double)purposes[i].bytes / 1e6);
+    rmseg_text_addf(text, "%-34s %9.2f MB\n\n", "in all", (double)all / 1e6);
+    return RMSEG_OK;
+}
+
+static rmseg_status add_head(rmseg_text *text, const rmseg_executor *executor)
 {
     const rmseg_net *net = executor->net;
     const rmseg_net_spec *spec = &net->spec;
@@ -77,21 +90,23 @@ static void add_head(rmseg_text *text, const rmseg_executor *executor)
     rmseg_text_addf(text, "\n%s on backend %s: %.1f MB beside the weights\n\n",
                     executor->training ? "training" : "inference", executor->backend->name,
                     (double)rmseg_executor_bytes(executor) / 1e6);
+    RMSEG_TRY(add_purposes(text, executor));
     rmseg_text_addf(text, "%-*s %-10s %-24s %12s %9s %9s  %s\n", name_width(net), "name", "op", "output", "parameters",
                     "GMAC", "MB", "algorithm");
+    return RMSEG_OK;
 }
 
 static rmseg_status describe(char **text, const rmseg_executor *executor)
 {
     rmseg_text made = {0};
-    add_head(&made, executor);
+    rmseg_status status = add_head(&made, executor);
     for (int64_t op = 0; op < executor->net->node_count; op++) add_op(&made, executor, op);
-    if (made.failed) {
+    if (status == RMSEG_OK && made.failed) status = RMSEG_ERROR_MEMORY;
+    if (status == RMSEG_OK)
+        *text = made.data;
+    else
         rmseg_text_destroy(&made);
-        return RMSEG_ERROR_MEMORY;
-    }
-    *text = made.data;
-    return RMSEG_OK;
+    return status;
 }
 
 /* ---- determinism ------------------------------------------------------------------------------------------------- */

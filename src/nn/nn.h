@@ -159,6 +159,17 @@ const char *rmseg_executor_fault(const rmseg_executor *executor);
 void rmseg_executor_algorithms(const rmseg_executor *executor, rmseg_text *text);
 size_t rmseg_executor_bytes(const rmseg_executor *executor);
 
+/* What the memory of a network at work is for. */
+typedef struct rmseg_purpose {
+    const char *key, *name; /* "activation_gradients", "their gradients, beside them" */
+    size_t bytes;
+} rmseg_purpose;
+#define RMSEG_PURPOSES 9
+
+/* Of an executor and its weights; NULL: of the weights that SGD would move, for a training, or of values alone. */
+rmseg_status rmseg_executor_purposes(rmseg_purpose purposes[RMSEG_PURPOSES], const rmseg_executor *executor,
+                                     const rmseg_weights *weights);
+
 /* ---- its clock ----------------------------------------------------------------------------------------------------- */
 
 /* What an op does at a time. Backward of a convolution is two passes: DATA, the gradient at its input, and WEIGHTS; of

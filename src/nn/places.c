@@ -191,7 +191,7 @@ static bool meet(const life *a, const life *b)
 }
 
 /* Each tensor at the lowest place that no other takes while it lives. */
-static void give_places(rmseg_places *made, life *lives, int64_t count, int64_t end)
+static void give_places(rmseg_places *made, life *lives, int64_t count, const search *s)
 {
     qsort(lives, (size_t)count, sizeof *lives, by_size);
     for (int64_t i = 0; i < count; i++) {
@@ -202,7 +202,7 @@ static void give_places(rmseg_places *made, life *lives, int64_t count, int64_t 
                 j = -1;
             }
         if (life->offset + life->bytes > made->bytes) made->bytes = life->offset + life->bytes;
-        if (life->first <= end && life->last > end) made->kept_bytes += life->bytes;
+        if (life->index < s->net->edge_count && life->last > end_of(s)) made->kept_bytes += life->bytes;
     }
 }
 
@@ -223,7 +223,7 @@ static rmseg_status place_all(rmseg_places *made, const search *s, int searches)
     life *lives = rmseg_alloc(count, sizeof *lives);
     rmseg_status status = lives ? RMSEG_OK : RMSEG_ERROR_MEMORY;
     for (int i = 0; i < searches && !status; i++) status = find_lives(lives + i * tensors, made->places[i], &s[i]);
-    if (!status) give_places(made, lives, count, end_of(s));
+    if (!status) give_places(made, lives, count, s);
     for (int64_t i = 0; i < count && !status; i++) {
         rmseg_place *place = &made->places[lives[i].index / tensors][lives[i].index % tensors];
         if (lives[i].bytes) place->offset = lives[i].offset;

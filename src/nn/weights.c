@@ -254,6 +254,21 @@ void rmseg_weights_count_batch(rmseg_weights *weights)
     weights->is_folded = false; /* running statistics have moved */
 }
 
+/* ---- bytes ------------------------------------------------------------------------------------------------------- */
+
+rmseg_status rmseg_weights_measure(size_t *values, size_t *states, const rmseg_net *net, const rmseg_backend *backend)
+{
+    rmseg_weights planned = {.net = net, .backend = backend};
+    int64_t state_elements = 0;
+    rmseg_status status = lay_out(&planned, &state_elements);
+    *values = (size_t)planned.elements * backend->element;
+    *states = (size_t)state_elements * backend->element;
+    rmseg_free(planned.offsets);
+    return status;
+}
+
+size_t rmseg_weights_bytes(const rmseg_weights *weights, rmseg_tensor_kind kind) { return weights->kinds[kind].bytes; }
+
 /* ---- initial values ---------------------------------------------------------------------------------------------- */
 
 /* fan_in of PyTorch: the second extent times the kernel, for a transposed convolution too. */

@@ -26,4 +26,10 @@ void rmseg_weights_count_batch(rmseg_weights *weights);
 const rmseg_net *rmseg_weights_net(const rmseg_weights *weights);
 const rmseg_backend *rmseg_weights_backend(const rmseg_weights *weights);
 
+/* Bytes that one kind of numbers (values, gradients, ...) of a net takes, and its states. */
+rmseg_status rmseg_weights_measure(size_t *values, size_t *states, const rmseg_net *net, const rmseg_backend *backend);
+
+/* Bytes that weights have for a kind; 0 where they keep none. */
+size_t rmseg_weights_bytes(const rmseg_weights *weights, rmseg_tensor_kind kind);
+
 #endif

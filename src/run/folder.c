@@ -236,6 +236,17 @@ static void add_algorithms(rmseg_json *json, const rmseg_trainer *t)
     rmseg_text_destroy(&lines);
 }
 
+/* What the memory of the network and its training is for. */
+static rmseg_status add_bytes(rmseg_json *json, const rmseg_trainer *t)
+{
+    rmseg_purpose purposes[RMSEG_PURPOSES];
+    RMSEG_TRY(rmseg_executor_purposes(purposes, t->executor, t->model.weights));
+    rmseg_json_open(json, "bytes", '{');
+    for (int i = 0; i < RMSEG_PURPOSES; i++) rmseg_json_integer(json, purposes[i].key, (int64_t)purposes[i].bytes);
+    rmseg_json_close(json, '}');
+    return RMSEG_OK;
+}
+
 /* The weight of each term, and the mean of its spatial weight w: their product is what it would weigh as a plain mse.
  */
 static void add_terms(rmseg_json *json, const rmseg_trainer *t)
@@ -291,6 +302,9 @@ rmseg_status rmseg_folder_record(const rmseg_trainer *t)
     add_model(&json, t);
     add_progress(&json, t);
     add_algorithms(&json, t);
+    rmseg_status status = add_bytes(&json, t);
     rmseg_json_close(&json, '}');
-    return write_text(&json.text, t->o->out, "run.json");
+    if (status == RMSEG_OK) return write_text(&json.text, t->o->out, "run.json");
+    rmseg_text_destroy(&json.text);
+    return status;
 }
