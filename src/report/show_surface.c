@@ -12,9 +12,9 @@ enum { MARGIN = 3 }; /* unset voxels around what is set */
 /* Whether a voxel belongs to the surface's mask. */
 static bool belongs(double value, int64_t label) { return label ? value == (double)label : value > 0; }
 
-/* Its values are labels and some voxel is set. Grows the box (x, y, z steps from R, A, S) by those. */
-static rmseg_status grow_box(int64_t first[3], int64_t end[3], const rmseg_image *mask, const rmseg_orientation *o,
-                             int64_t label, const char *name)
+/* Its values are labels. Grows the box (x, y, z steps from R, A, S) by the set voxels, and says whether there are any. */
+static rmseg_status grow_box(bool *found, int64_t first[3], int64_t end[3], const rmseg_image *mask,
+                             const rmseg_orientation *o, int64_t label, const char *name)
 {
     int64_t count = 0;
     for (int64_t v = 0; v < rmseg_image_voxels(mask); v++) {
@@ -33,11 +33,16 @@ static rmseg_status grow_box(int64_t first[3], int64_t end[3], const rmseg_image
             if (step >= end[world]) end[world] = step + 1;
         }
     }
-    if (!count && label)
-        return rmseg_fail(RMSEG_ERROR_FORMAT, "%s: no voxel is %lld, so there is no surface to draw", name,
-                          (long long)label);
-    return count ? RMSEG_OK
-                 : rmseg_fail(RMSEG_ERROR_FORMAT, "%s: no voxel is set, so there is no surface to draw", name);
+    *found = count > 0;
+    return RMSEG_OK;
+}
+
+static rmseg_status fail_empty(const char *name, int64_t label, const char *what)
+{
+    if (label)
+        return rmseg_fail(RMSEG_ERROR_FORMAT, "%s: no voxel is %lld, so there is no %s to draw", name, (long long)label,
+                          what);
+    return rmseg_fail(RMSEG_ERROR_FORMAT, "%s: no voxel is set, so there is no %s to draw", name, what);
 }
 
 /* The box with a margin of unset voxels, D to inferior, H to posterior, W to the left. */
@@ -90,17 +95,23 @@ static rmseg_status draw(rmseg_image **picture, rmseg_solid solids[2], const rms
     const rmseg_image *masks[2] = {v->truth, v->prediction};
     const char *names[2] = {o->truth, o->pred};
     int64_t first[3] = {INT64_MAX, INT64_MAX, INT64_MAX}, end[3] = {0, 0, 0};
+    bool found[2] = {false, false};
     rmseg_surfaces s = {.scale = o->scale,
                         .by_distance = !strcmp(o->colour, "distance"),
                         .known_sides = v->orientation.known,
                         .unit = v->orientation.has_spacing ? "mm" : "voxels"};
     RMSEG_TRY(parse_view(&s, o->view));
     for (int i = 0; i < 2; i++)
-        if (masks[i]) RMSEG_TRY(grow_box(first, end, masks[i], &v->orientation, o->label, names[i]));
-    for (int i = 0; i < 2; i++)
-        if (masks[i]) RMSEG_TRY(make_solid(&solids[i], masks[i], &v->orientation, o->label, first, end));
-    s.truth = v->truth ? &solids[0] : NULL;
-    s.prediction = v->prediction ? &solids[1] : NULL;
+        if (masks[i]) RMSEG_TRY(grow_box(&found[i], first, end, masks[i], &v->orientation, o->label, names[i]));
+    int empty = masks[0] && !found[0] ? 0 : 1;
+    if (!found[0] && !found[1]) return fail_empty(names[empty], o->label, "surface");
+    if (s.by_distance && !(found[0] && found[1])) return fail_empty(names[empty], o->label, "distance");
+    for (int i = 0; i < 2; i++) {
+        s.nothing[i] = masks[i] && !found[i];
+        if (found[i]) RMSEG_TRY(make_solid(&solids[i], masks[i], &v->orientation, o->label, first, end));
+    }
+    s.truth = found[0] ? &solids[0] : NULL;
+    s.prediction = found[1] ? &solids[1] : NULL;
     return rmseg_surfaces_picture(picture, &s);
 }
 

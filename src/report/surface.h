@@ -69,11 +69,12 @@ void rmseg_surface_heat(double rgb[3], double t);
 
 typedef struct rmseg_surfaces {
     const rmseg_solid *truth, *prediction; /* of one grid; one of them may be NULL */
-    double azimuth, elevation;             /* degrees */
-    double scale;                          /* pixels per shortest voxel side; NaN: the longer side is 400 pixels */
-    bool by_distance; /* coloured by the distance to the other, with a scale; else green and blue */
-    bool known_sides; /* R, A, S are written at the axes */
-    const char *unit; /* of the scale's numbers */
+    bool nothing[2];           /* the truth, the prediction is NULL because it is empty: its panel says so */
+    double azimuth, elevation; /* degrees */
+    double scale;              /* pixels per shortest voxel side; NaN: the longer side is 400 pixels */
+    bool by_distance;          /* coloured by the distance to the other, with a scale; else green and blue */
+    bool known_sides;          /* R, A, S are written at the axes */
+    const char *unit;          /* of the scale's numbers */
 } rmseg_surfaces;
 
 /* Side by side from one eye at one scale, framed by what is set in either. Errors: argument (a side of more than 2^13

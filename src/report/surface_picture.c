@@ -140,7 +140,6 @@ static rmseg_status add_panel(sheet *t, const rmseg_solid *solid, const rmseg_so
                               rmseg_rgb colour)
 {
     rmseg_image *panel = NULL;
-    if (!solid) return RMSEG_OK;
     const rmseg_paint paint = {colour, t->s->by_distance ? other : NULL, t->usual};
     RMSEG_TRY(rmseg_surface_render(&panel, solid, &paint, &t->camera));
     rmseg_canvas_place(t->picture, panel, STRIP, t->left);
@@ -150,10 +149,27 @@ static rmseg_status add_panel(sheet *t, const rmseg_solid *solid, const rmseg_so
     return RMSEG_OK;
 }
 
+static rmseg_status add_panels(sheet *t)
+{
+    const rmseg_surfaces *s = t->s;
+    const rmseg_solid *solids[2] = {s->truth, s->prediction};
+    const rmseg_rgb colours[2] = {green, blue};
+    static const char *const captions[2][2] = {{"truth", "truth (nothing set)"},
+                                               {"prediction", "prediction (nothing set)"}};
+    for (int i = 0; i < 2; i++) {
+        if (solids[i]) RMSEG_TRY(add_panel(t, solids[i], solids[1 - i], captions[i][0], colours[i]));
+        if (!s->nothing[i]) continue;
+        rmseg_pen_text(&t->pen, captions[i][1], (double)t->left, STRIP - 10, LETTER);
+        t->left += t->camera.width + 2 * MARGIN;
+    }
+    return RMSEG_OK;
+}
+
 static rmseg_status compose(sheet *t)
 {
     const rmseg_surfaces *s = t->s;
-    int64_t bar = t->camera.height < 60 ? 60 : t->camera.height, count = (s->truth != NULL) + (s->prediction != NULL);
+    int64_t bar = t->camera.height < 60 ? 60 : t->camera.height,
+            count = (s->truth != NULL) + (s->prediction != NULL) + s->nothing[0] + s->nothing[1];
     double above = reach(&t->camera, 1), below = reach(&t->camera, -1);
     int64_t bottom = s->known_sides ? (int64_t)(above + below) + MARGIN : MARGIN,
             scale = s->by_distance ? BAR + NUMBERS : 0;
@@ -162,8 +178,7 @@ static rmseg_status compose(sheet *t)
     memset(t->picture->data, 255, (size_t)(3 * size[1] * size[2]));
     RMSEG_TRY(rmseg_pen_begin(&t->pen, t->picture, 1.4));
     t->left = MARGIN;
-    rmseg_status status = add_panel(t, s->truth, s->prediction, "truth", green);
-    if (!status) status = add_panel(t, s->prediction, s->truth, "prediction", blue);
+    rmseg_status status = add_panels(t);
     if (s->by_distance) draw_scale(t, bar);
     if (s->known_sides) draw_axes(&t->pen, &t->camera, MARGIN + AXIS + 14, (double)size[1] - MARGIN / 2 - below);
     rmseg_pen_end(&t->pen, rmseg_ink);
