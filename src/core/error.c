@@ -12,7 +12,15 @@ static void append(char *sentence, const char *more)
     strncat(sentence, more, RMSEG_ERROR_LENGTH - 1 - strlen(sentence));
 }
 
-static void keep(const char *sentence) { memcpy(last, sentence, strlen(sentence) + 1); }
+/* One line: names of files and what files hold may have characters that move the cursor of a terminal. */
+static void keep(const char *sentence)
+{
+    size_t length = strlen(sentence);
+    for (size_t i = 0; i <= length; i++) {
+        bool control = (unsigned char)sentence[i] < ' ' || sentence[i] == 0x7f;
+        last[i] = control && i < length ? '?' : sentence[i];
+    }
+}
 
 const char *rmseg_error_last(void) { return last; }
 
@@ -66,4 +74,9 @@ rmseg_status rmseg_fail_memory(void)
 
 void rmseg_error_take(char *sentence) { memcpy(sentence, last, strlen(last) + 1); }
 
-void rmseg_error_give(const char *sentence) { snprintf(last, sizeof last, "%s", sentence); }
+void rmseg_error_give(const char *sentence)
+{
+    char cut[RMSEG_ERROR_LENGTH];
+    snprintf(cut, sizeof cut, "%s", sentence);
+    keep(cut);
+}

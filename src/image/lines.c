@@ -5,6 +5,8 @@
 #include <string.h>
 #include <strings.h>
 
+#include "image/raw.h"
+
 #define BLANKS " \t\r\v\f"
 #define GAPS   BLANKS ",()[]"
 
@@ -67,4 +69,47 @@ bool rmseg_line_integers(int64_t *values, int most, int *count, const char *text
         if (*count < most) values[*count] = value;
     }
     return true;
+}
+
+/* ---- headers ---------------------------------------------------------------------------------------------------- */
+
+rmseg_status rmseg_lines_decode(rmseg_image *image, const rmseg_image_file *file, bool header_only,
+                                const rmseg_lines_format *format)
+{
+    size_t length = format->header_length(file);
+    char *text = rmseg_strndup((const char *)file->bytes, length);
+    if (!text) return RMSEG_ERROR_MEMORY;
+    rmseg_status status = format->decode(image, text, length, file, header_only);
+    rmseg_free(text);
+    return status;
+}
+
+/* The file that the header names; NULL where the voxels are behind the header. */
+static const char *find_data_file(char *text, const rmseg_lines_format *format)
+{
+    char *rest = text;
+    const char *name = NULL;
+    for (char *line; (line = rmseg_line_next(&rest));) {
+        const char *value = rmseg_line_value(line, format->separator);
+        bool named = value && (!strcasecmp(line, format->data_file[0]) || !strcasecmp(line, format->data_file[1]));
+        if (named && !(format->local && !strcasecmp(value, format->local))) name = value;
+    }
+    return name;
+}
+
+enum { START = 1 << 16 };
+
+rmseg_status rmseg_lines_partner(char **partner, const char *path, const rmseg_lines_format *format)
+{
+    uint8_t *bytes = NULL;
+    rmseg_image_file file = {.path = path, .name = path};
+    RMSEG_TRY(rmseg_file_read_start(&bytes, &file.length, &file.total, path, START));
+    file.bytes = bytes;
+    char *text = rmseg_strndup((const char *)bytes, format->header_length(&file));
+    const char *name = text ? find_data_file(text, format) : NULL;
+    rmseg_status status = text ? RMSEG_OK : RMSEG_ERROR_MEMORY;
+    if (name) status = rmseg_raw_beside(partner, path, name);
+    rmseg_free(text);
+    rmseg_free(bytes);
+    return status;
 }

@@ -13,10 +13,7 @@
 #include "image/place.h"
 #include "image/raw.h"
 
-enum {
-    MOST_AXES = 16, /* the format's own limit */
-    PARTNER_START = 1 << 16
-};
+enum { MOST_AXES = 16 }; /* the format's own limit */
 
 typedef struct nrrd {
     rmseg_raw raw;
@@ -419,34 +416,17 @@ static rmseg_status decode_text(rmseg_image *image, char *text, size_t length, c
     return status;
 }
 
+static const rmseg_lines_format lines_format = {
+    .separator = ':', .data_file = {"data file", "datafile"}, .header_length = header_length, .decode = decode_text};
+
 rmseg_status rmseg_nrrd_decode(rmseg_image *image, const rmseg_image_file *file, bool header_only)
 {
-    size_t length = header_length(file);
-    char *text = rmseg_strndup((const char *)file->bytes, length);
-    if (!text) return RMSEG_ERROR_MEMORY;
-    rmseg_status status = decode_text(image, text, length, file, header_only);
-    rmseg_free(text);
-    return status;
+    return rmseg_lines_decode(image, file, header_only, &lines_format);
 }
-
-/* ---- partner ---------------------------------------------------------------------------------------------------- */
 
 rmseg_status rmseg_nrrd_partner(char **partner, const char *path)
 {
-    uint8_t *bytes = NULL;
-    rmseg_image_file file = {.path = path, .name = path};
-    RMSEG_TRY(rmseg_file_read_start(&bytes, &file.length, &file.total, path, PARTNER_START));
-    file.bytes = bytes;
-    char *text = rmseg_strndup((const char *)bytes, header_length(&file)), *rest = text, *name = NULL;
-    rmseg_status status = text ? RMSEG_OK : RMSEG_ERROR_MEMORY;
-    for (char *line; text && (line = rmseg_line_next(&rest));) {
-        char *value = rmseg_line_value(line, ':');
-        if (value && (!strcasecmp(line, "data file") || !strcasecmp(line, "datafile"))) name = value;
-    }
-    if (name) status = rmseg_raw_beside(partner, path, name);
-    rmseg_free(text);
-    rmseg_free(bytes);
-    return status;
+    return rmseg_lines_partner(partner, path, &lines_format);
 }
 
 /* ---- writing ---------------------------------------------------------------------------------------------------- */

@@ -96,9 +96,17 @@ static void build_is_told(void **state)
     assert_fails(rmseg_library_get(&info, -1), RMSEG_ERROR_ARGUMENT, "library -1");
 }
 
+static void a_sentence_is_one_line(void **state)
+{
+    (void)state;
+    rmseg_fail(RMSEG_ERROR_FILE, "%s: a name", "a\x1b[2Jb\n\x7f\xc3\xa4");
+    assert_string_equal(rmseg_error_last(), "a?[2Jb??\xc3\xa4: a name");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_sentence_is_one_line),
         cmocka_unit_test(sentence_is_built_and_returned_with_its_status),
         cmocka_unit_test(long_sentence_is_cut),
         cmocka_unit_test(each_thread_has_its_own_sentence),
