@@ -1,26 +1,12 @@
 /* Files that are not what they should be: each gets one sentence that names it, nothing crashes, nothing leaks. */
-#include "image/image.h"
-#include "unit.h"
+#include "test_image.h"
 
 #define FOLDER RMSEG_GOLDEN "/image/"
-
-/* Does this build have the format of this file? */
-static bool is_read(const char *name)
-{
-    const rmseg_format_info *info;
-    for (int64_t i = 0; (info = rmseg_image_formats(i)); i++)
-        if (strstr(info->extensions, strrchr(name, '.'))) return info->reads;
-    return false;
-}
 
 static void bad_files_have_their_sentences(void **state)
 {
     (void)state;
-    static const struct {
-        const char *name;
-        rmseg_status status;
-        const char *words;
-    } files[] = {
+    static const bad_file files[] = {
         {"text.png", RMSEG_ERROR_FORMAT,
          "not an image rmseg reads: it starts with \"hello, I am no image\"; expected "},
         {"empty.png", RMSEG_ERROR_FORMAT, "the file is empty; expected "},
@@ -52,15 +38,7 @@ static void bad_files_have_their_sentences(void **state)
         {"too-large.tif", RMSEG_ERROR_UNSUPPORTED, "unsigned values above 2147483647"},
         {"unlike-pages.tif", RMSEG_ERROR_UNSUPPORTED, "page 2 of this TIFF has 14 x 9 pixels"},
     };
-    for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
-        char path[512];
-        snprintf(path, sizeof path, FOLDER "bad/%s", files[i].name);
-        rmseg_image *image = NULL;
-        if (!is_read(files[i].name)) continue;
-        assert_fails(rmseg_image_read(&image, path), files[i].status, files[i].words);
-        assert_int_equal(strncmp(rmseg_error_last(), path, strlen(path)), 0);
-        assert_null(image);
-    }
+    check_bad_files(FOLDER "bad/", files, sizeof files / sizeof *files);
 }
 
 static void missing_files_and_folders_are_named(void **state)

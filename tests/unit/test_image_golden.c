@@ -1,9 +1,6 @@
 /* Every kind of image file against the pixels it was made of, and resampling against PyTorch's (tools/golden_image.py).
  */
-#include <math.h>
-
-#include "image/image.h"
-#include "unit.h"
+#include "test_image.h"
 
 #define FOLDER RMSEG_GOLDEN "/image/"
 
@@ -14,24 +11,7 @@ static int64_t read_integer(FILE *file)
     return value;
 }
 
-static double read_number(FILE *file)
-{
-    double value;
-    assert_int_equal(fscanf(file, "%lf", &value), 1);
-    return value;
-}
-
 /* ---- decoding --------------------------------------------------------------------------------------------------- */
-
-static rmseg_dtype parse_dtype(const char *name)
-{
-    static const char *const names[] = {[RMSEG_U8] = "u8",   [RMSEG_U16] = "u16", [RMSEG_I16] = "i16",
-                                        [RMSEG_I32] = "i32", [RMSEG_F32] = "f32", [RMSEG_F64] = "f64"};
-    for (int i = 0; i < 6; i++)
-        if (!strcmp(names[i], name)) return (rmseg_dtype)i;
-    fail_msg("%s: no type", name);
-    return RMSEG_U8;
-}
 
 /* JPEG decoders may round differently; everything else is exact. */
 static double tolerance_of(const char *name) { return strstr(name, ".jpg") || strstr(name, "jpeg") ? 1 : 0; }
@@ -52,7 +32,7 @@ static void check_image(const char *name, const char *type, FILE *expected)
     rmseg_image *image = NULL;
     snprintf(path, sizeof path, FOLDER "%s", name);
     assert_ok(rmseg_image_read(&image, path));
-    if (image->dtype != parse_dtype(type)) fail_msg("%s: not %s", name, type);
+    if (image->dtype != type_of(type)) fail_msg("%s: not %s", name, type);
     int64_t shape[4] = {image->channels, image->size[0], image->size[1], image->size[2]}, at[4];
     for (int i = 0; i < 4; i++) {
         int64_t extent = read_integer(expected);
@@ -70,15 +50,6 @@ static void check_image(const char *name, const char *type, FILE *expected)
                 }
     check_header(path, image);
     rmseg_image_destroy(image);
-}
-
-/* Does this build have the format of this file? */
-static bool is_read(const char *name)
-{
-    const rmseg_format_info *info;
-    for (int64_t i = 0; (info = rmseg_image_formats(i)); i++)
-        if (strstr(info->extensions, strrchr(name, '.'))) return info->reads;
-    return false;
 }
 
 static void files_have_the_pixels_they_were_made_of(void **state)

@@ -1,9 +1,8 @@
 /* NIfTI: every kind of file against nibabel's reading of it (tools/golden_nifti.py), written again, spoilt, refused. */
-#include <math.h>
 #include <unistd.h>
 
 #include "image/nifti.h"
-#include "unit.h"
+#include "test_image.h"
 
 #define FOLDER  RMSEG_GOLDEN "/image/nifti/"
 #define WRITTEN RMSEG_TEST_TMP "/nifti-written" /* for `tools/golden_nifti.py --check` */
@@ -16,13 +15,6 @@ typedef struct golden {
     double spacing[3], origin[3], direction[9];
     double values[512];
 } golden;
-
-static double read_number(FILE *file)
-{
-    double value;
-    assert_int_equal(fscanf(file, "%lf", &value), 1);
-    return value;
-}
 
 static bool read_golden(golden *g, FILE *file)
 {
@@ -54,24 +46,6 @@ static void for_each_golden(golden_fn check)
     assert_true(count >= 130);
 }
 
-static void assert_close(const char *name, const char *what, const double *found, const double *expected, int count,
-                         double tolerance)
-{
-    for (int i = 0; i < count; i++)
-        if (!(fabs(found[i] - expected[i]) <= tolerance * (1 + fabs(expected[i]))))
-            fail_msg("%s: %s[%d] is %.17g, nibabel has %.17g", name, what, i, found[i], expected[i]);
-}
-
-static rmseg_dtype type_of(const char *name)
-{
-    static const char *const names[] = {[RMSEG_U8] = "u8",   [RMSEG_U16] = "u16", [RMSEG_I16] = "i16",
-                                        [RMSEG_I32] = "i32", [RMSEG_F32] = "f32", [RMSEG_F64] = "f64"};
-    for (int i = 0; i < 6; i++)
-        if (!strcmp(names[i], name)) return (rmseg_dtype)i;
-    fail_msg("%s: no type", name);
-    return RMSEG_U8;
-}
-
 static void assert_same_header(const rmseg_image *a, const rmseg_image *b)
 {
     assert_int_equal(a->dtype, b->dtype);
@@ -81,13 +55,6 @@ static void assert_same_header(const rmseg_image *a, const rmseg_image *b)
     assert_memory_equal(a->origin, b->origin, sizeof a->origin);
     assert_memory_equal(a->direction, b->direction, sizeof a->direction);
     assert_int_equal(a->has_spacing, b->has_spacing);
-}
-
-static rmseg_image *read_image(const char *path)
-{
-    rmseg_image *image = NULL;
-    assert_ok(rmseg_image_read(&image, path));
-    return image;
 }
 
 static void check_golden(const golden *g, const char *path)
@@ -136,11 +103,6 @@ static void the_fourth_axis_is_the_channels(void **state)
 }
 
 /* ---- writing ---------------------------------------------------------------------------------------------------- */
-
-static size_t data_bytes(const rmseg_image *image)
-{
-    return (size_t)(image->channels * rmseg_image_voxels(image)) * rmseg_dtype_size(image->dtype);
-}
 
 /* Writes it, reads it back; the caller's to destroy. */
 static rmseg_image *write_and_read(const rmseg_image *image, const char *path)
@@ -339,11 +301,7 @@ static void a_packed_header_is_found_wherever_it_is(void **state)
 static void bad_files_have_their_sentences(void **state)
 {
     (void)state;
-    static const struct {
-        const char *name;
-        rmseg_status status;
-        const char *words;
-    } files[] = {
+    static const bad_file files[] = {
         {"vector.nii.gz", RMSEG_ERROR_UNSUPPORTED, "this NIfTI is 5D: its axis 5 has 3 entries"},
         {"complex64.nii", RMSEG_ERROR_UNSUPPORTED, "complex64 voxels; rmseg reads integers"},
         {"complex128.nii", RMSEG_ERROR_UNSUPPORTED, "complex128 voxels"},
@@ -388,16 +346,7 @@ static void bad_files_have_their_sentences(void **state)
         {"checksum.nii.gz", RMSEG_ERROR_FORMAT, "incorrect data check"},
         {"bits.nii.gz", RMSEG_ERROR_FORMAT, "damaged or cut short"},
     };
-    for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
-        char path[512];
-        snprintf(path, sizeof path, FOLDER "bad/%s", files[i].name);
-        rmseg_image *image = NULL;
-        rmseg_status status = rmseg_image_read(&image, path);
-        if (status != files[i].status || !strstr(rmseg_error_last(), files[i].words))
-            fail_msg("%s: %s: %s", path, rmseg_status_name(status), rmseg_error_last());
-        assert_int_equal(strncmp(rmseg_error_last(), path, strlen(path)), 0);
-        assert_null(image);
-    }
+    check_bad_files(FOLDER "bad/", files, sizeof files / sizeof *files);
 }
 
 /* Calls `check` with the bytes of each file; the halves of a pair are not to be had from bytes. */

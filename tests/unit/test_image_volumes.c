@@ -2,10 +2,7 @@
  * NRRD, MetaImage and HDF5: every kind of file against SimpleITK's or h5py's reading of it (tools/golden_volumes.py),
  * written again, spoilt, refused.
  */
-#include <math.h>
-
-#include "image/image.h"
-#include "unit.h"
+#include "test_image.h"
 
 #define FOLDER  RMSEG_GOLDEN "/image/volumes/"
 #define WRITTEN RMSEG_TEST_TMP "/volumes-written" /* for `tools/golden_volumes.py --check` */
@@ -20,13 +17,6 @@ typedef struct golden {
     double values[512];
 } golden;
 
-static double read_number(FILE *file)
-{
-    double value;
-    assert_int_equal(fscanf(file, "%lf", &value), 1);
-    return value;
-}
-
 static bool read_golden(golden *g, FILE *file)
 {
     if (fscanf(file, "%63s %7s", g->name, g->type) != 2) return false;
@@ -40,15 +30,6 @@ static bool read_golden(golden *g, FILE *file)
     assert_true(elements <= 512);
     for (int64_t i = 0; i < elements; i++) g->values[i] = read_number(file);
     return true;
-}
-
-/* Does this build have the format of this file? */
-static bool is_read(const char *name)
-{
-    const rmseg_format_info *info;
-    for (int64_t i = 0; (info = rmseg_image_formats(i)); i++)
-        if (strstr(info->extensions, strrchr(name, '.'))) return info->reads;
-    return true; /* of a name that says nothing the content does */
 }
 
 typedef void (*golden_fn)(const golden *g, const char *path);
@@ -68,37 +49,12 @@ static void for_each_golden(golden_fn check)
     assert_true(count >= 140);
 }
 
-static void assert_close(const char *name, const char *what, const double *found, const double *expected, int count,
-                         double tolerance)
-{
-    for (int i = 0; i < count; i++)
-        if (!(fabs(found[i] - expected[i]) <= tolerance * (1 + fabs(expected[i]))))
-            fail_msg("%s: %s[%d] is %.17g, expected %.17g", name, what, i, found[i], expected[i]);
-}
-
 static void assert_place(const char *name, const rmseg_image *image, const double spacing[3], const double origin[3],
                          const double direction[9])
 {
     assert_close(name, "spacing", image->spacing, spacing, 3, 1e-14);
     assert_close(name, "origin", image->origin, origin, 3, 1e-14);
     assert_close(name, "direction", image->direction, direction, 9, 1e-14);
-}
-
-static rmseg_dtype type_of(const char *name)
-{
-    static const char *const names[] = {[RMSEG_U8] = "u8",   [RMSEG_U16] = "u16", [RMSEG_I16] = "i16",
-                                        [RMSEG_I32] = "i32", [RMSEG_F32] = "f32", [RMSEG_F64] = "f64"};
-    for (int i = 0; i < 6; i++)
-        if (!strcmp(names[i], name)) return (rmseg_dtype)i;
-    fail_msg("%s: no type", name);
-    return RMSEG_U8;
-}
-
-static rmseg_image *read_image(const char *path)
-{
-    rmseg_image *image = NULL;
-    assert_ok(rmseg_image_read(&image, path));
-    return image;
 }
 
 static void check_header(const char *path, const rmseg_image *image)
@@ -180,11 +136,6 @@ static void the_file_of_the_voxels_is_named(void **state)
 
 /* ---- writing ---------------------------------------------------------------------------------------------------- */
 
-static size_t data_bytes(const rmseg_image *image)
-{
-    return (size_t)(image->channels * rmseg_image_voxels(image)) * rmseg_dtype_size(image->dtype);
-}
-
 static void check_written(const golden *g, const char *path)
 {
     static const char *const endings[] = {"nrrd", "mha"};
@@ -253,11 +204,7 @@ static void what_cannot_be_written_is_said(void **state)
 static void bad_files_have_their_sentences(void **state)
 {
     (void)state;
-    static const struct {
-        const char *name;
-        rmseg_status status;
-        const char *words;
-    } files[] = {
+    static const bad_file files[] = {
         {"type.nrrd", RMSEG_ERROR_FORMAT, "this NRRD has \"type: block\"; expected int8 to uint64, float or double"},
         {"type-none.nrrd", RMSEG_ERROR_FORMAT, "its header lacks \"type\""},
         {"dimension.nrrd", RMSEG_ERROR_FORMAT, "\"dimension: 17\"; expected 1 to 16"},
@@ -337,15 +284,7 @@ static void bad_files_have_their_sentences(void **state)
          "a DICOM file, a slice as scanners write it; turn the folder of its "
          "series into one NIfTI first: dcm2niix -z y -o OUT FOLDER"},
     };
-    for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
-        char path[512];
-        snprintf(path, sizeof path, FOLDER "bad/%s", files[i].name);
-        rmseg_image *image = NULL;
-        if (!is_read(files[i].name)) continue;
-        assert_fails(rmseg_image_read(&image, path), files[i].status, files[i].words);
-        assert_non_null(strstr(rmseg_error_last(), FOLDER));
-        assert_null(image);
-    }
+    check_bad_files(FOLDER "bad/", files, sizeof files / sizeof *files);
 }
 
 /* The data of a text header, given as bytes that are of no file. */
