@@ -60,6 +60,11 @@ static void wrong_options_write_nothing(void **state)
         {"layout", "foldr", "folder"},
         {"net", "unit", "unet"},
         {"augment", "flop-w", "flip-w"},
+        {"augment", "rotate(degrees=200)", "augment: rotate: option degrees"},
+        {"rng", "la-reference", "expected augment la-reference alone"},
+        /* the toy training rotates */
+        {"objective", "sigmoid: rm(2,0; frame=volume)", "off the axes of its image, where frame=volume"},
+        {"objective", "softmax: boundary(maps=image)", "off the axes of its image, where maps=image"},
         {"fold", "5/5", "0/5"},
         {"patch", "20,24,24", "2 numbers"},
         {"init", RMSEG_TEST_TMP "/no.safetensors", "no.safetensors"},
