@@ -141,7 +141,8 @@ static const row rows[] = {
               "draw 3: floor(4u) quarters", NULL},
      .on = {.turn = true, .pivot = 2}},
     {.info = {"la-reference",
-              "rot90-dh, then always one mirror, of D or of H: the four reflections that UA-MT's loader makes",
+              "rot90-dh, then always one mirror, of D or of H: the four reflections that UA-MT's loader makes; --rng"
+              " la-reference repeats its draws too, for an ablation",
               "draw 3: floor(4u) quarters; draw 0: D where u < 1/2, else H", NULL},
      .on = {.turn = true, .pivot = 2, .reflect = true}},
     {.info = {"rotate", "turns by any angle: about each of the three axes, 2D in the plane of H and W",
