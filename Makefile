@@ -1,6 +1,7 @@
 # The front door. CMake knows how things are built (CMakeLists.txt); this file only calls it.
 BUILD ?= build
 JOBS  ?= $(shell nproc 2>/dev/null || echo 2)
+PYTHON ?= python3
 
 # An existing build folder keeps its generator.
 GENERATOR := $(if $(wildcard $(BUILD)/CMakeCache.txt),,$(if $(shell command -v ninja),-G Ninja))
@@ -13,12 +14,12 @@ help:
 	@echo "make demo       install what is missing, build, train on phantoms, evaluate, draw the result"
 	@echo "make test       install what is missing, build, run the tests"
 	@echo "make sanitize   the tests under the address, undefined and thread sanitizers"
-	@echo "make bench      time the kernels, and say how to time a training step beside PyTorch"
+	@echo "make bench      time training, prediction, losses and metrics beside PyTorch, into docs/benchmarks.md; ONLY=step,predict"
 	@echo "make check      formatting, levels of includes, headers"
 	@echo "make format     format the sources"
 	@echo "make install    install below PREFIX (default /usr/local)"
 	@echo "make clean      remove the build folders"
-	@echo "Variables: BUILD=folder JOBS=n CMAKE_FLAGS=\"-DRMSEG_WERROR=ON ...\" (see CMakeLists.txt)"
+	@echo "Variables: BUILD=folder JOBS=n PYTHON=python3 CMAKE_FLAGS=\"-DRMSEG_WERROR=ON ...\" (see CMakeLists.txt)"
 
 deps:
 	@tools/install_deps.sh
@@ -39,8 +40,7 @@ test: deps
 	ctest --test-dir $(BUILD) --output-on-failure -j $(JOBS)
 
 bench: build
-	$(BUILD)/tests/kernels/check_kernels --mode bench
-	@echo "A training step beside PyTorch, where it is installed: tools/bench_step.py $(BUILD)/bench/bench_step"
+	$(PYTHON) tools/bench.py --build $(BUILD) $(if $(ONLY),--sections $(ONLY)) $(BENCH_FLAGS)
 
 sanitize: deps
 	$(MAKE) test BUILD=$(BUILD)-address CMAKE_FLAGS="-DRMSEG_SANITIZE=address -DCMAKE_BUILD_TYPE=RelWithDebInfo"
