@@ -146,6 +146,49 @@ rmseg_status rmseg_file_read_start(uint8_t **bytes, size_t *length, size_t *tota
     return RMSEG_OK;
 }
 
+struct rmseg_file_reader {
+    int fd;
+    char *path;
+};
+
+rmseg_status rmseg_file_open(rmseg_file_reader **result, const char *path, size_t start)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) return fail_file("open", path);
+    rmseg_file_reader *reader = rmseg_alloc(1, sizeof *reader);
+    if (reader) reader->path = rmseg_strdup(path);
+    rmseg_status status = reader && reader->path ? RMSEG_OK : RMSEG_ERROR_MEMORY;
+    if (!status && start && lseek(fd, (off_t)start, SEEK_SET) < 0) status = fail_file("read", path);
+    if (status) {
+        if (reader) rmseg_free(reader->path);
+        rmseg_free(reader);
+        close(fd);
+        return status;
+    }
+    reader->fd = fd;
+    *result = reader;
+    return RMSEG_OK;
+}
+
+rmseg_status rmseg_file_next(rmseg_file_reader *reader, void *bytes, size_t length, size_t *got)
+{
+    return read_full(reader->fd, bytes, length, got) ? RMSEG_OK : fail_file("read", reader->path);
+}
+
+void rmseg_file_close(rmseg_file_reader *reader)
+{
+    if (!reader) return;
+    close(reader->fd);
+    rmseg_free(reader->path);
+    rmseg_free(reader);
+}
+
+size_t rmseg_file_size(const char *path)
+{
+    struct stat info;
+    return stat(path, &info) == 0 && S_ISREG(info.st_mode) ? (size_t)info.st_size : 0;
+}
+
 /* ---- writing ------------------------------------------------------------------------------------------------- */
 
 struct rmseg_file_writer {

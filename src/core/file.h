@@ -13,6 +13,16 @@ rmseg_status rmseg_file_read(uint8_t **bytes, size_t *length, const char *path, 
 /* Its first `most` bytes (0: all of them) and how many there are in all, for a regular file; of a pipe all are read. */
 rmseg_status rmseg_file_read_start(uint8_t **bytes, size_t *length, size_t *total, const char *path, size_t most);
 
+/* A file read piece by piece, from byte `start` on (0 for what is no regular file). *got is less than `length` at the end
+ * only. */
+typedef struct rmseg_file_reader rmseg_file_reader;
+rmseg_status rmseg_file_open(rmseg_file_reader **reader, const char *path, size_t start);
+rmseg_status rmseg_file_next(rmseg_file_reader *reader, void *bytes, size_t length, size_t *got);
+void rmseg_file_close(rmseg_file_reader *reader); /* NULL is legal */
+
+/* Bytes of a regular file; 0 of anything else. */
+size_t rmseg_file_size(const char *path);
+
 /* Writes a file so that either the old content or the whole new one is there, whatever happens: temporary file in the
  * same folder, write, fsync, rename, fsync of the folder. A failed write leaves no temporary file behind. */
 typedef struct rmseg_file_writer rmseg_file_writer;

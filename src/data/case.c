@@ -298,18 +298,38 @@ rmseg_status rmseg_case_read(rmseg_image **image, rmseg_image **label, const rms
 
 /* ---- which data was this? --------------------------------------------------------------------------------------- */
 
+enum { PIECE = 1 << 20 };
+
+/* Piece by piece: a file may be larger than memory. */
+static rmseg_status hash_content(rmseg_sha256 *hash, rmseg_file_reader *reader, size_t length, const char *path)
+{
+    size_t got = PIECE, done = 0;
+    uint8_t *bytes = rmseg_alloc(PIECE, 1);
+    rmseg_status status = bytes ? RMSEG_OK : RMSEG_ERROR_MEMORY;
+    while (!status && got == PIECE) {
+        status = rmseg_file_next(reader, bytes, PIECE, &got);
+        if (!status) rmseg_sha256_add(hash, bytes, got);
+        done += got;
+    }
+    rmseg_free(bytes);
+    if (!status && done != length)
+        status = rmseg_fail(RMSEG_ERROR_FILE, "%s: it changed while it was read, or is no file", path);
+    return status;
+}
+
 static rmseg_status hash_file(rmseg_sha256 *hash, const char *path)
 {
     const char *name = rmseg_path_base(path);
-    uint8_t *bytes = NULL, little[8];
-    size_t length = 0;
-    RMSEG_TRY(rmseg_file_read(&bytes, &length, path, 0));
+    uint8_t little[8];
+    rmseg_file_reader *reader = NULL;
+    RMSEG_TRY(rmseg_file_open(&reader, path, 0));
+    size_t length = rmseg_file_size(path);
     for (int b = 0; b < 8; b++) little[b] = (uint8_t)((uint64_t)length >> 8 * b);
     rmseg_sha256_add(hash, name, strlen(name) + 1);
     rmseg_sha256_add(hash, little, sizeof little);
-    rmseg_sha256_add(hash, bytes, length);
-    rmseg_free(bytes);
-    return RMSEG_OK;
+    rmseg_status status = hash_content(hash, reader, length, path);
+    rmseg_file_close(reader);
+    return status;
 }
 
 static rmseg_status hash_files(rmseg_sha256 *hash, const rmseg_names *files)

@@ -129,6 +129,41 @@ rmseg_status rmseg_case_prepare(rmseg_image **image, rmseg_image **label, const 
 rmseg_status rmseg_case_extent(int64_t size[3], const rmseg_dataset *dataset, int64_t index,
                                const rmseg_preparation *preparation);
 
+/* ---- prepared cases, kept --------------------------------------------------------------------------------------- */
+
+/* Of one channel of a prepared image; population sd. */
+typedef struct rmseg_channel_stats {
+    double mean, sd;
+    float low, high;
+} rmseg_channel_stats;
+
+typedef struct rmseg_prepared {
+    rmseg_image *image, *label;    /* F32 (C,D,H,W) and I32 (D,H,W) */
+    rmseg_channel_stats *channels; /* C of them */
+    void *mapping;                 /* the file that holds the voxels, mapped; NULL: they are in memory */
+    size_t mapped;                 /* its bytes */
+} rmseg_prepared;
+
+/* Where prepared cases stay between two times that they are needed. */
+typedef enum rmseg_cache {
+    RMSEG_CACHE_NONE, /* nowhere: they are read and prepared again */
+    RMSEG_CACHE_RAM,
+    RMSEG_CACHE_MMAP /* one file for each in a folder (docs/data.md), mapped while it is in use */
+} rmseg_cache;
+
+typedef struct rmseg_shelf rmseg_shelf;
+
+/* A shelf for the cases of a dataset (borrowed). `folder` is that of RMSEG_CACHE_MMAP, made where it is missing; several
+ * processes may share it. */
+rmseg_status rmseg_shelf_create(rmseg_shelf **shelf, const rmseg_dataset *dataset, const rmseg_preparation *preparation,
+                                rmseg_cache cache, const char *folder);
+void rmseg_shelf_destroy(rmseg_shelf *shelf); /* when nobody holds a case any more */
+
+/* Case `index`, loaded by the caller unless it is there; if another thread is loading it, waits for that. A failed load
+ * is tried again by whoever takes the case next. Any thread. */
+rmseg_status rmseg_shelf_take(const rmseg_prepared **prepared, rmseg_shelf *shelf, int64_t index);
+void rmseg_shelf_give(rmseg_shelf *shelf, const rmseg_prepared *prepared);
+
 /* ---- loader ----------------------------------------------------------------------------------------------------- */
 
 typedef struct rmseg_loader_settings {
@@ -142,9 +177,10 @@ typedef struct rmseg_loader_settings {
     double foreground; /* share of the samples whose crop is put about a voxel of a class above 0; rmseg_loader_fill
                           must have been called before batches are asked for where it is above 0 */
     bool reference; /* turns, mirrors and crops as the reference loader of the left atrium draws them (reference.h) */
-    bool cache;     /* keep prepared cases in memory */
-    bool whole;     /* frames carry the labels of the whole image */
-    int workers;    /* loader threads, at least 1 */
+    rmseg_cache cache;
+    const char *cache_folder; /* of RMSEG_CACHE_MMAP; copied */
+    bool whole;               /* frames carry the labels of the whole image */
+    int workers;              /* loader threads, at least 1 */
 } rmseg_loader_settings;
 
 /* One sample's history: enough to rebuild it elsewhere. Turn, then flip, then crop, where rotation, scale and elastic
@@ -189,8 +225,8 @@ void rmseg_loader_destroy(rmseg_loader *loader);
 /* Whether samples are resampled off the image's axes (rotate, scale, elastic): their frames say nothing of a place. */
 bool rmseg_loader_warps(const rmseg_loader *loader);
 
-/* Reads every case once, in parallel, so that one that cannot be read is known before the work begins; with the cache
- * it is in memory then. The sentence is that of the first case that fails. */
+/* Reads every case once, in parallel, so that one that cannot be read is known before the work begins; with a cache
+ * it is in there then. The sentence is that of the first case that fails. */
 rmseg_status rmseg_loader_fill(rmseg_loader *loader);
 
 /* Batch of `iteration` (0 first), borrowed until the next call; the two that follow it are made in the background. Any

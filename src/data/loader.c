@@ -471,8 +471,9 @@ static rmseg_status set_up(rmseg_loader *loader, const int64_t *cases)
     }
     RMSEG_TRY(find_extents(loader));
     RMSEG_TRY(is_set(loader->settings.patch) ? take_patch(loader) : take_whole(loader));
-    RMSEG_TRY(
-        rmseg_shelf_create(&loader->shelf, loader->dataset, &loader->settings.preparation, loader->settings.cache));
+    RMSEG_TRY(rmseg_shelf_create(&loader->shelf, loader->dataset, &loader->settings.preparation, loader->settings.cache,
+                                 loader->settings.cache_folder));
+    loader->settings.cache_folder = NULL;
     RMSEG_TRY(make_slots(loader));
     RMSEG_TRY(make_workers(loader));
     return start_threads(loader);

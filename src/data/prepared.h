@@ -1,35 +1,48 @@
 /*
- * data/prepared.h - prepared cases, and the shelf that keeps them for all workers.
+ * data/prepared.h - prepared cases: made from a dataset's files, and kept in files that are mapped into memory.
+ *
+ * A file is a header of RMSEG_CACHED_HEADER bytes, then the channels' statistics, the image (F32) and the label (I32) as
+ * they lie in memory, each from a multiple of RMSEG_CACHED_ALIGN on. It belongs to this byte order and this version of the
+ * format: another one is made anew.
  */
 #ifndef DATA_PREPARED_H
 #define DATA_PREPARED_H
 
 #include "data/data.h"
 
-/* Of one channel of a prepared image; population sd. */
-typedef struct rmseg_channel_stats {
-    double mean, sd;
-    float low, high;
-} rmseg_channel_stats;
-
 void rmseg_channel_stats_of(rmseg_channel_stats *stats, const float *values, int64_t count);
 
-typedef struct rmseg_prepared {
-    rmseg_image *image, *label;    /* F32 (C,D,H,W) and I32 (D,H,W) */
-    rmseg_channel_stats *channels; /* C of them */
-} rmseg_prepared;
+/* Reads and prepares a case. */
+rmseg_status rmseg_prepared_make(rmseg_prepared **prepared, const rmseg_dataset *dataset, int64_t index,
+                                 const rmseg_preparation *preparation);
+void rmseg_prepared_destroy(rmseg_prepared *prepared); /* unmaps it where it is mapped */
 
-typedef struct rmseg_shelf rmseg_shelf;
+/* ---- in files: cached.c ------------------------------------------------------------------------------------------ */
 
-/* A shelf for the cases of a dataset (borrowed). `keep`: what was loaded once stays; otherwise it goes when given back.
- */
-rmseg_status rmseg_shelf_create(rmseg_shelf **shelf, const rmseg_dataset *dataset, const rmseg_preparation *preparation,
-                                bool keep);
-void rmseg_shelf_destroy(rmseg_shelf *shelf); /* when nobody holds a case any more */
+enum { RMSEG_CACHED_HEADER = 4096, RMSEG_CACHED_ALIGN = 4096 };
 
-/* Case `index`, loaded by the caller unless it is there; if another thread is loading it, waits for that. A failed load
- * is tried again by whoever takes the case next. Any thread. */
-rmseg_status rmseg_shelf_take(const rmseg_prepared **prepared, rmseg_shelf *shelf, int64_t index);
-void rmseg_shelf_give(rmseg_shelf *shelf, const rmseg_prepared *prepared);
+/* Case `index` from its file in `folder`, which is made, or made anew where it is not of these source files, options and
+ * version, or damaged. `check` compares the checksum of its voxels too, which reads them all. Errors: format (a file of
+ * that name which is none of ours is left alone), file, those of making it. */
+rmseg_status rmseg_cached_take(rmseg_prepared **prepared, const char *folder, const rmseg_dataset *dataset,
+                               int64_t index, const rmseg_preparation *preparation, bool check);
+
+/* What a header says. */
+typedef struct rmseg_cached_header {
+    char key[65]; /* of what the voxels were made from: SHA-256, hex */
+    int64_t channels, size[3], axes;
+    double spacing[3], origin[3], direction[9];
+    bool has_spacing;
+    uint64_t checksum;                  /* of everything behind the header */
+    int64_t stats, image, label, total; /* where they begin, and the length of the file */
+} rmseg_cached_header;
+
+typedef enum rmseg_cached_state { RMSEG_CACHED_GOOD, RMSEG_CACHED_DAMAGED, RMSEG_CACHED_FOREIGN } rmseg_cached_state;
+
+/* Of a file of `total` bytes whose first `length` are here. Header is set where it is good. */
+rmseg_cached_state rmseg_cached_parse(rmseg_cached_header *header, const uint8_t *bytes, size_t length, size_t total);
+
+/* The header as bytes: RMSEG_CACHED_HEADER of them. Sets stats, image, label and total, which follow from the extents. */
+void rmseg_cached_print(uint8_t *bytes, rmseg_cached_header *header);
 
 #endif

@@ -14,7 +14,7 @@ rmseg_status rmseg_folder_check(const train_options *o)
         return rmseg_fail(RMSEG_ERROR_EXISTS, "--out %s: there is a file of that name; a run needs a folder", o->out);
     if (!rmseg_folder_exists(o->out) || o->resume || o->overwrite) return RMSEG_OK;
     RMSEG_TRY(rmseg_folder_list(&names, o->out));
-    bool empty = names.count == 0;
+    bool empty = names.count == 0 || (names.count == 1 && !strcmp(names.items[0], RMSEG_CACHE_FOLDER));
     rmseg_names_destroy(&names);
     if (empty) return RMSEG_OK;
     return rmseg_fail(

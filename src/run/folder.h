@@ -6,7 +6,10 @@
 
 #include "run/trainer.h"
 
-/* Refuses a folder that is not empty, unless the options say --resume or --overwrite. */
+/* Where --cache mmap keeps prepared cases by itself. A start that failed may leave it, and the next one finds it. */
+#define RMSEG_CACHE_FOLDER "cache"
+
+/* Refuses a folder that holds more than that, unless the options say --resume or --overwrite. */
 rmseg_status rmseg_folder_check(const train_options *o);
 
 /* Keeps other trainings out of a folder that is there, until the lock is released or the process ends. Errors: exists (a

@@ -67,7 +67,10 @@
     X(f64, ema, "0", 0, 0.9999999, "", "",                                                                             \
       "validate and keep a moving average of the weights, of which this share stays at a step; 0: none", "0.999")      \
     X(i64, seed, "1", 0, INT64_MAX, "", "", "of the weights, batches, augmentation and dropout", "2")                  \
-    X(pick, cache, "ram", 0, 0, "ram|none", "", "keep prepared cases in memory", "none")                               \
+    X(pick, cache, "ram", 0, 0, "ram|mmap|none", "",                                                                   \
+      "keep prepared cases in memory, in files that are mapped into it, or not at all", "mmap")                        \
+    X(str, cache_dir, "", 0, 0, "", "", "folder of --cache mmap, for several runs; none: cache/ in the run's",         \
+      "/scratch/cache")                                                                                                \
     X(i64, workers, "1", 1, 64, "", "threads", "threads that prepare batches in the background", "2")                  \
     X(i64, threads, "0", 0, RMSEG_MOST_THREADS, "", "threads", "threads that compute; 0: every processor", "8")        \
     X(i64, log_gradients, "100", 0, INT64_MAX, "", "steps",                                                            \

@@ -20,13 +20,25 @@ static rmseg_status open_data(rmseg_trainer *t)
     return rmseg_dataset_open(&t->dataset, o->layout, o->data, "train", o->threshold, true);
 }
 
+static rmseg_cache cache_of(const train_options *o)
+{
+    return !strcmp(o->cache, "ram") ? RMSEG_CACHE_RAM : !strcmp(o->cache, "mmap") ? RMSEG_CACHE_MMAP : RMSEG_CACHE_NONE;
+}
+
+static rmseg_status name_cache(rmseg_trainer *t)
+{
+    bool own = !*t->o->cache_dir || !strcmp(t->o->cache_dir, "none");
+    t->cache_folder = own ? rmseg_path_join(t->o->out, RMSEG_CACHE_FOLDER) : rmseg_strdup(t->o->cache_dir);
+    return t->cache_folder ? RMSEG_OK : RMSEG_ERROR_MEMORY;
+}
+
 /* The long part of the checks: every file is read. */
 static rmseg_status read_data(rmseg_trainer *t)
 {
     RMSEG_TRY(rmseg_loader_fill(t->loader));
     if (t->held_count)
         RMSEG_TRY(rmseg_validation_create(&t->validation, t->dataset, &t->model, t->cases + t->train_count,
-                                          t->held_count, !strcmp(t->o->cache, "ram")));
+                                          t->held_count, cache_of(t->o), t->cache_folder));
     return rmseg_dataset_hash(t->data_hash, t->dataset);
 }
 
@@ -181,6 +193,7 @@ static rmseg_status check_places(const rmseg_trainer *t)
 static rmseg_status make_engine(rmseg_trainer *t)
 {
     const train_options *o = t->o;
+    RMSEG_TRY(name_cache(t));
     rmseg_loader_settings settings = {.preparation = t->model.preparation,
                                       .batch = o->batch,
                                       .pad = !strcmp(o->pad, "zero"),
@@ -188,7 +201,8 @@ static rmseg_status make_engine(rmseg_trainer *t)
                                       .seed = (uint64_t)o->seed,
                                       .foreground = o->foreground,
                                       .reference = !strcmp(o->rng, "la-reference"),
-                                      .cache = !strcmp(o->cache, "ram"),
+                                      .cache = cache_of(o),
+                                      .cache_folder = t->cache_folder,
                                       .whole = rmseg_objective_wants_whole(t->objective),
                                       .workers = (int)o->workers};
     memcpy(settings.patch, t->model.patch, sizeof settings.patch);
@@ -337,6 +351,7 @@ void rmseg_trainer_destroy(rmseg_trainer *t)
     rmseg_dataset_destroy(t->dataset);
     rmseg_lock_release(t->lock);
     rmseg_options_destroy(t->options);
+    rmseg_free(t->cache_folder);
     rmseg_free(t->cases);
     rmseg_free(t->logits);
     rmseg_free(t->dlogits);

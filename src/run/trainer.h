@@ -19,6 +19,7 @@ typedef struct rmseg_trainer {
     char data_hash[65], init_hash[65]; /* of the files; init: of --init, empty where the weights were drawn */
     int64_t *cases;                    /* [dataset->count] indices: train_count to learn from, then the held-out ones */
     int64_t train_count, held_count;
+    char *cache_folder; /* of --cache mmap */
     rmseg_loader *loader;
 
     rmseg_objective *objective;
@@ -43,7 +44,7 @@ typedef struct rmseg_trainer {
 } rmseg_trainer;
 
 /* Everything ready for the next step: options settled, data and network checked against each other, run's folder made
- * or, with --resume, read. Nothing is written before every check has passed. */
+ * or, with --resume, read. Nothing but prepared cases (--cache mmap) is written before every check has passed. */
 rmseg_status rmseg_trainer_create(rmseg_trainer **trainer, const rmseg_options *options);
 void rmseg_trainer_destroy(rmseg_trainer *trainer);
 

@@ -12,49 +12,38 @@ struct rmseg_validation {
     const rmseg_model *model;
     const int64_t *cases;
     int64_t count;
-    bool cache;
+    rmseg_shelf *shelf; /* of the prepared cases */
     rmseg_predictor *predictor;
-    rmseg_image **images, **labels; /* [count], prepared; NULL until read, and always without the cache */
-    double *sum;                    /* [regions] of the Dice, over `valid` cases */
+    double *sum; /* [regions] of the Dice, over `valid` cases */
     int64_t *valid;
 };
-
-static rmseg_status load(rmseg_validation *v, int64_t i)
-{
-    return rmseg_case_prepare(&v->images[i], &v->labels[i], v->dataset, v->cases[i], &v->model->preparation);
-}
-
-static void unload(rmseg_validation *v, int64_t i)
-{
-    rmseg_image_destroy(v->images[i]);
-    rmseg_image_destroy(v->labels[i]);
-    v->images[i] = v->labels[i] = NULL;
-}
 
 /* Every case is read at once, so that one that cannot be read is known before the training. */
 static rmseg_status load_at_first(void *context, int64_t i, int thread)
 {
     (void)thread;
     rmseg_validation *v = context;
-    RMSEG_TRY(load(v, i));
-    if (!v->cache) unload(v, i);
+    const rmseg_prepared *prepared = NULL;
+    RMSEG_TRY(rmseg_shelf_take(&prepared, v->shelf, v->cases[i]));
+    rmseg_shelf_give(v->shelf, prepared);
     return RMSEG_OK;
 }
 
 rmseg_status rmseg_validation_create(rmseg_validation **validation, const rmseg_dataset *dataset,
-                                     const rmseg_model *model, const int64_t *cases, int64_t count, bool cache)
+                                     const rmseg_model *model, const int64_t *cases, int64_t count, rmseg_cache cache,
+                                     const char *folder)
 {
     rmseg_window window = rmseg_window_default(model);
     window.to_finish = true; /* half a validation could not be resumed */
     rmseg_validation *v = rmseg_alloc(1, sizeof *v);
     if (!v) return RMSEG_ERROR_MEMORY;
-    *v = (rmseg_validation){.dataset = dataset, .model = model, .cases = cases, .count = count, .cache = cache};
-    v->images = rmseg_alloc(count, sizeof *v->images);
-    v->labels = rmseg_alloc(count, sizeof *v->labels);
+    *v = (rmseg_validation){.dataset = dataset, .model = model, .cases = cases, .count = count};
     v->sum = rmseg_alloc(model->regions.count, sizeof *v->sum);
     v->valid = rmseg_alloc(model->regions.count, sizeof *v->valid);
-    bool made = v->images && v->labels && v->sum && v->valid;
-    rmseg_status status = made ? rmseg_predictor_create(&v->predictor, model, &window) : RMSEG_ERROR_MEMORY;
+    bool made = v->sum && v->valid;
+    rmseg_status status =
+        made ? rmseg_shelf_create(&v->shelf, dataset, &model->preparation, cache, folder) : RMSEG_ERROR_MEMORY;
+    if (!status) status = rmseg_predictor_create(&v->predictor, model, &window);
     if (!status) status = rmseg_parallel_try(count, load_at_first, v);
     if (status)
         rmseg_validation_destroy(v);
@@ -66,10 +55,8 @@ rmseg_status rmseg_validation_create(rmseg_validation **validation, const rmseg_
 void rmseg_validation_destroy(rmseg_validation *v)
 {
     if (!v) return;
-    for (int64_t i = 0; i < v->count && v->images && v->labels; i++) unload(v, i);
     rmseg_predictor_destroy(v->predictor);
-    rmseg_free(v->images);
-    rmseg_free(v->labels);
+    rmseg_shelf_destroy(v->shelf);
     rmseg_free(v->sum);
     rmseg_free(v->valid);
     rmseg_free(v);
@@ -119,9 +106,10 @@ static rmseg_status predict(rmseg_validation *v, const rmseg_image *image, const
 
 static rmseg_status run_case(rmseg_validation *v, int64_t i)
 {
-    if (!v->images[i]) RMSEG_TRY(load(v, i));
-    rmseg_status status = predict(v, v->images[i], v->labels[i]);
-    if (!v->cache) unload(v, i);
+    const rmseg_prepared *prepared = NULL;
+    RMSEG_TRY(rmseg_shelf_take(&prepared, v->shelf, v->cases[i]));
+    rmseg_status status = predict(v, prepared->image, prepared->label);
+    rmseg_shelf_give(v->shelf, prepared);
     return status;
 }
 

@@ -9,10 +9,11 @@
 
 typedef struct rmseg_validation rmseg_validation;
 
-/* Dataset, model and `cases` (their indices, `count` of them) are borrowed. `cache` keeps the prepared cases in memory.
- */
+/* Dataset, model and `cases` (their indices, `count` of them) are borrowed. Between two validations the prepared cases are
+ * in `cache`, `folder` that of RMSEG_CACHE_MMAP. */
 rmseg_status rmseg_validation_create(rmseg_validation **validation, const rmseg_dataset *dataset,
-                                     const rmseg_model *model, const int64_t *cases, int64_t count, bool cache);
+                                     const rmseg_model *model, const int64_t *cases, int64_t count, rmseg_cache cache,
+                                     const char *folder);
 void rmseg_validation_destroy(rmseg_validation *validation);
 
 /* Measures with the model's present weights. */

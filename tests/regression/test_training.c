@@ -119,6 +119,25 @@ static void assert_same_tensors(const char *path_a, const char *path_b)
     rmseg_tensor_file_destroy(&b);
 }
 
+/* Cases in memory, in files, and read again: the same bits. A second run finds the files of the first. */
+static void a_cache_changes_nothing(void **state)
+{
+    (void)state;
+    static const char *const caches[] = {"ram", "none", "mmap", "mmap"}, *const folders[] = {"", "", "none",
+                                                                                             RUN "-kept"};
+    static const char *const runs[] = {RUN "-ram", RUN "-none", RUN "-mmap", RUN "-shared"};
+    for (int i = 0; i < 4; i++) {
+        assert_ok(toy_train(toy_options(runs[i], "overwrite", "yes", "iterations", "8", "cache", caches[i], "cache-dir",
+                                        folders[i], "workers", i ? "2" : "1", NULL)));
+        assert_same_file(runs[0], runs[i], "weights.safetensors");
+    }
+    assert_true(rmseg_folder_exists(RUN "-mmap/cache") && !rmseg_folder_exists(RUN "-shared/cache"));
+    rmseg_names names = {0};
+    assert_ok(rmseg_folder_list(&names, RUN "-kept"));
+    assert_int_equal(names.count, TOY_CASES); /* the held-out ones too */
+    rmseg_names_destroy(&names);
+}
+
 static void no_steps_write_the_initial_weights(void **state)
 {
     (void)state;
@@ -326,6 +345,7 @@ int main(void)
         cmocka_unit_test_setup(a_run_is_not_replaced_by_chance, six_steps),
         cmocka_unit_test_setup(wrong_options_write_nothing, six_steps),
         cmocka_unit_test(a_broken_case_writes_nothing),
+        cmocka_unit_test(a_cache_changes_nothing),
         cmocka_unit_test(no_steps_write_the_initial_weights),
         cmocka_unit_test(what_does_not_fit_into_memory_is_refused),
         cmocka_unit_test(samples_are_listed),
