@@ -4,6 +4,7 @@
 #ifndef CORE_CORE_H
 #define CORE_CORE_H
 
+#include "core/available.h"
 #include "core/error.h"
 #include "core/file.h"
 #include "core/level.h"
@@ -13,6 +14,7 @@
 #include "core/options.h"
 #include "core/parallel.h"
 #include "core/random.h"
+#include "core/store.h"
 #include "core/text.h"
 #include "rmseg/core.h"
 

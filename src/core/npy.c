@@ -125,15 +125,27 @@ static size_t make_header(char header[8 * ALIGN], const rmseg_array *array)
     return length;
 }
 
-rmseg_status rmseg_npy_write(const rmseg_array *array, const char *path)
+rmseg_status rmseg_npy_begin(rmseg_file_writer **writer, const rmseg_array *array, const char *path)
 {
     char header[8 * ALIGN];
-    size_t length = make_header(header, array), bytes = rmseg_array_type_size(array->type);
+    size_t length = make_header(header, array);
+    rmseg_file_writer *made = NULL;
+    RMSEG_TRY(rmseg_file_begin(&made, path));
+    rmseg_status status = rmseg_file_put(made, header, length);
+    if (status)
+        rmseg_file_abandon(made);
+    else
+        *writer = made;
+    return status;
+}
+
+rmseg_status rmseg_npy_write(const rmseg_array *array, const char *path)
+{
+    size_t bytes = rmseg_array_type_size(array->type);
     for (int64_t i = 0; i < array->rank; i++) bytes *= (size_t)array->size[i];
     rmseg_file_writer *writer = NULL;
-    RMSEG_TRY(rmseg_file_begin(&writer, path));
-    rmseg_status status = rmseg_file_put(writer, header, length);
-    if (!status) status = rmseg_file_put(writer, array->data, bytes);
+    RMSEG_TRY(rmseg_npy_begin(&writer, array, path));
+    rmseg_status status = rmseg_file_put(writer, array->data, bytes);
     if (!status) return rmseg_file_commit(writer);
     rmseg_file_abandon(writer);
     return status;

@@ -8,7 +8,7 @@
 #ifndef CORE_NPY_H
 #define CORE_NPY_H
 
-#include "rmseg/core.h"
+#include "core/file.h"
 
 typedef enum rmseg_array_type {
     RMSEG_ARRAY_BOOL,
@@ -43,6 +43,9 @@ rmseg_status rmseg_npy_parse(rmseg_array *array, const uint8_t *bytes, size_t le
 
 /* Writes version 1.0, atomically; the data begin at a multiple of 64 bytes. `count` is not read. */
 rmseg_status rmseg_npy_write(const rmseg_array *array, const char *path);
+
+/* The same for elements that come later: the file up to where they begin. */
+rmseg_status rmseg_npy_begin(rmseg_file_writer **writer, const rmseg_array *array, const char *path);
 
 void rmseg_array_destroy(rmseg_array *array); /* frees the data and zeroes the rest */
 

@@ -119,6 +119,9 @@ void rmseg_prepared_size(int64_t size[3], const rmseg_image *raw, const rmseg_pr
 rmseg_status rmseg_prepare(rmseg_image **image, rmseg_image **label, const rmseg_image *raw_image,
                            const rmseg_image *raw_label, const rmseg_preparation *preparation);
 
+/* Are its axes put in order? A single slice stays as it is: for a 2D network its axes are H and W. */
+bool rmseg_prepared_turns(const rmseg_image *raw, const rmseg_preparation *preparation);
+
 /* A case read and prepared, cropped to its label where that is asked for: the box of the label in W and H, as the shared
  * form of the left atrium was made (widened to 112 voxels where it is smaller, then by 10 to 19 before and 9 to 18
  * behind, drawn from the stream (0, CROP, hash of the case's name, 0)); D is kept. */
@@ -128,6 +131,39 @@ rmseg_status rmseg_case_prepare(rmseg_image **image, rmseg_image **label, const 
 /* The extents of a prepared case, from its header alone unless it is cropped. */
 rmseg_status rmseg_case_extent(int64_t size[3], const rmseg_dataset *dataset, int64_t index,
                                const rmseg_preparation *preparation);
+
+/* ---- preparing what does not fit into memory: large.c ------------------------------------------------------------- */
+
+/* An image in a temporary file (core/store.h), F32. */
+typedef struct rmseg_large {
+    rmseg_image header; /* data are NULL */
+    rmseg_store *store;
+} rmseg_large;
+
+/* Reads the files of a case, whose channels are stacked, once from start to end. `folder` is for the temporary file.
+ * Errors: as rmseg_case_read; unsupported (a format that is not read in pieces); file (a full disk); cancelled. */
+rmseg_status rmseg_large_read(rmseg_large *large, const rmseg_names *files, const char *folder);
+void rmseg_large_destroy(rmseg_large *large);
+
+/* A large image as rmseg_prepare would make it, bit for bit; its parts are made when they are asked for. */
+typedef struct rmseg_large_prepared rmseg_large_prepared;
+rmseg_status rmseg_large_prepare(rmseg_large_prepared **prepared, const rmseg_large *raw,
+                                 const rmseg_preparation *preparation, const char *folder);
+void rmseg_large_prepared_destroy(rmseg_large_prepared *prepared); /* NULL is legal */
+const rmseg_image *rmseg_large_prepared_header(const rmseg_large_prepared *prepared);
+
+/* All channels of a box. */
+rmseg_status rmseg_large_prepared_box(float *box, const rmseg_large_prepared *prepared, const int64_t start[3],
+                                      const int64_t size[3]);
+
+/* One channel of a box of `from` with its axes put in another order: `size` elements from `start` on of what
+ * rmseg_image_reorder would make. */
+rmseg_status rmseg_large_turned_box(void *box, rmseg_store *store, rmseg_dtype dtype, int64_t channel,
+                                    const int64_t whole[3], const rmseg_axis_order *order, const int64_t start[3],
+                                    const int64_t size[3]);
+
+/* Planes of a large image that are worked on at once. */
+int64_t rmseg_large_planes(const int64_t size[3], int64_t channels);
 
 /* ---- prepared cases, kept --------------------------------------------------------------------------------------- */
 

@@ -6,18 +6,36 @@
 #include "data/crop.h"
 #include "data/prepared.h"
 
+void rmseg_channel_sums_add(rmseg_channel_sums *sums, const float *values, int64_t count)
+{
+    if (!sums->count && count) sums->low = sums->high = values[0];
+    for (int64_t i = 0; i < count; i++) {
+        sums->sum += values[i];
+        sums->low = values[i] < sums->low ? values[i] : sums->low;
+        sums->high = values[i] > sums->high ? values[i] : sums->high;
+    }
+    sums->count += count;
+}
+
+void rmseg_channel_sums_square(rmseg_channel_sums *sums, const float *values, int64_t count)
+{
+    double mean = sums->sum / (double)sums->count;
+    for (int64_t i = 0; i < count; i++) sums->squares += (values[i] - mean) * (values[i] - mean);
+}
+
+void rmseg_channel_sums_end(rmseg_channel_stats *stats, const rmseg_channel_sums *sums)
+{
+    double n = (double)sums->count;
+    *stats = (rmseg_channel_stats){
+        .mean = sums->sum / n, .sd = sqrt(sums->squares / n), .low = sums->low, .high = sums->high};
+}
+
 void rmseg_channel_stats_of(rmseg_channel_stats *stats, const float *values, int64_t count)
 {
-    double sum = 0, squares = 0;
-    float low = values[0], high = values[0];
-    for (int64_t i = 0; i < count; i++) {
-        sum += values[i];
-        low = values[i] < low ? values[i] : low;
-        high = values[i] > high ? values[i] : high;
-    }
-    double mean = sum / (double)count;
-    for (int64_t i = 0; i < count; i++) squares += (values[i] - mean) * (values[i] - mean);
-    *stats = (rmseg_channel_stats){.mean = mean, .sd = sqrt(squares / (double)count), .low = low, .high = high};
+    rmseg_channel_sums sums = {0};
+    rmseg_channel_sums_add(&sums, values, count);
+    rmseg_channel_sums_square(&sums, values, count);
+    rmseg_channel_sums_end(stats, &sums);
 }
 
 /* Resampling leaves a constant channel constant but for rounding, which must not be blown up to a deviation of 1. */
@@ -55,10 +73,21 @@ static float select_rank(float *values, int64_t count, int64_t k)
 /* As numpy.percentile: between the two ranks that are nearest. `values` change their order. */
 static float percentile(float *values, int64_t count, double percent)
 {
+    rmseg_percentile_ranks r = rmseg_percentile_ranks_of(count, percent);
+    double low = select_rank(values, count, r.below), high = select_rank(values, count, r.above);
+    return rmseg_percentile_between(&r, low, high);
+}
+
+rmseg_percentile_ranks rmseg_percentile_ranks_of(int64_t count, double percent)
+{
     double rank = percent / 100 * (double)(count - 1);
-    int64_t below = (int64_t)rank, above = below + 1 < count ? below + 1 : below;
-    double low = select_rank(values, count, below), high = select_rank(values, count, above);
-    return (float)(low + (rank - (double)below) * (high - low));
+    int64_t below = (int64_t)rank;
+    return (rmseg_percentile_ranks){below, below + 1 < count ? below + 1 : below, rank - (double)below};
+}
+
+float rmseg_percentile_between(const rmseg_percentile_ranks *r, double low, double high)
+{
+    return (float)(low + r->share * (high - low));
 }
 
 static void limit(float *values, int64_t count, float low, float high)
@@ -66,30 +95,49 @@ static void limit(float *values, int64_t count, float low, float high)
     for (int64_t i = 0; i < count; i++) values[i] = values[i] < low ? low : values[i] > high ? high : values[i];
 }
 
-static rmseg_status clip_channel(float *values, int64_t count, const double clip[2])
+static rmseg_status find_limits(rmseg_value_map *map, const float *values, int64_t count, const double clip[2])
 {
     float *copy = rmseg_alloc(count, sizeof *copy);
     if (!copy) return RMSEG_ERROR_MEMORY;
     memcpy(copy, values, (size_t)count * sizeof *copy);
-    float low = percentile(copy, count, clip[0]), high = percentile(copy, count, clip[1]);
+    map->clips = true;
+    map->low = percentile(copy, count, clip[0]), map->high = percentile(copy, count, clip[1]);
     rmseg_free(copy);
-    limit(values, count, low, high);
     return RMSEG_OK;
 }
 
-static void apply_window(float *values, int64_t count, const double window[2])
+void rmseg_value_map_settle(rmseg_value_map *map, const rmseg_preparation *p, const rmseg_channel_stats *stats)
 {
-    limit(values, count, (float)window[0], (float)window[1]);
-    for (int64_t i = 0; i < count; i++) values[i] = (float)((values[i] - window[0]) / (window[1] - window[0]));
+    bool zscore = p->normalize == RMSEG_NORMALIZE_ZSCORE;
+    map->normalize = p->normalize;
+    if (p->normalize == RMSEG_NORMALIZE_NONE) return;
+    if (p->normalize == RMSEG_NORMALIZE_CT) {
+        map->shift = p->window[0];
+        map->scale = p->window[1] - p->window[0];
+        map->window_low = (float)p->window[0], map->window_high = (float)p->window[1];
+        return;
+    }
+    map->constant = is_constant(stats);
+    map->shift = zscore ? stats->mean : stats->low;
+    map->scale = zscore ? stats->sd : stats->high - stats->low;
 }
 
-static void normalize_channel(float *values, int64_t count, rmseg_normalize normalize)
+bool rmseg_value_map_needs_stats(const rmseg_preparation *p)
 {
-    rmseg_channel_stats stats;
-    rmseg_channel_stats_of(&stats, values, count);
-    bool zscore = normalize == RMSEG_NORMALIZE_ZSCORE, constant = is_constant(&stats);
-    double shift = zscore ? stats.mean : stats.low, scale = zscore ? stats.sd : stats.high - stats.low;
-    for (int64_t i = 0; i < count; i++) values[i] = constant ? 0 : (float)((values[i] - shift) / scale);
+    return p->normalize == RMSEG_NORMALIZE_ZSCORE || p->normalize == RMSEG_NORMALIZE_RANGE;
+}
+
+void rmseg_value_map_clip(const rmseg_value_map *map, float *values, int64_t count)
+{
+    if (map->clips) limit(values, count, map->low, map->high);
+}
+
+void rmseg_value_map_apply(const rmseg_value_map *map, float *values, int64_t count)
+{
+    rmseg_value_map_clip(map, values, count);
+    if (map->normalize == RMSEG_NORMALIZE_NONE) return;
+    if (map->normalize == RMSEG_NORMALIZE_CT) limit(values, count, map->window_low, map->window_high);
+    for (int64_t i = 0; i < count; i++) values[i] = map->constant ? 0 : (float)((values[i] - map->shift) / map->scale);
 }
 
 static rmseg_status settle_values(rmseg_image *image, const rmseg_preparation *p)
@@ -97,19 +145,21 @@ static rmseg_status settle_values(rmseg_image *image, const rmseg_preparation *p
     int64_t voxels = rmseg_image_voxels(image);
     for (int64_t c = 0; c < image->channels; c++) {
         float *values = (float *)image->data + c * voxels;
-        if (p->clip[0] != 0 || p->clip[1] != 0) RMSEG_TRY(clip_channel(values, voxels, p->clip));
-        if (p->normalize == RMSEG_NORMALIZE_CT)
-            apply_window(values, voxels, p->window);
-        else if (p->normalize != RMSEG_NORMALIZE_NONE)
-            normalize_channel(values, voxels, p->normalize);
+        rmseg_value_map map = {0};
+        rmseg_channel_stats stats = {0};
+        if (p->clip[0] != 0 || p->clip[1] != 0) RMSEG_TRY(find_limits(&map, values, voxels, p->clip));
+        rmseg_value_map_clip(&map, values, voxels);
+        map.clips = false; /* done */
+        if (rmseg_value_map_needs_stats(p)) rmseg_channel_stats_of(&stats, values, voxels);
+        rmseg_value_map_settle(&map, p, &stats);
+        rmseg_value_map_apply(&map, values, voxels);
     }
     return RMSEG_OK;
 }
 
 /* ---- voxels ----------------------------------------------------------------------------------------------------- */
 
-/* A single slice stays as it is: for a 2D network its axes are H and W. */
-static bool is_turned(const rmseg_image *raw, const rmseg_preparation *p)
+bool rmseg_prepared_turns(const rmseg_image *raw, const rmseg_preparation *p)
 {
     return p->canonical && raw->has_spacing && raw->size[0] > 1;
 }
@@ -129,7 +179,7 @@ void rmseg_prepared_size(int64_t size[3], const rmseg_image *raw, const rmseg_pr
 {
     rmseg_image turned = *raw;
     rmseg_axis_order o = rmseg_image_axis_order(raw);
-    for (int axis = 0; axis < 3 && is_turned(raw, p); axis++) {
+    for (int axis = 0; axis < 3 && rmseg_prepared_turns(raw, p); axis++) {
         turned.size[axis] = raw->size[o.axis[axis]];
         turned.spacing[axis] = raw->spacing[o.axis[axis]];
     }
@@ -157,7 +207,7 @@ static rmseg_status regrid(rmseg_image **out, const rmseg_image *image, const rm
 static rmseg_status move(rmseg_image **out, const rmseg_image *raw, const rmseg_preparation *p, rmseg_interpolation how,
                          rmseg_dtype dtype)
 {
-    if (!is_turned(raw, p)) return regrid(out, raw, p, how, dtype);
+    if (!rmseg_prepared_turns(raw, p)) return regrid(out, raw, p, how, dtype);
     rmseg_image *turned = NULL;
     rmseg_axis_order o = rmseg_image_axis_order(raw);
     RMSEG_TRY(rmseg_image_reorder(&turned, raw, &o));

@@ -10,7 +10,42 @@
 
 #include "data/data.h"
 
+/* ---- values: prepare.c ------------------------------------------------------------------------------------------- */
+
 void rmseg_channel_stats_of(rmseg_channel_stats *stats, const float *values, int64_t count);
+
+/* The same of values that come piece by piece: all of them once, then all again in the same order. Starts as zeros. */
+typedef struct rmseg_channel_sums {
+    double sum, squares;
+    float low, high;
+    int64_t count;
+} rmseg_channel_sums;
+void rmseg_channel_sums_add(rmseg_channel_sums *sums, const float *values, int64_t count);
+void rmseg_channel_sums_square(rmseg_channel_sums *sums, const float *values, int64_t count);
+void rmseg_channel_sums_end(rmseg_channel_stats *stats, const rmseg_channel_sums *sums);
+
+/* The ranks (0 first) between which a percentile lies, and where between them. */
+typedef struct rmseg_percentile_ranks {
+    int64_t below, above;
+    double share;
+} rmseg_percentile_ranks;
+rmseg_percentile_ranks rmseg_percentile_ranks_of(int64_t count, double percent);
+float rmseg_percentile_between(const rmseg_percentile_ranks *ranks, double low, double high);
+
+/* What is done to each value of a channel: clipped to low .. high, then normalised. */
+typedef struct rmseg_value_map {
+    bool clips, constant;
+    float low, high, window_low, window_high;
+    rmseg_normalize normalize;
+    double shift, scale;
+} rmseg_value_map;
+bool rmseg_value_map_needs_stats(const rmseg_preparation *preparation);
+void rmseg_value_map_settle(rmseg_value_map *map, const rmseg_preparation *preparation,
+                            const rmseg_channel_stats *stats); /* of the clipped values; all but the clipping */
+void rmseg_value_map_clip(const rmseg_value_map *map, float *values, int64_t count);
+void rmseg_value_map_apply(const rmseg_value_map *map, float *values, int64_t count);
+
+/* ---- cases: prepared.c -------------------------------------------------------------------------------------------- */
 
 /* Reads and prepares a case. */
 rmseg_status rmseg_prepared_make(rmseg_prepared **prepared, const rmseg_dataset *dataset, int64_t index,

@@ -82,6 +82,18 @@ rmseg_status rmseg_components(int32_t *component, int64_t *count, const uint8_t 
 /* Keeps only the largest component (the first of equals). In place. */
 rmseg_status rmseg_largest_component(uint8_t *mask, const rmseg_grid *grid, int connectivity);
 
+/* The same cleaning for a mask that does not fit into memory, plane by plane, neighbours sharing a face. Every plane is given
+ * once, in order (rmseg_component_sweep_add); then it is decided which components stay: of those with `min_size` voxels
+ * and more all, or the largest alone, the first of equals (rmseg_component_sweep_decide); then every plane is given once more, in
+ * order, and what does not stay is cleared in it (rmseg_component_sweep_clear). Memory: two planes, and what grows with the
+ * number of components. */
+typedef struct rmseg_component_sweep rmseg_component_sweep;
+rmseg_status rmseg_component_sweep_create(rmseg_component_sweep **sweep, int64_t height, int64_t width);
+rmseg_status rmseg_component_sweep_add(rmseg_component_sweep *sweep, const uint8_t *plane);
+void rmseg_component_sweep_decide(rmseg_component_sweep *sweep, int64_t min_size, bool largest);
+void rmseg_component_sweep_clear(rmseg_component_sweep *sweep, uint8_t *plane);
+void rmseg_component_sweep_destroy(rmseg_component_sweep *sweep); /* NULL is legal */
+
 /* Contours of a 2D mask by marching squares at the half level: closed polylines through the midpoints between a set and
  * an unset pixel; the last point joins the first, which is not repeated. Coordinates are those of pixel centres, x =
  * column, y = row; beyond the image is unset. The set side lies to the right of the way (clockwise round an object on a

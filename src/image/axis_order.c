@@ -38,8 +38,9 @@ void rmseg_axis_order_size(int64_t out[3], const rmseg_axis_order *o, const int6
     for (int axis = 0; axis < 3; axis++) out[axis] = size[o->axis[axis]];
 }
 
-static void turn_geometry(rmseg_image *out, const rmseg_image *in, const rmseg_axis_order *o)
+void rmseg_image_turn_geometry(rmseg_image *out, const rmseg_image *in, const rmseg_axis_order *o)
 {
+    rmseg_axis_order_size(out->size, o, in->size);
     rmseg_image_copy_geometry(out, in);
     for (int axis = 0; axis < 3; axis++) {
         int from = o->axis[axis];
@@ -84,7 +85,7 @@ rmseg_status rmseg_image_reorder(rmseg_image **out, const rmseg_image *image, co
     int64_t size[3], strides[3] = {image->size[1] * image->size[2], image->size[2], 1};
     rmseg_axis_order_size(size, o, image->size);
     RMSEG_TRY(rmseg_image_create(&made, image->dtype, image->channels, size));
-    turn_geometry(made, image, o);
+    rmseg_image_turn_geometry(made, image, o);
     turning t = {.out = made, .in = image};
     for (int axis = 0; axis < 3; axis++) {
         int64_t stride = strides[o->axis[axis]];

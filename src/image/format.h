@@ -9,14 +9,23 @@
 #include "core/core.h"
 #include "image/image.h"
 
+/* Where the voxels of a stream go. */
+typedef struct rmseg_image_streaming {
+    int64_t most; /* voxels of a piece, of all its channels, unless a plane has more */
+    rmseg_image_sink sink;
+    void *user;
+} rmseg_image_streaming;
+
 /* A file in memory, or its start. */
 typedef struct rmseg_image_file {
     const uint8_t *bytes;
-    size_t length, total; /* that are here, of the whole file: less than all only where its header is wanted alone */
-    const char *path;     /* NULL for bytes that are of no file */
-    const char *name;     /* for sentences */
-    const char *format;   /* "PNG", for sentences */
-    const char *part;     /* of a file that holds several images by name, the one wanted; NULL: "image" */
+    size_t length, total;    /* that are here, of the whole file: less than all only where its header is wanted alone */
+    const char *path;        /* NULL for bytes that are of no file */
+    const char *name;        /* for sentences */
+    const char *format;      /* "PNG", for sentences */
+    rmseg_file_reader *rest; /* the bytes after those that are here; NULL: as far as they go */
+    const rmseg_image_streaming *stream; /* where the voxels go piece by piece; NULL: into the image */
+    const char *part; /* of a file that holds several images by name, the one wanted; NULL: "image" */
 } rmseg_image_file;
 
 typedef struct rmseg_format {
@@ -32,30 +41,38 @@ typedef struct rmseg_format {
     /* As rmseg_image_partner, for a path with this format's extension; NULL where a format is always one file. */
     rmseg_status (*partner)(char **partner, const char *path);
 
-    /* Puts the file into `writer`; NULL where the format is not written. `name` is for sentences. */
-    rmseg_status (*encode)(rmseg_file_writer *writer, const rmseg_image *image, const char *name);
+    /* Puts the file into `writer`; NULL where the format is not written. `name` is for sentences. Formats that stream take
+     * the voxels from `source` where there is one. */
+    rmseg_status (*encode)(rmseg_file_writer *writer, const rmseg_image *image, const rmseg_image_source *source,
+                           const char *name);
+    bool streams; /* reads and writes piece by piece */
 } rmseg_format;
 
 rmseg_status rmseg_png_decode(rmseg_image *image, const rmseg_image_file *file, bool header_only);
-rmseg_status rmseg_png_encode(rmseg_file_writer *writer, const rmseg_image *image, const char *name);
+rmseg_status rmseg_png_encode(rmseg_file_writer *writer, const rmseg_image *image, const rmseg_image_source *source,
+                              const char *name);
 rmseg_status rmseg_jpeg_decode(rmseg_image *image, const rmseg_image_file *file, bool header_only);
 rmseg_status rmseg_tiff_decode(rmseg_image *image, const rmseg_image_file *file, bool header_only);
-rmseg_status rmseg_tiff_encode(rmseg_file_writer *writer, const rmseg_image *image, const char *name);
+rmseg_status rmseg_tiff_encode(rmseg_file_writer *writer, const rmseg_image *image, const rmseg_image_source *source,
+                               const char *name);
 
 bool rmseg_nifti_sniff(const uint8_t *bytes, size_t length);
 rmseg_status rmseg_nifti_decode(rmseg_image *image, const rmseg_image_file *file, bool header_only);
 rmseg_status rmseg_nifti_partner(char **partner, const char *path);
-rmseg_status rmseg_nifti_encode(rmseg_file_writer *writer, const rmseg_image *image, const char *name);
+rmseg_status rmseg_nifti_encode(rmseg_file_writer *writer, const rmseg_image *image, const rmseg_image_source *source,
+                                const char *name);
 
 bool rmseg_nrrd_sniff(const uint8_t *bytes, size_t length);
 rmseg_status rmseg_nrrd_decode(rmseg_image *image, const rmseg_image_file *file, bool header_only);
 rmseg_status rmseg_nrrd_partner(char **partner, const char *path);
-rmseg_status rmseg_nrrd_encode(rmseg_file_writer *writer, const rmseg_image *image, const char *name);
+rmseg_status rmseg_nrrd_encode(rmseg_file_writer *writer, const rmseg_image *image, const rmseg_image_source *source,
+                               const char *name);
 
 bool rmseg_metaimage_sniff(const uint8_t *bytes, size_t length);
 rmseg_status rmseg_metaimage_decode(rmseg_image *image, const rmseg_image_file *file, bool header_only);
 rmseg_status rmseg_metaimage_partner(char **partner, const char *path);
-rmseg_status rmseg_metaimage_encode(rmseg_file_writer *writer, const rmseg_image *image, const char *name);
+rmseg_status rmseg_metaimage_encode(rmseg_file_writer *writer, const rmseg_image *image,
+                                    const rmseg_image_source *source, const char *name);
 
 rmseg_status rmseg_hdf5_decode(rmseg_image *image, const rmseg_image_file *file, bool header_only);
 

@@ -55,21 +55,24 @@ static bool is_hdf5(const uint8_t *bytes, size_t length) { return starts_with(by
 #define rmseg_hdf5_decode NULL
 #endif
 
-enum { START = 1 << 14 }; /* nearly always holds the header, whatever names and thumbnails come first */
+enum {
+    START = 1 << 14,       /* nearly always holds the header, whatever names and thumbnails come first */
+    STREAM_START = 1 << 20 /* holds the header of any file that is read in pieces */
+};
 
 /* clang-format off */
 static const rmseg_format formats[] = {
-    /* name, extensions, reads, writes, package, sniff, header, decode, partner, encode */
-    {{"PNG", ".png", HAS_PNG, HAS_PNG}, "libpng-dev", is_png, START, rmseg_png_decode, NULL, rmseg_png_encode},
-    {{"JPEG", ".jpg .jpeg", HAS_JPEG, false}, "libjpeg-dev", is_jpeg, START, rmseg_jpeg_decode, NULL, NULL},
-    {{"TIFF", ".tif .tiff", HAS_TIFF, HAS_TIFF}, "libtiff-dev", is_tiff, 0, rmseg_tiff_decode, NULL, rmseg_tiff_encode},
+    /* name, extensions, reads, writes, package, sniff, header, decode, partner, encode, streams */
+    {{"PNG", ".png", HAS_PNG, HAS_PNG}, "libpng-dev", is_png, START, rmseg_png_decode, NULL, rmseg_png_encode, false},
+    {{"JPEG", ".jpg .jpeg", HAS_JPEG, false}, "libjpeg-dev", is_jpeg, START, rmseg_jpeg_decode, NULL, NULL, false},
+    {{"TIFF", ".tif .tiff", HAS_TIFF, HAS_TIFF}, "libtiff-dev", is_tiff, 0, rmseg_tiff_decode, NULL, rmseg_tiff_encode, false},
     {{"NIfTI", ".nii .nii.gz .hdr", true, true}, "", rmseg_nifti_sniff, START, rmseg_nifti_decode, rmseg_nifti_partner,
-     rmseg_nifti_encode},
+     rmseg_nifti_encode, true},
     {{"NRRD", ".nrrd .nhdr", true, true}, "", rmseg_nrrd_sniff, START, rmseg_nrrd_decode, rmseg_nrrd_partner,
-     rmseg_nrrd_encode},
+     rmseg_nrrd_encode, true},
     {{"MetaImage", ".mha .mhd", true, true}, "", rmseg_metaimage_sniff, START, rmseg_metaimage_decode,
-     rmseg_metaimage_partner, rmseg_metaimage_encode},
-    {{"HDF5", ".h5 .hdf5", HAS_HDF5, false}, "libhdf5-dev", is_hdf5, START, rmseg_hdf5_decode, NULL, NULL},
+     rmseg_metaimage_partner, rmseg_metaimage_encode, true},
+    {{"HDF5", ".h5 .hdf5", HAS_HDF5, false}, "libhdf5-dev", is_hdf5, START, rmseg_hdf5_decode, NULL, NULL, false},
 };
 /* clang-format on */
 enum { FORMATS = sizeof formats / sizeof *formats };
@@ -227,6 +230,30 @@ rmseg_status rmseg_image_read_header(rmseg_image *header, const char *path)
     return again ? read_header(header, &again, path, 0) : status;
 }
 
+bool rmseg_image_streams(const rmseg_image *header)
+{
+    for (int i = 0; i < FORMATS && header->format; i++)
+        if (!strcmp(formats[i].info.name, header->format)) return formats[i].streams;
+    return false;
+}
+
+rmseg_status rmseg_image_stream(const char *path, int64_t most, rmseg_image_sink sink, void *user)
+{
+    uint8_t *bytes = NULL;
+    rmseg_image image = {0};
+    rmseg_image_streaming stream = {.most = most, .sink = sink, .user = user};
+    rmseg_image_file file = {.path = path, .name = path, .stream = &stream};
+    RMSEG_TRY(rmseg_file_read_start(&bytes, &file.length, &file.total, path, STREAM_START));
+    file.bytes = bytes;
+    const rmseg_format *format = find_format(bytes, file.length);
+    rmseg_status status =
+        format && !format->streams
+            ? rmseg_fail(RMSEG_ERROR_UNSUPPORTED, "%s: a %s image is not read in pieces", path, format->info.name)
+            : decode(&image, &file, false);
+    rmseg_free(bytes);
+    return status;
+}
+
 rmseg_status rmseg_image_partner(char **partner, const char *path)
 {
     *partner = NULL;
@@ -258,14 +285,27 @@ static rmseg_status find_encoder(const rmseg_format **format, const char *path)
         path, dot ? dot : "");
 }
 
-rmseg_status rmseg_image_write(const rmseg_image *image, const char *path)
+static rmseg_status write_file(const rmseg_image *image, const rmseg_image_source *source, const char *path)
 {
     const rmseg_format *format = NULL;
     rmseg_file_writer *writer = NULL;
     RMSEG_TRY(find_encoder(&format, path));
     RMSEG_TRY(rmseg_file_begin(&writer, path));
-    rmseg_status status = format->encode(writer, image, path);
+    rmseg_status status = format->encode(writer, image, source, path);
     if (status == RMSEG_OK) return rmseg_file_commit(writer);
     rmseg_file_abandon(writer);
     return status;
+}
+
+rmseg_status rmseg_image_write(const rmseg_image *image, const char *path) { return write_file(image, NULL, path); }
+
+rmseg_status rmseg_image_write_from(const rmseg_image *image, const rmseg_image_source *source, const char *path)
+{
+    const rmseg_format *format = NULL;
+    RMSEG_TRY(find_encoder(&format, path));
+    if (!format->streams)
+        return rmseg_fail(RMSEG_ERROR_UNSUPPORTED,
+                          "%s: a %s image is not written in pieces; use .nii.gz, .nrrd or .mha", path,
+                          format->info.name);
+    return write_file(image, source, path);
 }

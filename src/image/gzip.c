@@ -36,9 +36,11 @@ static size_t least(size_t a, size_t b) { return a < b ? a : b; }
 
 struct rmseg_unpacker {
     const rmseg_image_file *file;
-    size_t at; /* first byte of the file that nobody has yet */
+    const uint8_t *next; /* what nobody has yet, `left` bytes of it here */
+    size_t left;
     bool packed, ended;
     z_stream z;
+    uint8_t block[BLOCK]; /* of a file that is read as it is needed */
 };
 
 rmseg_status rmseg_unpack_open(rmseg_unpacker **unpacker, const rmseg_image_file *file, rmseg_packing packing)
@@ -46,6 +48,8 @@ rmseg_status rmseg_unpack_open(rmseg_unpacker **unpacker, const rmseg_image_file
     rmseg_unpacker *made = rmseg_alloc(1, sizeof *made);
     if (!made) return RMSEG_ERROR_MEMORY;
     made->file = file;
+    made->next = file->bytes;
+    made->left = file->length;
     made->packed =
         packing == RMSEG_PACKING_ZLIB || (packing == RMSEG_PACKING_GZIP && rmseg_is_gzip(file->bytes, file->length));
     made->z = (z_stream){.zalloc = on_alloc, .zfree = on_free};
@@ -69,12 +73,25 @@ static rmseg_status fail_short(const rmseg_unpacker *u)
     return rmseg_image_fail_damaged(u->file, "it ends too early");
 }
 
-/* A member has ended: another one follows, or nothing that counts does. */
-static void next_member(rmseg_unpacker *u)
+/* At least `count` bytes here, at most those of a magic, unless the file has ended. */
+static rmseg_status look_ahead(rmseg_unpacker *u, size_t count)
 {
-    size_t rest = u->at - u->z.avail_in;
-    u->ended = !rmseg_is_gzip(u->file->bytes + rest, u->file->length - rest);
+    size_t got = 0;
+    if (u->left >= count || !u->file->rest) return RMSEG_OK;
+    memmove(u->block, u->next, u->left);
+    rmseg_status status = rmseg_file_next(u->file->rest, u->block + u->left, sizeof u->block - u->left, &got);
+    u->next = u->block;
+    u->left += got;
+    return status;
+}
+
+/* A member has ended: another one follows, or nothing that counts does. */
+static rmseg_status next_member(rmseg_unpacker *u)
+{
+    RMSEG_TRY(look_ahead(u, 3));
+    u->ended = !rmseg_is_gzip(u->next, u->left);
     if (!u->ended) inflateReset(&u->z);
+    return RMSEG_OK;
 }
 
 /* Up to `count` bytes more; *got is less at the end of what the file holds only. */
@@ -82,22 +99,37 @@ static rmseg_status inflate_some(rmseg_unpacker *u, uint8_t *to, size_t count, s
 {
     *got = 0;
     while (*got < count && !u->ended) {
-        if (u->z.avail_in == 0) {
-            size_t more = least(u->file->length - u->at, PIECE);
-            if (more == 0) return fail_short(u);
-            u->z.next_in = (Bytef *)(uintptr_t)(u->file->bytes + u->at); /* zlib reads it only */
-            u->z.avail_in = (uInt)more;
-            u->at += more;
-        }
-        size_t room = least(count - *got, PIECE);
+        RMSEG_TRY(look_ahead(u, 1));
+        if (u->left == 0) return fail_short(u);
+        size_t offered = least(u->left, PIECE), room = least(count - *got, PIECE);
+        u->z.next_in = (Bytef *)(uintptr_t)u->next; /* zlib reads it only */
+        u->z.avail_in = (uInt)offered;
         u->z.next_out = to + *got;
         u->z.avail_out = (uInt)room;
         int result = inflate(&u->z, Z_NO_FLUSH);
         *got += room - u->z.avail_out;
+        u->next += offered - u->z.avail_in;
+        u->left -= offered - u->z.avail_in;
         if (result == Z_MEM_ERROR) return rmseg_fail_memory();
-        if (result == Z_STREAM_END) next_member(u);
+        if (result == Z_STREAM_END) RMSEG_TRY(next_member(u));
         if (result != Z_STREAM_END && result != Z_OK && result != Z_BUF_ERROR)
             return rmseg_image_fail_damaged(u->file, u->z.msg ? u->z.msg : "its packed stream makes no sense");
+    }
+    return RMSEG_OK;
+}
+
+/* Bytes that are not packed: those that are here, then those of the rest of the file. */
+static rmseg_status take_plain(rmseg_unpacker *u, uint8_t *to, size_t count)
+{
+    size_t here = least(count, u->left), got = 0;
+    if (to && here) memcpy(to, u->next, here);
+    u->next += here;
+    u->left -= here;
+    for (size_t done = here; done < count; done += got) {
+        size_t want = to ? count - done : least(count - done, sizeof u->block);
+        if (!u->file->rest) return fail_short(u);
+        RMSEG_TRY(rmseg_file_next(u->file->rest, to ? to + done : u->block, want, &got));
+        if (got < want) return fail_short(u);
     }
     return RMSEG_OK;
 }
@@ -105,12 +137,7 @@ static rmseg_status inflate_some(rmseg_unpacker *u, uint8_t *to, size_t count, s
 rmseg_status rmseg_unpack(rmseg_unpacker *u, void *to, size_t count)
 {
     uint8_t passed[BLOCK];
-    if (!u->packed) {
-        if (count > u->file->length - u->at) return fail_short(u);
-        if (to) memcpy(to, u->file->bytes + u->at, count);
-        u->at += count;
-        return RMSEG_OK;
-    }
+    if (!u->packed) return take_plain(u, to, count);
     for (size_t done = 0, got; done < count; done += got) {
         size_t want = to ? count : least(count - done, sizeof passed);
         RMSEG_TRY(inflate_some(u, to ? to : passed, want, &got));

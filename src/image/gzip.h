@@ -1,7 +1,7 @@
 /*
  * image/gzip.h - bytes that may be packed by gzip, read as a stream; and files written plain or packed.
  *
- * Reading holds the caller's bytes and gives any number of them at a time; a packed stream may have several members, as
+ * Reading holds the caller's bytes (and goes on with the rest of the file where it has one) and gives any number of them at a time; a packed stream may have several members, as
  * gzip allows, and what follows the last is ignored, as gzip does.
  */
 #ifndef IMAGE_GZIP_H

@@ -364,7 +364,8 @@ static rmseg_status put(rmseg_file_writer *writer, const rmseg_image *image, con
 }
 
 /* The header says how long the packed voxels are, so they are packed first. */
-rmseg_status rmseg_metaimage_encode(rmseg_file_writer *writer, const rmseg_image *image, const char *name)
+rmseg_status rmseg_metaimage_encode(rmseg_file_writer *writer, const rmseg_image *image,
+                                    const rmseg_image_source *source, const char *name)
 {
     rmseg_packer *packer = NULL;
     rmseg_text packed = {0};
@@ -372,7 +373,7 @@ rmseg_status rmseg_metaimage_encode(rmseg_file_writer *writer, const rmseg_image
     if (length >= 4 && !strcasecmp(name + length - 4, ".mhd"))
         return rmseg_fail(RMSEG_ERROR_UNSUPPORTED, "%s: rmseg writes a MetaImage as one file: use .mha", name);
     RMSEG_TRY(rmseg_pack_open(&packer, NULL, &packed, RMSEG_PACKING_ZLIB));
-    rmseg_status status = rmseg_raw_put(packer, image);
+    rmseg_status status = rmseg_raw_put(packer, image, source);
     if (!status) status = rmseg_pack_end(packer);
     rmseg_pack_close(packer);
     if (!status) status = put(writer, image, &packed);

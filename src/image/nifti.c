@@ -200,7 +200,7 @@ static int64_t code_of(rmseg_dtype dtype)
     return types[i].code;
 }
 
-static rmseg_status put(rmseg_packer *packer, const rmseg_image *image)
+static rmseg_status put(rmseg_packer *packer, const rmseg_image *image, const rmseg_image_source *source)
 {
     uint8_t bytes[RMSEG_NIFTI_2_BYTES + RMSEG_NIFTI_EXTENSION_BYTES];
     rmseg_nifti_header header = {.datatype = code_of(image->dtype),
@@ -214,11 +214,12 @@ static rmseg_status put(rmseg_packer *packer, const rmseg_image *image)
                                               : RMSEG_NIFTI_1_BYTES + RMSEG_NIFTI_EXTENSION_BYTES;
     size_t length = rmseg_nifti_print(bytes, &header);
     RMSEG_TRY(rmseg_pack(packer, bytes, length));
-    RMSEG_TRY(rmseg_raw_put(packer, image));
+    RMSEG_TRY(rmseg_raw_put(packer, image, source));
     return rmseg_pack_end(packer);
 }
 
-rmseg_status rmseg_nifti_encode(rmseg_file_writer *writer, const rmseg_image *image, const char *name)
+rmseg_status rmseg_nifti_encode(rmseg_file_writer *writer, const rmseg_image *image, const rmseg_image_source *source,
+                                const char *name)
 {
     rmseg_packer *packer = NULL;
     if (stem_of_header(name))
@@ -229,7 +230,7 @@ rmseg_status rmseg_nifti_encode(rmseg_file_writer *writer, const rmseg_image *im
                           ": write its channels one by one, or use .tif",
                           name, image->channels);
     RMSEG_TRY(rmseg_pack_open(&packer, writer, NULL, ends_with(name, ".gz") ? RMSEG_PACKING_GZIP : RMSEG_PACKING_NONE));
-    rmseg_status status = put(packer, image);
+    rmseg_status status = put(packer, image, source);
     rmseg_pack_close(packer);
     return status;
 }

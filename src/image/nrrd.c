@@ -474,7 +474,8 @@ static void add_header(rmseg_text *text, const rmseg_image *image)
     rmseg_text_add(text, "\n");
 }
 
-rmseg_status rmseg_nrrd_encode(rmseg_file_writer *writer, const rmseg_image *image, const char *name)
+rmseg_status rmseg_nrrd_encode(rmseg_file_writer *writer, const rmseg_image *image, const rmseg_image_source *source,
+                               const char *name)
 {
     rmseg_packer *packer = NULL;
     rmseg_text header = {0};
@@ -485,7 +486,7 @@ rmseg_status rmseg_nrrd_encode(rmseg_file_writer *writer, const rmseg_image *ima
     rmseg_status status = header.failed ? rmseg_fail_memory() : rmseg_file_put(writer, header.data, header.length);
     rmseg_text_destroy(&header);
     if (!status) status = rmseg_pack_open(&packer, writer, NULL, RMSEG_PACKING_GZIP);
-    if (!status) status = rmseg_raw_put(packer, image);
+    if (!status) status = rmseg_raw_put(packer, image, source);
     if (!status) status = rmseg_pack_end(packer);
     rmseg_pack_close(packer);
     return status;

@@ -220,8 +220,10 @@ static rmseg_status encode_rows(codec *c, const char *name)
     return guarded(c, write_rows) ? RMSEG_OK : fail_write(c, name);
 }
 
-rmseg_status rmseg_png_encode(rmseg_file_writer *writer, const rmseg_image *image, const char *name)
+rmseg_status rmseg_png_encode(rmseg_file_writer *writer, const rmseg_image *image, const rmseg_image_source *source,
+                              const char *name)
 {
+    (void)source;
     bool fits = (image->dtype == RMSEG_U8 || image->dtype == RMSEG_U16) &&
                 (image->channels == 1 || image->channels == 3) && image->size[0] == 1;
     if (!fits)

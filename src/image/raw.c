@@ -157,21 +157,52 @@ static rmseg_status convert(rmseg_image *image, block *b, rmseg_unpacker *unpack
     return exact ? RMSEG_OK : fail_inexact(file, raw);
 }
 
-/* `unpacker` stands at the first voxel. */
-static rmseg_status read_voxels(rmseg_image *image, rmseg_unpacker *unpacker, const rmseg_raw *raw,
-                                const rmseg_image_file *file)
+/* All elements of an image, or of a piece of one. `unpacker` stands at the first of them. */
+static rmseg_status read_elements(rmseg_image *image, block *b, rmseg_unpacker *unpacker, const rmseg_raw *raw,
+                                  const rmseg_image_file *file)
 {
-    RMSEG_TRY(rmseg_image_allocate(image));
     if (raw->slope == 0 && image->channels == 1 && raw->stored == rmseg_stored_of(image->dtype)) {
         int64_t voxels = rmseg_image_voxels(image);
         size_t size = types[raw->stored].size;
         RMSEG_TRY(rmseg_unpack(unpacker, image->data, (size_t)voxels * size));
         settle_order(image->data, voxels, size, raw->big_endian);
-        return rmseg_unpack_end(unpacker);
+        return RMSEG_OK;
     }
+    return convert(image, b, unpacker, raw, file);
+}
+
+/* Pieces of whole planes: of all channels where they lie together, else of one after the other. */
+static rmseg_status stream_voxels(rmseg_image *image, block *b, rmseg_unpacker *unpacker, const rmseg_raw *raw,
+                                  const rmseg_image_file *file)
+{
+    const rmseg_image_streaming *stream = file->stream;
+    int64_t plane = image->size[1] * image->size[2], voxels = plane * image->size[0];
+    bool apart = image->channels > 1 && raw->inner >= voxels;
+    int64_t together = apart ? 1 : image->channels, most = stream->most / (plane * together);
+    if (image->channels > 1 && !apart && plane % raw->inner)
+        return rmseg_fail(RMSEG_ERROR_UNSUPPORTED,
+                          "%s: its channels lie across its planes, so it is not read in pieces", file->name);
+    rmseg_status status = RMSEG_OK;
+    for (int64_t c = 0; c < image->channels && !status; c += together)
+        for (int64_t first = 0, count = 0; first < image->size[0] && !status; first += count) {
+            rmseg_image *piece = NULL;
+            count = most < 1 ? 1 : most < image->size[0] - first ? most : image->size[0] - first;
+            status =
+                rmseg_image_create(&piece, image->dtype, together, (int64_t[]){count, image->size[1], image->size[2]});
+            if (!status) status = read_elements(piece, b, unpacker, raw, file);
+            if (!status) status = stream->sink(stream->user, piece, c, first);
+            rmseg_image_destroy(piece);
+        }
+    return status;
+}
+
+static rmseg_status read_voxels(rmseg_image *image, rmseg_unpacker *unpacker, const rmseg_raw *raw,
+                                const rmseg_image_file *file)
+{
+    if (!file->stream) RMSEG_TRY(rmseg_image_allocate(image));
     block *b = rmseg_alloc(1, sizeof *b);
     if (!b) return RMSEG_ERROR_MEMORY;
-    rmseg_status status = convert(image, b, unpacker, raw, file);
+    rmseg_status status = (file->stream ? stream_voxels : read_elements)(image, b, unpacker, raw, file);
     rmseg_free(b);
     return status ? status : rmseg_unpack_end(unpacker);
 }
@@ -185,8 +216,9 @@ static rmseg_status fail_start(const rmseg_image_file *file, const char *what, i
                       file->name, file->format, found, what);
 }
 
-/* The part of a file from its voxels on; `bytes` of elements lie there. */
-static rmseg_status find_start(rmseg_image_file *part, const rmseg_raw *raw, int64_t bytes)
+/* The part of a file from its voxels on; `bytes` of elements lie there. They begin at byte *beyond of the file where that is
+ * not among those that are here, which it is 0 for. */
+static rmseg_status find_start(rmseg_image_file *part, int64_t *beyond, const rmseg_raw *raw, int64_t bytes)
 {
     int64_t start = raw->start;
     if (start < 0 || (uint64_t)start > part->total) return fail_start(part, "bytes", start);
@@ -197,6 +229,7 @@ static rmseg_status find_start(rmseg_image_file *part, const rmseg_raw *raw, int
         if (!end) return fail_start(part, "lines", raw->lines);
         gone = (size_t)(end - part->bytes) + 1;
     }
+    *beyond = (size_t)start > part->length ? start : 0;
     part->bytes += gone;
     part->length -= gone;
     part->total -= (size_t)start > gone ? (size_t)start : gone;
@@ -215,16 +248,20 @@ static rmseg_status decode_part(rmseg_image *image, const rmseg_raw *raw, int64_
     /* A header alone was asked for, and the lines to pass over are beyond what was read of the file. */
     rmseg_raw lines = *raw;
     if (header_only && file->length < file->total) lines.lines = 0;
-    RMSEG_TRY(find_start(&part, &lines, counted ? bytes : 0));
+    int64_t beyond = 0;
+    RMSEG_TRY(find_start(&part, &beyond, &lines, counted ? bytes : 0));
     bool packed = raw->packing == RMSEG_PACKING_ZLIB ||
                   (raw->packing == RMSEG_PACKING_GZIP && (part.length < 3 || rmseg_is_gzip(part.bytes, part.length)));
     RMSEG_TRY(rmseg_image_announce(image, &part, rmseg_raw_dtype(raw), channels, size, end,
                                    packed ? RMSEG_DEFLATE_EXPANSION : 1));
     if (header_only) return RMSEG_OK;
-    RMSEG_TRY(rmseg_unpack_open(&unpacker, &part, raw->packing));
-    rmseg_status status = rmseg_unpack(unpacker, NULL, (size_t)skip);
+    if (file->length < file->total)
+        RMSEG_TRY(rmseg_file_open(&part.rest, file->path, beyond ? (size_t)beyond : file->length));
+    rmseg_status status = rmseg_unpack_open(&unpacker, &part, raw->packing);
+    if (!status) status = rmseg_unpack(unpacker, NULL, (size_t)skip);
     if (!status) status = read_voxels(image, unpacker, raw, &part);
     rmseg_unpack_close(unpacker);
+    rmseg_file_close(part.rest);
     return status;
 }
 
@@ -258,9 +295,10 @@ rmseg_status rmseg_raw_decode(rmseg_image *image, const rmseg_raw *raw, int64_t 
         return rmseg_fail(RMSEG_ERROR_FILE, "%s: its voxels should be in %s, which is no file: put it there",
                           file->name, raw->data_file);
     uint8_t *bytes = NULL;
-    rmseg_image_file voxels = {.path = raw->data_file, .name = raw->data_file, .format = file->format};
-    RMSEG_TRY(
-        rmseg_file_read_start(&bytes, &voxels.length, &voxels.total, raw->data_file, header_only ? PART_START : 0));
+    rmseg_image_file voxels = {
+        .path = raw->data_file, .name = raw->data_file, .format = file->format, .stream = file->stream};
+    RMSEG_TRY(rmseg_file_read_start(&bytes, &voxels.length, &voxels.total, raw->data_file,
+                                    header_only || file->stream ? PART_START : 0));
     voxels.bytes = bytes;
     rmseg_status status = decode_part(image, raw, channels, size, &voxels, header_only);
     rmseg_free(bytes);
@@ -283,8 +321,26 @@ static void take(void *to, const rmseg_image *image, int64_t at, int64_t count)
                from + (size_t)((at + i) % channels * voxels + (at + i) / channels) * size, size);
 }
 
-rmseg_status rmseg_raw_put(rmseg_packer *packer, const rmseg_image *image)
+/* From a source, some planes at a time. */
+static rmseg_status put_planes(rmseg_packer *packer, const rmseg_image *image, const rmseg_image_source *source)
 {
+    size_t size = rmseg_dtype_size(image->dtype);
+    int64_t plane = image->size[1] * image->size[2];
+    char *planes = rmseg_alloc(source->planes * plane, size);
+    rmseg_status status = planes ? RMSEG_OK : RMSEG_ERROR_MEMORY;
+    for (int64_t first = 0; first < image->size[0] && !status; first += source->planes) {
+        int64_t left = image->size[0] - first, count = left < source->planes ? left : source->planes;
+        status = source->read(source->user, planes, first, count);
+        settle_order(planes, count * plane, size, false);
+        if (!status) status = rmseg_pack(packer, planes, (size_t)(count * plane) * size);
+    }
+    rmseg_free(planes);
+    return status;
+}
+
+rmseg_status rmseg_raw_put(rmseg_packer *packer, const rmseg_image *image, const rmseg_image_source *source)
+{
+    if (source) return put_planes(packer, image, source);
     size_t size = rmseg_dtype_size(image->dtype);
     int64_t elements = image->channels * rmseg_image_voxels(image);
     char *block = rmseg_alloc(BLOCK, size);

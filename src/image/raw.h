@@ -49,8 +49,8 @@ rmseg_dtype rmseg_raw_dtype(const rmseg_raw *raw);
 rmseg_status rmseg_raw_decode(rmseg_image *image, const rmseg_raw *raw, int64_t channels, const int64_t size[3],
                               const rmseg_image_file *file, bool header_only);
 
-/* All elements, little-endian, the channels of a voxel side by side. */
-rmseg_status rmseg_raw_put(rmseg_packer *packer, const rmseg_image *image);
+/* All elements, little-endian, the channels of a voxel side by side; those of `source` unless it is NULL. */
+rmseg_status rmseg_raw_put(rmseg_packer *packer, const rmseg_image *image, const rmseg_image_source *source);
 
 /* `name` as a header writes it: beside the header's file `path`, unless it is absolute. Owned. */
 rmseg_status rmseg_raw_beside(char **data_file, const char *path, const char *name);

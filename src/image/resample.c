@@ -135,6 +135,63 @@ static rmseg_status resample_linear(rmseg_image **out, const rmseg_image *image,
     return status;
 }
 
+/* ---- some planes ------------------------------------------------------------------------------------------------ */
+
+void rmseg_image_resample_needs(int64_t *first, int64_t *planes, int64_t whole, int64_t depth, int64_t from,
+                                int64_t count)
+{
+    *first = from;
+    *planes = count;
+    if (whole == depth) return;
+    double scale = (double)whole / (double)depth, radius = scale > 1 ? scale : 1;
+    double low = scale * ((double)from + 0.5) - radius, high = scale * ((double)(from + count) - 0.5) + radius;
+    *first = (int64_t)fmax(floor(low + 0.5), 0);
+    *planes = (int64_t)fmin(floor(high + 0.5), (double)whole) - *first;
+}
+
+/* The axis D of `rows`, which are planes `first` .. of the whole. */
+static rmseg_status resample_depth(rmseg_image **out, const rmseg_image *rows, int64_t whole, int64_t depth,
+                                   int64_t from, int64_t count, int64_t first)
+{
+    taps t;
+    RMSEG_TRY(taps_create(&t, whole, depth));
+    for (int64_t i = from; i < from + count; i++) t.first[i] -= first;
+    taps some = {t.most, t.first + from, t.count + from, t.weight + from * t.most};
+    int64_t inner = rows->size[1] * rows->size[2], lines = rows->channels * count;
+    rmseg_status status =
+        rmseg_image_create(out, RMSEG_F32, rows->channels, (int64_t[]){count, rows->size[1], rows->size[2]});
+    if (status == RMSEG_OK) {
+        axis_job job = {(*out)->data,  rows->data, &some, lines, 1 + CHUNK_ELEMENTS / inner,
+                        rows->size[0], count,      inner};
+        rmseg_parallel_for(rmseg_chunk_count(lines, job.lines_per_chunk), resample_lines, &job);
+    }
+    taps_destroy(&t);
+    return status;
+}
+
+rmseg_status rmseg_image_resample_planes(rmseg_image **out, const rmseg_image *part, int64_t whole,
+                                         const int64_t size[3], int64_t from, int64_t count)
+{
+    rmseg_image *rows = NULL, *made = NULL;
+    int64_t first, planes;
+    rmseg_image_resample_needs(&first, &planes, whole, size[0], from, count);
+    RMSEG_TRY(rmseg_image_convert(&rows, part, RMSEG_F32));
+    rmseg_status status = resample_axis(&rows, 2, size[2]);
+    if (!status) status = resample_axis(&rows, 1, size[1]);
+    if (!status && whole != size[0]) {
+        status = resample_depth(&made, rows, whole, size[0], from, count, first);
+        if (!status) {
+            rmseg_image_destroy(rows);
+            rows = made;
+        }
+    }
+    if (status)
+        rmseg_image_destroy(rows);
+    else
+        *out = rows;
+    return status;
+}
+
 /* ---- nearest ---------------------------------------------------------------------------------------------------- */
 
 /* Input index of each output: floor((i + 1/2) in / out), in whole numbers. */
@@ -194,8 +251,9 @@ static rmseg_status resample_nearest(rmseg_image **out, const rmseg_image *image
 /* ---- both ------------------------------------------------------------------------------------------------------- */
 
 /* The field of view stays: voxels grow as their number shrinks, and the first centre moves by half the difference. */
-static void scale_geometry(rmseg_image *out, const rmseg_image *in)
+void rmseg_image_scale_geometry(rmseg_image *out, const rmseg_image *in, const int64_t size[3])
 {
+    memcpy(out->size, size, sizeof out->size);
     rmseg_image_copy_geometry(out, in);
     for (int axis = 0; axis < 3; axis++) {
         out->spacing[axis] = in->spacing[axis] * (double)in->size[axis] / (double)out->size[axis];
@@ -215,7 +273,7 @@ rmseg_status rmseg_image_resample(rmseg_image **out, const rmseg_image *image, c
     rmseg_image *made = NULL;
     RMSEG_TRY(interpolation == RMSEG_LINEAR ? resample_linear(&made, image, size)
                                             : resample_nearest(&made, image, size));
-    scale_geometry(made, image);
+    rmseg_image_scale_geometry(made, image, size);
     *out = made;
     return RMSEG_OK;
 }

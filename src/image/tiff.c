@@ -417,8 +417,10 @@ static bool write_slices(rmseg_tiff_stream *s, const rmseg_image *image, const c
     return done && !s->failed;
 }
 
-rmseg_status rmseg_tiff_encode(rmseg_file_writer *writer, const rmseg_image *image, const char *name)
+rmseg_status rmseg_tiff_encode(rmseg_file_writer *writer, const rmseg_image *image, const rmseg_image_source *source,
+                               const char *name)
 {
+    (void)source;
     if ((image->channels != 1 && image->channels != 3) || image->size[1] > INT32_MAX || image->size[2] > INT32_MAX)
         return rmseg_fail(RMSEG_ERROR_ARGUMENT, "%s: a TIFF is written with 1 or 3 channels; this image has %lld", name,
                           (long long)image->channels);

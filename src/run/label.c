@@ -92,11 +92,13 @@ static int64_t largest_value(const rmseg_model *model)
     return largest;
 }
 
+rmseg_dtype rmseg_label_dtype(const rmseg_model *model) { return largest_value(model) < 256 ? RMSEG_U8 : RMSEG_U16; }
+
 rmseg_status rmseg_label_make(rmseg_image **label, const rmseg_image *probabilities, const rmseg_model *model,
                               const rmseg_cleaning *cleaning)
 {
     rmseg_image *made = NULL;
-    RMSEG_TRY(rmseg_image_create(&made, largest_value(model) < 256 ? RMSEG_U8 : RMSEG_U16, 1, probabilities->size));
+    RMSEG_TRY(rmseg_image_create(&made, rmseg_label_dtype(model), 1, probabilities->size));
     rmseg_image_copy_geometry(made, probabilities);
     mask_job job = {
         .probability = probabilities->data, .voxels = rmseg_image_voxels(made), .channels = probabilities->channels};

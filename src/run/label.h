@@ -20,6 +20,9 @@ typedef struct rmseg_cleaning {
 rmseg_status rmseg_label_make(rmseg_image **label, const rmseg_image *probabilities, const rmseg_model *model,
                               const rmseg_cleaning *cleaning);
 
+/* The type of a model's label images. */
+rmseg_dtype rmseg_label_dtype(const rmseg_model *model);
+
 /* In place, for one mask: the two cleanings, the largest component last. Neighbours share a face. */
 rmseg_status rmseg_clean(uint8_t *mask, const int64_t size[3], const rmseg_cleaning *cleaning);
 

@@ -10,6 +10,7 @@
 #include "run/label.h"
 #include "run/predictor.h"
 #include "run/run.h"
+#include "run/slabs.h"
 
 /* clang-format off: one option a row */
 #define PREDICT_OPTIONS(X)                                                                                             \
@@ -33,6 +34,8 @@
     X(flag, probabilities, "no", 0, 0, "", "", "write ID.npy too: probabilities, float32, channels first", "")         \
     X(pick, grid, "input", 0, 0, "input|native", "", "grid of the output: the input's own, or the training's",         \
       "native")                                                                                                        \
+    X(pick, slabs, "auto", 0, 0, "auto|always|never", "",                                                              \
+      "volumes in pieces, by temporary files in --out: those that do not fit into memory, all, or none", "always")     \
     X(i64, threads, "0", 0, RMSEG_MOST_THREADS, "", "threads", "threads that compute; 0: every processor", "8")
 /* clang-format on */
 
@@ -354,9 +357,68 @@ static rmseg_status write_case(const prediction *p, int64_t i, const rmseg_image
     return status;
 }
 
+static rmseg_slabs_settings slabs_of(const prediction *p)
+{
+    return (rmseg_slabs_settings){
+        .models = p->models,
+        .predictors = p->predictors,
+        .windows = p->windows,
+        .model_count = p->model_count,
+        .native = !strcmp(p->o->grid, "native"),
+        .cleaning = {.largest = p->o->largest_component, .min_size = p->o->min_size},
+        .folder = p->o->out,
+        .note = p->note,
+    };
+}
+
+static rmseg_names files_of(const prediction *p, int64_t i)
+{
+    if (p->cases.paths) return (rmseg_names){&p->cases.paths[i], 1};
+    return p->cases.dataset->cases[i].images;
+}
+
+/* Is a case predicted in pieces? Where it may be (a volume, windows, files that are read so) and must be. */
+static bool goes_by_slabs(const prediction *p, int64_t i)
+{
+    rmseg_names files = files_of(p, i);
+    rmseg_slabs_settings settings = slabs_of(p);
+    if (strcmp(p->o->slabs, "auto")) return !strcmp(p->o->slabs, "always");
+    bool may = rmseg_net_get_spec(p->models[0].net)->spatial == 3;
+    for (int64_t m = 0; m < p->model_count; m++) may = may && p->windows[m].size[0] > 0;
+    rmseg_image header = {0};
+    int64_t channels = 0;
+    for (int64_t f = 0; f < files.count && may; f++) {
+        may = rmseg_image_read_header(&header, files.items[f]) == RMSEG_OK && rmseg_image_streams(&header);
+        channels += header.channels;
+    }
+    if (!may) return false;
+    header.channels = channels;
+    int64_t need = rmseg_slabs_memory(&settings, &header), available = rmseg_memory_available();
+    if (need / 3 <= available / 4) return false;
+    rmseg_info(
+        "%s: it would take about %.1f GB of the %.1f GB that are free: predicted in pieces, by temporary files in %s",
+        p->cases.ids[i], (double)need / 1e9, (double)available / 1e9, p->o->out);
+    return true;
+}
+
+static rmseg_status predict_by_slabs(prediction *p, int64_t i)
+{
+    rmseg_names files = files_of(p, i);
+    rmseg_slabs_settings settings = slabs_of(p);
+    char *label_path = output_path(p, i, label_extension(p, i)), *npy_path = output_path(p, i, ".npy");
+    rmseg_status status = label_path && npy_path ? RMSEG_OK : RMSEG_ERROR_MEMORY;
+    if (!status) status = rmseg_slabs_predict(&settings, &files, label_path, p->o->probabilities ? npy_path : NULL);
+    rmseg_free(label_path);
+    rmseg_free(npy_path);
+    if (status && status != RMSEG_ERROR_FILE && !strstr(rmseg_error_last(), input_path(p, i)))
+        rmseg_fail_in(status, "%s", input_path(p, i));
+    return status;
+}
+
 static rmseg_status predict_case(prediction *p, int64_t i)
 {
     rmseg_image *raw = NULL, *mean = NULL;
+    if (goes_by_slabs(p, i)) return predict_by_slabs(p, i);
     RMSEG_TRY(rmseg_cases_image(&raw, &p->cases, i));
     rmseg_status status = mean_of_all(&mean, p, raw);
     if (status)

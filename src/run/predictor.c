@@ -313,3 +313,34 @@ rmseg_status rmseg_predictor_run(rmseg_image **probabilities, rmseg_predictor *p
         *probabilities = out;
     return status;
 }
+
+/* ---- a window at a time ------------------------------------------------------------------------------------------ */
+
+int64_t rmseg_window_along(const rmseg_window *window, int k, int64_t extent)
+{
+    return axis_of(extent, window->size[k], window->stride[k]).count;
+}
+
+int64_t rmseg_window_start(const rmseg_window *window, int k, int64_t extent, int64_t i)
+{
+    axis a = axis_of(extent, window->size[k], window->stride[k]);
+    return start_of(&a, i);
+}
+
+rmseg_status rmseg_predictor_ready(rmseg_predictor *p, const rmseg_image *header)
+{
+    if (!p->window.size[0])
+        return rmseg_fail(RMSEG_ERROR_ARGUMENT,
+                          "an image that is larger than memory is predicted by windows: give --window");
+    RMSEG_TRY(check_image(p, header));
+    return fit(p, p->window.size);
+}
+
+rmseg_status rmseg_predictor_add(float *sum, float *weight, rmseg_predictor *p, const float *image,
+                                 const int64_t size[3], const int64_t start[3])
+{
+    blend b = {.p = p, .image = image, .sum = sum, .weight = weight};
+    memcpy(b.size, size, sizeof b.size);
+    memcpy(b.start, start, sizeof b.start);
+    return run_flips(&b);
+}

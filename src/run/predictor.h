@@ -38,6 +38,22 @@ void rmseg_predictor_destroy(rmseg_predictor *predictor);
  * network's channels. Plans are kept while the extents stay the same. Errors: argument, memory, cancelled. */
 rmseg_status rmseg_predictor_run(rmseg_image **probabilities, rmseg_predictor *predictor, const rmseg_image *image);
 
+/* ---- a window at a time: for images that do not fit into memory (run/slabs.h) ---------------------------------------- */
+
+/* How many windows there are along an axis of this extent, and where window i starts in the image: below 0 where it is
+ * padded. */
+int64_t rmseg_window_along(const rmseg_window *window, int axis, int64_t extent);
+int64_t rmseg_window_start(const rmseg_window *window, int axis, int64_t extent, int64_t i);
+
+/* Makes the predictor ready for the windows of an image of which `header` is known: as rmseg_predictor_run checks it. Errors:
+ * argument too where the predictor has no windows. */
+rmseg_status rmseg_predictor_ready(rmseg_predictor *predictor, const rmseg_image *header);
+
+/* Adds one window (and its mirror images) to `sum` (K, size) and `weight` (size). All three are the same part of an image: what
+ * the window covers of it. `start` is where the window begins in that part. What rmseg_predictor_run divides at last. */
+rmseg_status rmseg_predictor_add(float *sum, float *weight, rmseg_predictor *predictor, const float *image,
+                                 const int64_t size[3], const int64_t start[3]);
+
 /* Checks that every extent of a patch or grid is a multiple of what the network needs; the sentence has the nearest
  * sizes. `what` names it: "--patch". */
 rmseg_status rmseg_check_divisible(const int64_t size[3], const rmseg_net *net, const char *what);

@@ -33,7 +33,8 @@ static void compare(const rmseg_image *a, const rmseg_image *b)
 }
 
 static void check_written_again(const uint8_t *bytes, size_t length, const char *name,
-                                rmseg_status (*encode)(rmseg_file_writer *, const rmseg_image *, const char *))
+                                rmseg_status (*encode)(rmseg_file_writer *, const rmseg_image *,
+                                                       const rmseg_image_source *, const char *))
 {
     static char path[64]; /* in memory where there is such a folder */
     const char *folder = access("/dev/shm", W_OK) ? "/tmp" : "/dev/shm";
@@ -42,7 +43,7 @@ static void check_written_again(const uint8_t *bytes, size_t length, const char 
     rmseg_file_writer *writer = NULL;
     if (rmseg_image_decode(&image, bytes, length, "fuzz") != RMSEG_OK) return;
     if (rmseg_image_voxels(image) * image->channels < 1 << 16 && rmseg_file_begin(&writer, path) == RMSEG_OK) {
-        if (encode(writer, image, path) != RMSEG_OK || rmseg_file_commit(writer) != RMSEG_OK) abort();
+        if (encode(writer, image, NULL, path) != RMSEG_OK || rmseg_file_commit(writer) != RMSEG_OK) abort();
         rmseg_status status = rmseg_image_read(&again, path);
         rmseg_file_remove(path);
         if (status != RMSEG_OK) {
