@@ -38,6 +38,9 @@ rmseg_status rmseg_layout_find(const rmseg_layout **layout, const char *name)
 
 rmseg_status rmseg_dataset_add_case(rmseg_case **added, rmseg_dataset *dataset, const char *id)
 {
+    if (!*id || strchr(id, '/')) /* predictions get that name */
+        return rmseg_fail(RMSEG_ERROR_FORMAT, "%s: a case is called \"%.80s\"; expected a name, without \"/\"",
+                          dataset->root, id);
     rmseg_case *cases = rmseg_realloc(dataset->cases, dataset->count + 1, sizeof *cases);
     if (!cases) return RMSEG_ERROR_MEMORY;
     dataset->cases = cases;
