@@ -99,6 +99,7 @@ struct rmseg_op_io {
     double *sums;  /* the conv's sums_bytes, written by a conv that feeds a norm and read by that norm; else NULL */
     void *scratch; /* plan's scratch_bytes, shared by all layers: dead between runs */
     uint64_t seed; /* dropout: see core/random.h */
+    bool again;    /* a second forward pass of the same batch: a batch norm takes what it saved and leaves its state */
     uint32_t iteration, sample; /* index of the batch's first sample within the whole batch */
     const rmseg_op_io *norm[RMSEG_OP_TENSORS], *dropout[RMSEG_OP_TENSORS]; /* of the deferred ops that `loads` names */
 };

@@ -184,7 +184,7 @@ rmseg_status rmseg_net_describe(char **text, const rmseg_net_spec *spec, int64_t
     rmseg_executor *executor = NULL;
     rmseg_status status = rmseg_backend_default(&backend);
     if (status == RMSEG_OK) status = rmseg_net_create(&net, spec);
-    if (status == RMSEG_OK) status = rmseg_executor_plan(&executor, net, backend, batch, size, training);
+    if (status == RMSEG_OK) status = rmseg_executor_plan(&executor, net, backend, batch, size, training, false);
     if (status == RMSEG_OK) status = describe(text, executor);
     rmseg_executor_destroy(executor);
     rmseg_net_destroy(net);

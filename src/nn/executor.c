@@ -61,7 +61,17 @@ static rmseg_status create_layers(rmseg_executor *executor)
     return RMSEG_OK;
 }
 
-static rmseg_status plan(rmseg_executor *executor, int64_t n, const int64_t size[3])
+static rmseg_status find_segments(rmseg_executor *executor)
+{
+    int64_t count = executor->net->node_count;
+    executor->ends = rmseg_alloc(count, sizeof *executor->ends);
+    executor->back = rmseg_alloc(count, sizeof *executor->back);
+    if (!executor->ends || !executor->back) return RMSEG_ERROR_MEMORY;
+    rmseg_segments_find(executor->ends, executor->net);
+    return RMSEG_OK;
+}
+
+static rmseg_status plan(rmseg_executor *executor, int64_t n, const int64_t size[3], bool checkpoints)
 {
     const rmseg_net *net = executor->net;
     executor->ops = rmseg_alloc(net->node_count, sizeof *executor->ops);
@@ -82,21 +92,25 @@ static rmseg_status plan(rmseg_executor *executor, int64_t n, const int64_t size
         if (!executor->deferrals) return RMSEG_ERROR_MEMORY;
         rmseg_deferrals_find(executor->deferrals, executor->ops, net, executor->backend);
     }
+    if (checkpoints)
+        RMSEG_TRY(find_segments(executor));
+    else
+        executor->back = executor->io;
     RMSEG_TRY(rmseg_places_find(&executor->places, net, executor->ops, executor->backend, executor->folds,
-                                executor->training));
+                                executor->training, executor->ends));
     executor->blocks[RMSEG_BLOCK_TENSORS].bytes = executor->places.bytes;
     return create_layers(executor);
 }
 
 rmseg_status rmseg_executor_plan(rmseg_executor **executor, const rmseg_net *net, const rmseg_backend *backend,
-                                 int64_t n, const int64_t size[3], bool training)
+                                 int64_t n, const int64_t size[3], bool training, bool checkpoints)
 {
     rmseg_executor *made = rmseg_alloc(1, sizeof *made);
     if (!made) return RMSEG_ERROR_MEMORY;
     made->net = net;
     made->backend = backend;
     made->training = training;
-    rmseg_status status = plan(made, n, size);
+    rmseg_status status = plan(made, n, size, checkpoints);
     if (status != RMSEG_OK) {
         rmseg_executor_destroy(made);
         return status;
@@ -114,13 +128,14 @@ static rmseg_view view(const rmseg_executor *executor, rmseg_place_kind kind, in
     return (rmseg_view){(char *)executor->blocks[RMSEG_BLOCK_TENSORS].data + place->offset, place->n_stride};
 }
 
-static void connect(rmseg_executor *executor, int64_t op)
+/* Of all ops: ios, with activations in places of a kind. */
+static void connect(const rmseg_executor *executor, rmseg_op_io *ios, rmseg_place_kind kind, int64_t op)
 {
     const rmseg_node *node = &executor->net->nodes[op];
     const rmseg_op_row *row = rmseg_op_row_get(executor->ops[op].kind);
-    rmseg_op_io *io = &executor->io[op];
+    rmseg_op_io *io = &ios[op];
     for (int i = 0; i < row->inputs; i++) {
-        io->in[i] = view(executor, RMSEG_PLACE_ACTIVATION, node->in[i]);
+        io->in[i] = view(executor, kind, node->in[i]);
         io->din[i] = view(executor, RMSEG_PLACE_GRADIENT, node->in[i]);
         if (!executor->ops[op].loads[i].norm) continue;
         const rmseg_deferral *deferral = &executor->deferrals[op];
@@ -128,14 +143,14 @@ static void connect(rmseg_executor *executor, int64_t op)
         if (deferral->dropout[i] >= 0) io->dropout[i] = &executor->io[deferral->dropout[i]];
     }
     for (int i = 0; i < row->outputs; i++) {
-        io->out[i] = view(executor, RMSEG_PLACE_ACTIVATION, node->out[i]);
+        io->out[i] = view(executor, kind, node->out[i]);
         io->dout[i] = view(executor, RMSEG_PLACE_GRADIENT, node->out[i]);
     }
     io->saved = (char *)executor->blocks[RMSEG_BLOCK_SAVED].data + executor->saved_at[op];
     io->scratch = executor->blocks[RMSEG_BLOCK_SCRATCH].data;
-    if (executor->ops[op].adds) io->in[1] = view(executor, RMSEG_PLACE_ACTIVATION, executor->folds[op].adds);
+    if (executor->ops[op].adds) io->in[1] = view(executor, kind, executor->folds[op].adds);
     bool writes_sums = rmseg_executor_layer(executor, op).sums_bytes > 0;
-    bool reads_sums = op > 0 && executor->ops[op - 1].feeds_norm && executor->io[op - 1].sums;
+    bool reads_sums = op > 0 && executor->ops[op - 1].feeds_norm && ios[op - 1].sums;
     if (writes_sums || reads_sums) io->sums = executor->blocks[RMSEG_BLOCK_SUMS].data;
 }
 
@@ -161,19 +176,35 @@ static rmseg_status allocate(rmseg_executor *executor)
     return RMSEG_OK;
 }
 
-rmseg_status rmseg_executor_create(rmseg_executor **executor, const rmseg_net *net, const rmseg_backend *backend,
-                                   int64_t n, const int64_t size[3], bool training)
+static rmseg_status create(rmseg_executor **executor, const rmseg_net *net, const rmseg_backend *backend, int64_t n,
+                           const int64_t size[3], bool training, bool checkpoints)
 {
     rmseg_executor *made = NULL;
-    RMSEG_TRY(rmseg_executor_plan(&made, net, backend, n, size, training));
+    RMSEG_TRY(rmseg_executor_plan(&made, net, backend, n, size, training, checkpoints));
     rmseg_status status = allocate(made);
     if (status) {
         rmseg_executor_destroy(made);
         return status;
     }
-    for (int64_t op = 0; op < net->node_count; op++) connect(made, op);
+    for (int64_t op = 0; op < net->node_count; op++) {
+        connect(made, made->io, RMSEG_PLACE_ACTIVATION, op);
+        if (checkpoints) connect(made, made->back, RMSEG_PLACE_AGAIN, op);
+        made->back[op].again = checkpoints;
+    }
     *executor = made;
     return RMSEG_OK;
+}
+
+rmseg_status rmseg_executor_create(rmseg_executor **executor, const rmseg_net *net, const rmseg_backend *backend,
+                                   int64_t n, const int64_t size[3], bool training)
+{
+    return create(executor, net, backend, n, size, training, false);
+}
+
+rmseg_status rmseg_executor_create_checkpointed(rmseg_executor **executor, const rmseg_net *net,
+                                                const rmseg_backend *backend, int64_t n, const int64_t size[3])
+{
+    return create(executor, net, backend, n, size, true, true);
 }
 
 void rmseg_executor_destroy(rmseg_executor *executor)
@@ -187,7 +218,9 @@ void rmseg_executor_destroy(rmseg_executor *executor)
     rmseg_free(executor->folds);
     rmseg_free(executor->deferrals);
     rmseg_free(executor->layers);
+    if (executor->back != executor->io) rmseg_free(executor->back);
     rmseg_free(executor->io);
+    rmseg_free(executor->ends);
     rmseg_free(executor->saved_at);
     rmseg_places_destroy(&executor->places);
     rmseg_free(executor->seconds);
@@ -222,6 +255,18 @@ rmseg_status rmseg_executor_forward(void *logits, rmseg_executor *executor, rmse
     return RMSEG_OK;
 }
 
+/* Makes again what the segment that ends with op `last` did not keep. */
+static void run_again(rmseg_executor *executor, int64_t last)
+{
+    const rmseg_place *places = executor->places.places[RMSEG_PLACE_AGAIN];
+    int64_t first = last;
+    while (first > 0 && executor->ends[first - 1] == last + 1) first--;
+    for (int64_t op = first; op <= last; op++) {
+        if (places[executor->net->nodes[op].out[0]].kept) continue;
+        executor->backend->layer_forward(executor->layers[op], &executor->back[op]);
+    }
+}
+
 rmseg_status rmseg_executor_backward(rmseg_executor *executor, rmseg_weights *weights, const void *dlogits)
 {
     const rmseg_backend *backend = executor->backend;
@@ -229,13 +274,19 @@ rmseg_status rmseg_executor_backward(rmseg_executor *executor, rmseg_weights *we
     RMSEG_TRY(rmseg_weights_check(weights, executor->net, backend, true));
     if (!executor->forwarded)
         return rmseg_fail(RMSEG_ERROR_INTERNAL, "a backward pass needs a training forward pass before it");
-    backend->tensor_pack(executor->io[last].dout[0], dlogits, &executor->ops[last].out[0]);
+    for (int64_t op = 0; op <= last; op++) {
+        rmseg_weights_bind(&executor->back[op], weights, op);
+        executor->back[op].seed = executor->io[op].seed;
+        executor->back[op].iteration = executor->io[op].iteration;
+    }
+    backend->tensor_pack(executor->back[last].dout[0], dlogits, &executor->ops[last].out[0]);
     for (int64_t op = last; op >= 0; op--) {
-        rmseg_weights_bind(&executor->io[op], weights, op);
+        bool segment_ends = executor->ends && executor->ends[op] == op + 1 && op < last;
+        if (segment_ends) run_again(executor, op);
         if (executor->seconds)
             rmseg_executor_clock_backward(executor, op);
         else
-            backend->layer_backward(executor->layers[op], &executor->io[op]);
+            backend->layer_backward(executor->layers[op], &executor->back[op]);
     }
     return RMSEG_OK;
 }

@@ -6,6 +6,7 @@
 
 #include "nn/defer.h"
 #include "nn/places.h"
+#include "nn/segments.h"
 
 typedef enum rmseg_block_kind {
     RMSEG_BLOCK_TENSORS, /* activations and their gradients */
@@ -29,6 +30,8 @@ struct rmseg_executor {
     rmseg_deferral *deferrals; /* [node_count]; NULL at inference */
     rmseg_layer **layers;      /* [node_count]; NULL of an op whose work another does */
     rmseg_op_io *io;           /* [node_count]; parameters are bound at each run */
+    int64_t *ends;             /* [node_count], of segments; NULL: the training is not checkpointed */
+    rmseg_op_io *back;         /* [node_count], of the backward pass: io, but of a checkpointed training */
     rmseg_places places;       /* in TENSORS */
     size_t *saved_at;          /* [node_count]: bytes into the block SAVED */
     rmseg_block blocks[RMSEG_BLOCKS];
@@ -41,7 +44,7 @@ void rmseg_executor_clock_backward(rmseg_executor *executor, int64_t op);
 
 /* Shapes, layers and the size of every block; no block yet. Destroyed like a whole executor. */
 rmseg_status rmseg_executor_plan(rmseg_executor **executor, const rmseg_net *net, const rmseg_backend *backend,
-                                 int64_t n, const int64_t size[3], bool training);
+                                 int64_t n, const int64_t size[3], bool training, bool checkpoints);
 
 /* What computes op `op`. */
 rmseg_layer_info rmseg_executor_layer(const rmseg_executor *executor, int64_t op);

@@ -142,6 +142,10 @@ typedef struct rmseg_executor rmseg_executor;
 /* Plans and memory for batches of n samples of size D,H,W. `training` keeps what backward needs. */
 rmseg_status rmseg_executor_create(rmseg_executor **executor, const rmseg_net *net, const rmseg_backend *backend,
                                    int64_t n, const int64_t size[3], bool training);
+/* The same for a training that keeps only some activations and makes the others again on the way back: slower, in less
+ * memory, the same bits. */
+rmseg_status rmseg_executor_create_checkpointed(rmseg_executor **executor, const rmseg_net *net,
+                                                const rmseg_backend *backend, int64_t n, const int64_t size[3]);
 void rmseg_executor_destroy(rmseg_executor *executor);
 
 /* input (n,Cin,D,H,W) and logits (n,K,D,H,W) dense, of the backend's element type. A training forward updates running

@@ -17,7 +17,8 @@ typedef struct search {
     const rmseg_backend *backend;
     const rmseg_fold *folds; /* NULL: none */
     bool training, gradients;
-    part *parts; /* [edge_count] */
+    const int64_t *ends; /* of the segments of a checkpointed training; NULL: every activation is kept */
+    part *parts;         /* [edge_count] */
 } search;
 
 static bool is_norm(rmseg_op_kind kind) { return kind == RMSEG_OP_NORM || kind == RMSEG_OP_GROUP_NORM; }
@@ -109,14 +110,17 @@ static void find_parts(search *s)
 /* ---- memory of their own ----------------------------------------------------------------------------------------- */
 
 /* A tensor with all its parts: how large it is, and from which moment to which it is in use. Op i runs forward at moment
- * i and backward at 2 count - i; between them, at `count`, logits leave and their gradient comes. */
+ * i and backward at count + 2 (count - i); between them, at `count`, logits leave and their gradient comes. A segment is
+ * made again in the moment before its last op runs backward. */
 typedef struct life {
-    int64_t index, first, last; /* index: of the tensor, or of its gradient behind all tensors */
+    int64_t index, first, last; /* index: kind of place * tensors + tensor */
     size_t bytes, offset;
+    bool leaves; /* a part of it leaves its segment */
 } life;
 
 static int64_t end_of(const search *s) { return s->net->node_count; }
-static int64_t moment_back(const search *s, int64_t op) { return 2 * end_of(s) - op; }
+static int64_t moment_back(const search *s, int64_t op) { return end_of(s) + 2 * (end_of(s) - op); }
+static int64_t moment_again(const search *s, int64_t op) { return moment_back(s, s->ends[op] - 1) - 1; }
 
 /* What backend.h says of each kind. */
 static bool reads_in(rmseg_op_kind kind)
@@ -176,6 +180,41 @@ static rmseg_status find_lives(life *lives, rmseg_place *places, const search *s
     return RMSEG_OK;
 }
 
+/* Whether a tensor is kept, although the training is checkpointed. */
+static bool leaves_segment(const search *s, const rmseg_edge *edge)
+{
+    if (edge->producer < 0 || edge->consumer < 0) return true;
+    int64_t end = s->ends[edge->producer];
+    return end != s->ends[edge->consumer] || end == end_of(s);
+}
+
+/* What does not leave its segment gets a second life in `again`; what does must be there when its reader's is made again. */
+static void split_lives(life *again, life *lives, const rmseg_place *places, rmseg_place *again_places, const search *s)
+{
+    int64_t tensors = s->net->edge_count, offset;
+    for (int64_t tensor = 0; tensor < tensors; tensor++) {
+        const rmseg_edge *edge = &s->net->edges[tensor];
+        life *life = &lives[root_of(s, tensor, &offset)];
+        again[tensor] = (struct life){.index = RMSEG_PLACE_AGAIN * tensors + tensor};
+        again_places[tensor] = (rmseg_place){.n_stride = places[tensor].n_stride, .kept = true};
+        if (!leaves_segment(s, edge)) continue;
+        life->leaves = true;
+        bool read_again = edge->consumer >= 0 && s->ends[edge->consumer] < end_of(s);
+        int64_t moment = read_again ? moment_again(s, edge->consumer) : 0;
+        if (moment > life->last) life->last = moment;
+    }
+    for (int64_t tensor = 0; tensor < tensors; tensor++) {
+        life *life = &lives[tensor];
+        if (!life->bytes || life->leaves) continue;
+        int64_t op = s->net->edges[tensor].producer, moment = moment_again(s, op);
+        again[tensor].first = moment;
+        again[tensor].last = life->last > moment ? life->last : moment;
+        again[tensor].bytes = life->bytes;
+        again_places[tensor].kept = false;
+        life->last = s->ends[op] - 1;
+    }
+}
+
 /* Large ones first; of equals the earlier. */
 static int by_size(const void *a, const void *b)
 {
@@ -219,25 +258,33 @@ static void place_parts(rmseg_place *places, const search *s)
 
 static rmseg_status place_all(rmseg_places *made, const search *s, int searches)
 {
-    int64_t tensors = s->net->edge_count, count = searches * tensors;
+    int kinds = made->places[RMSEG_PLACE_AGAIN] ? RMSEG_PLACE_KINDS : searches;
+    int64_t tensors = s->net->edge_count, count = kinds * tensors;
     life *lives = rmseg_alloc(count, sizeof *lives);
     rmseg_status status = lives ? RMSEG_OK : RMSEG_ERROR_MEMORY;
     for (int i = 0; i < searches && !status; i++) status = find_lives(lives + i * tensors, made->places[i], &s[i]);
+    rmseg_place *first = made->places[RMSEG_PLACE_ACTIVATION], *again = made->places[RMSEG_PLACE_AGAIN];
+    if (again && !status) split_lives(lives + RMSEG_PLACE_AGAIN * tensors, lives, first, again, s);
     if (!status) give_places(made, lives, count, s);
     for (int64_t i = 0; i < count && !status; i++) {
-        rmseg_place *place = &made->places[lives[i].index / tensors][lives[i].index % tensors];
+        int64_t kind = lives[i].index / tensors;
+        rmseg_place *place = &made->places[kind][lives[i].index % tensors];
         if (lives[i].bytes) place->offset = lives[i].offset;
-        place->kept = lives[i].last >= end_of(s);
+        if (kind != RMSEG_PLACE_AGAIN) place->kept = lives[i].last >= end_of(s);
     }
-    for (int i = 0; i < searches && !status; i++) place_parts(made->places[i], &s[i]);
+    for (int64_t i = 0; i < tensors && again && !status; i++)
+        if (again[i].kept) again[i].offset = first[i].offset;
+    for (int i = 0; i < kinds && !status; i++) place_parts(made->places[i], &s[i % 2]);
     rmseg_free(lives);
     return status;
 }
 
 rmseg_status rmseg_places_find(rmseg_places *places, const rmseg_net *net, const rmseg_op_desc *ops,
-                               const rmseg_backend *backend, const rmseg_fold *folds, bool training)
+                               const rmseg_backend *backend, const rmseg_fold *folds, bool training,
+                               const int64_t *ends)
 {
-    search s[2] = {{net, ops, backend, folds, training, false, NULL}, {net, ops, backend, folds, training, true, NULL}};
+    search s[2] = {{net, ops, backend, folds, training, false, ends, NULL},
+                   {net, ops, backend, folds, training, true, ends, NULL}};
     int searches = training ? 2 : 1;
     rmseg_status status = RMSEG_OK;
     for (int i = 0; i < searches && !status; i++) {
@@ -248,6 +295,10 @@ rmseg_status rmseg_places_find(rmseg_places *places, const rmseg_net *net, const
         else
             find_parts(&s[i]);
     }
+    if (ends && !status) {
+        places->places[RMSEG_PLACE_AGAIN] = rmseg_alloc(net->edge_count, sizeof *places->places[0]);
+        if (!places->places[RMSEG_PLACE_AGAIN]) status = RMSEG_ERROR_MEMORY;
+    }
     if (!status) status = place_all(places, s, searches);
     for (int i = 0; i < searches; i++) rmseg_free(s[i].parts);
     return status;
@@ -255,5 +306,5 @@ rmseg_status rmseg_places_find(rmseg_places *places, const rmseg_net *net, const
 
 void rmseg_places_destroy(rmseg_places *places)
 {
-    for (int i = 0; i < 2; i++) rmseg_free(places->places[i]);
+    for (int i = 0; i < RMSEG_PLACE_KINDS; i++) rmseg_free(places->places[i]);
 }

@@ -18,21 +18,28 @@
 typedef struct rmseg_place {
     size_t offset;    /* bytes from the start of the arena; SIZE_MAX: nowhere (the gradient of the input) */
     int64_t n_stride; /* elements from sample to sample */
-    bool kept;        /* still there when the forward pass is done */
+    bool kept;        /* still there when the forward pass is done; of AGAIN: not made again */
 } rmseg_place;
 
-typedef enum rmseg_place_kind { RMSEG_PLACE_ACTIVATION, RMSEG_PLACE_GRADIENT } rmseg_place_kind;
+typedef enum rmseg_place_kind {
+    RMSEG_PLACE_ACTIVATION,
+    RMSEG_PLACE_GRADIENT,
+    RMSEG_PLACE_AGAIN, /* of activations on the way back, when the training is checkpointed (nn/segments.h) */
+    RMSEG_PLACE_KINDS
+} rmseg_place_kind;
 
 typedef struct rmseg_places {
-    rmseg_place *places[2]; /* [edge_count] of each kind; NULL: no gradients */
-    size_t bytes;           /* of the arena */
-    size_t kept_bytes;      /* of all that a training's forward pass leaves for the backward pass */
+    rmseg_place *places[RMSEG_PLACE_KINDS]; /* [edge_count] of each kind; NULL: there are none */
+    size_t bytes;                           /* of the arena */
+    size_t kept_bytes;                      /* of all that a training's forward pass leaves for the backward pass */
 } rmseg_places;
 
-/* Places of all tensors for the shapes in ops[node_count]; a failure too leaves them to be destroyed. `folds`
+/* Places of all tensors for the shapes in ops[node_count]; `ends` of the segments of a checkpointed training, else NULL.
+ * A failure too leaves them to be destroyed. `folds`
  * (nn/fold.h) may be NULL. */
 rmseg_status rmseg_places_find(rmseg_places *places, const rmseg_net *net, const rmseg_op_desc *ops,
-                               const rmseg_backend *backend, const rmseg_fold *folds, bool training);
+                               const rmseg_backend *backend, const rmseg_fold *folds, bool training,
+                               const int64_t *ends);
 void rmseg_places_destroy(rmseg_places *places);
 
 #endif

@@ -93,9 +93,20 @@ static bool is_one_of(const char *key, const char *const *keys)
 static const char *const never_recalled[] = {"out", "resume", "overwrite", NULL};
 
 /* What decides how long and how, not what is computed. Where the data lies is free because its hash is compared. */
-static const char *const may_change[] = {"data",       "iterations",   "val-every", "patience", "threads",
-                                         "cache",      "cache-dir",    "workers",   "samples",  "log-gradients",
-                                         "save-every", "save-seconds", NULL};
+static const char *const may_change[] = {"data",
+                                         "iterations",
+                                         "val-every",
+                                         "patience",
+                                         "threads",
+                                         "cache",
+                                         "cache-dir",
+                                         "workers",
+                                         "samples",
+                                         "log-gradients",
+                                         "save-every",
+                                         "save-seconds",
+                                         "checkpoint-activations",
+                                         NULL};
 
 rmseg_status rmseg_train_options_recall(rmseg_options *own, const char *key, const char *recorded)
 {

@@ -211,6 +211,9 @@ static rmseg_status make_engine(rmseg_trainer *t)
     RMSEG_TRY(check_places(t));
     RMSEG_TRY(make_batch(t));
     RMSEG_TRY(rmseg_evaluator_create(&t->evaluator, t->objective, &t->batch, t->model.backend->name));
+    if (o->checkpoint_activations)
+        return rmseg_executor_create_checkpointed(&t->executor, t->model.net, t->model.backend, o->batch,
+                                                  t->batch.size);
     return rmseg_executor_create(&t->executor, t->model.net, t->model.backend, o->batch, t->batch.size, true);
 }
 

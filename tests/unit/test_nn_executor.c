@@ -77,7 +77,7 @@ static void skips_are_written_where_they_are_joined(void **state)
     assert_ok(rmseg_net_create(&net, &batch_norm));
     rmseg_op_desc *ops = rmseg_alloc(net->node_count, sizeof *ops);
     assert_ok(rmseg_graph_shapes(ops, net, 2, flat));
-    assert_ok(rmseg_places_find(&all, net, ops, rmseg_backend_find("plain"), NULL, true));
+    assert_ok(rmseg_places_find(&all, net, ops, rmseg_backend_find("plain"), NULL, true, NULL));
     const rmseg_place *places = all.places[RMSEG_PLACE_ACTIVATION], *gradients = all.places[RMSEG_PLACE_GRADIENT];
     int joins = 0;
     for (int64_t op = 0; op < net->node_count; op++) {
@@ -114,8 +114,8 @@ static void what_does_not_live_at_once_shares_memory(void **state)
     rmseg_net *net = NULL;
     rmseg_executor *inference = NULL, *training = NULL;
     assert_ok(rmseg_net_create(&net, &spec));
-    assert_ok(rmseg_executor_plan(&inference, net, rmseg_backend_find("plain"), 1, size, false));
-    assert_ok(rmseg_executor_plan(&training, net, rmseg_backend_find("plain"), 1, size, true));
+    assert_ok(rmseg_executor_plan(&inference, net, rmseg_backend_find("plain"), 1, size, false, false));
+    assert_ok(rmseg_executor_plan(&training, net, rmseg_backend_find("plain"), 1, size, true, false));
     assert_true(inference->places.bytes < 3.3 * (double)level); /* skip, in, out */
     assert_true(training->places.bytes < (double)training->places.kept_bytes + 1.3 * (double)level);
     for (int64_t op = 0; op < net->node_count; op++) {
@@ -214,6 +214,42 @@ static void deferred_norms_change_no_bit(void **state)
             rmseg_free(bytes[0]);
             rmseg_free(bytes[1]);
         }
+}
+
+static void check_checkpoints(const rmseg_backend *backend)
+{
+    const rmseg_net_spec specs[] = {
+        {"unet", 2, 3, 2, 16, 2, "batch", "relu", 0.5, false},
+        {"unet", 3, 1, 3, 5, 1, "none", "leaky-relu", 0, false},
+        {"vnet", 3, 1, 2, 8, 4, "batch", "relu", 0.5, false},
+        {"vnet", 3, 2, 2, 3, 4, "group", "leaky-relu", 0.5, false},
+    };
+    const int64_t *sizes[] = {flat, solid, deep, deep};
+    for (size_t i = 0; i < sizeof specs / sizeof *specs; i++) {
+        void *bytes[2];
+        size_t count = 0, memory[2];
+        for (int b = 0; b < 2; b++) {
+            run r = open_run(&specs[i], backend, 2, sizes[i], true);
+            if (b == 1) {
+                rmseg_executor_destroy(r.executor);
+                assert_ok(rmseg_executor_create_checkpointed(&r.executor, r.net, r.backend, 2, sizes[i]));
+            }
+            for (int j = 0; j < 3; j++) step(&r, j);
+            bytes[b] = snapshot(&r, &count);
+            memory[b] = r.executor->places.bytes;
+            close_run(&r);
+        }
+        assert_memory_equal(bytes[0], bytes[1], count);
+        assert_true(memory[1] < memory[0]);
+        rmseg_free(bytes[0]);
+        rmseg_free(bytes[1]);
+    }
+}
+
+static void activations_made_again_change_no_bit(void **state)
+{
+    (void)state;
+    with_each_backend(check_checkpoints);
 }
 
 static void check_allocations(const rmseg_backend *backend)
@@ -506,6 +542,7 @@ int main(void)
         cmocka_unit_test(backends_agree),
         cmocka_unit_test(threads_change_no_bit),
         cmocka_unit_test(deferred_norms_change_no_bit),
+        cmocka_unit_test(activations_made_again_change_no_bit),
         cmocka_unit_test(running_allocates_nothing),
         cmocka_unit_test(inference_uses_running_statistics_and_no_dropout),
         cmocka_unit_test(what_convolutions_take_over_changes_no_prediction),

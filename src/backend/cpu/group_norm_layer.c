@@ -97,9 +97,11 @@ static void group_norm_forward(const rmseg_layer *layer, const rmseg_op_io *io)
     float *vectors = layer->training ? io->saved : r.vectors;
     norm_pass pass = pass_of(layer, io, vectors);
     pass.y = rmseg_cpu_tensor(io->out[0], &op->out[0]);
-    layer->kernels->channel_sums(r.sums, r.partial, &pass.x, true);
-    sums_by_sample(&r, &pass.x);
-    find_statistics(vectors, op, &r);
+    if (!io->again) {
+        layer->kernels->channel_sums(r.sums, r.partial, &pass.x, true);
+        sums_by_sample(&r, &pass.x);
+        find_statistics(vectors, op, &r);
+    }
     if (!op->deferred) layer->kernels->norm_forward(&pass);
 }
 

@@ -74,11 +74,11 @@ static void norm_forward(const rmseg_layer *layer, const rmseg_op_io *io)
     int64_t channels = padded(op->in[0].c);
     norm_pass pass = pass_of(layer, io, layer->training ? io->saved : io->scratch);
     pass.y = rmseg_cpu_tensor(io->out[0], &op->out[0]);
-    if (layer->training) {
+    if (layer->training && !io->again) {
         double *sums = io->sums ? io->sums : io->scratch;
         if (!io->sums) layer->kernels->channel_sums(sums, sums + channels * 2, &pass.x, true);
         batch_statistics(layer, io, sums);
-    } else {
+    } else if (!layer->training) {
         const float *mean = io->state[0], *var = io->state[1];
         for (int64_t c = 0; c < channels; c++)
             rmseg_cpu_norm_set((float *)io->scratch + c, channels, mean[c], var[c], op->eps);
