@@ -6,24 +6,27 @@
  */
 #include "backend/cpu/winograd.h"
 
-#define OWN_FLOATS     (96 << 10) /* of V, and in a weights pass of V and Y, when each thread has its own */
-#define SHARED_FLOATS  (5 << 19)  /* when all share it: 10 MB */
-#define WEIGHTS_FLOATS (3 << 20)  /* of V and Y, when all share them */
+#define OWN_FLOATS     (96 << 10)  /* of V, when each thread has its own */
+#define OWN_SUMS       (160 << 10) /* of V and Y in a weights pass, when each thread has its own */
+#define SHARED_FLOATS  (5 << 19)   /* when all share it: 10 MB */
+#define WEIGHTS_FLOATS (3 << 20)   /* of V and Y, when all share them */
 #define MOST_ROWS      192
 #define FEWEST_ROWS    16
 #define OWN_ROWS       24 /* fewer than these and the weights cross the cache too often */
 #define OWN_SQUARES    16 /* 16x16 squares of weights whose private sums are still small */
 #define TASKS          16
-#define LATE_BLOCKS    4 /* blocks of x whose transformed weights stay in the second cache */
+#define TRANSFORM      1.3 /* a tile of a block to or from its positions, in products of 16 channels by 16 */
+#define VISIT          1.7 /* the same for going to another plane, where memory has to be found anew */
+#define LATE_BLOCKS    4   /* blocks of x whose transformed weights stay in the second cache */
 
 bool rmseg_cpu_winograd_fits(const rmseg_op_desc *op)
 {
     const int64_t *k = op->kernel, *s = op->stride, *p = op->pad;
     bool square = k[1] == 3 && k[2] == 3 && p[1] == 1 && p[2] == 1 && s[0] == 1 && s[1] == 1 && s[2] == 1;
     bool deep = (k[0] == 1 && p[0] == 0) || (k[0] == 3 && p[0] == 1);
-    if (op->kind != RMSEG_OP_CONV || !square || !deep || op->in[0].c < BLOCK || op->out[0].c < BLOCK) return false;
+    if (op->kind != RMSEG_OP_CONV || !square || !deep || op->in[0].c <= NARROW || op->out[0].c <= NARROW) return false;
     int64_t tiles = split(op->in[0].h, TILE) * split(op->in[0].w, TILE), rows = op->in[0].n * op->in[0].d * tiles;
-    return rows >= FEWEST_ROWS && 2 * op->in[0].h * op->in[0].w >= tiles * TILE * TILE;
+    return rows >= FEWEST_ROWS && 3 * op->in[0].h * op->in[0].w >= tiles * TILE * TILE;
 }
 
 static winograd_plan plan_of(const rmseg_op_desc *op, int64_t in_channels, int64_t out_channels)
@@ -43,7 +46,8 @@ static winograd_plan plan_of(const rmseg_op_desc *op, int64_t in_channels, int64
     return p;
 }
 
-/* Planes and tiles of a group of at most `rows` rows of input: those that leave least to do twice. */
+/* Planes and tiles of a group of at most `rows` rows of input: those that leave least to do twice, in the longest
+ * stretches. */
 static void choose_group(winograd_plan *p, int64_t rows, int64_t pixels)
 {
     double best = 0;
@@ -53,9 +57,10 @@ static void choose_group(winograd_plan *p, int64_t rows, int64_t pixels)
         int64_t tiles = least(p->plane_tiles, rows / (planes + halo));
         int64_t along = split(p->stack_planes, planes), over = split(p->plane_tiles, tiles);
         int64_t even_planes = split(p->stack_planes, along), even_tiles = split(p->plane_tiles, over);
-        double products = (double)(split(even_planes * even_tiles, pixels) * pixels),
-               transforms = 0.3 * (double)((even_planes + halo) * even_tiles);
-        double cost = (double)(along * over) * (products + transforms + 8);
+        int64_t products = split(even_planes * even_tiles, pixels) * pixels * p->in_blocks * p->out_blocks * p->depth;
+        int64_t visits = (even_planes + halo) * p->in_blocks + even_planes * p->out_blocks;
+        double cost =
+            (double)(along * over) * ((double)products + (double)visits * (TRANSFORM * (double)even_tiles + VISIT));
         if (best > 0 && cost >= best) continue;
         best = cost;
         p->planes = even_planes, p->tiles = even_tiles;
@@ -94,7 +99,7 @@ winograd_plan rmseg_cpu_winograd_plan_weights(const rmseg_op_desc *op, int64_t p
     winograd_plan p = plan_of(op, op->in[0].c, op->out[0].c);
     int64_t row = POSITIONS * (p.in_blocks + p.out_blocks) * BLOCK, squares = p.in_blocks * p.out_blocks * p.depth;
     p.shared = squares > OWN_SQUARES;
-    choose_group(&p, p.shared ? WEIGHTS_FLOATS / row : least(split(all_rows(&p), TASKS), OWN_FLOATS / row), pixels);
+    choose_group(&p, p.shared ? WEIGHTS_FLOATS / row : least(split(all_rows(&p), TASKS), OWN_SUMS / row), pixels);
     int64_t vy = POSITIONS * (winograd_v_step(p.in_blocks, in_rows(&p)) + winograd_v_step(p.out_blocks, rows(&p)));
     int64_t groups = rmseg_cpu_winograd_groups(&p);
     p.chunks = p.shared ? 1 : least(TASKS, groups);
