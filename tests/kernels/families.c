@@ -143,14 +143,17 @@ static void add_shapes(case_list *list, const conv_shape *shapes, size_t bytes, 
 static void conv2d_list(case_list *list)
 {
     static const conv_shape shapes[] = {
-        {2, 16, 16, 1, 9, 31, 1, 3, 3},   {1, 32, 48, 1, 1, 1, 1, 3, 3},   {3, 16, 32, 1, 1, 40, 1, 3, 3},
-        {1, 40, 16, 1, 37, 1, 1, 3, 3},   {2, 33, 17, 1, 6, 141, 1, 3, 3}, {1, 16, 16, 1, 64, 65, 1, 3, 3},
-        {1, 160, 48, 1, 7, 5, 1, 3, 3},   {1, 16, 32, 1, 11, 13, 1, 5, 5}, {2, 3, 16, 1, 23, 19, 1, 5, 5},
-        {1, 4, 16, 1, 9, 30, 1, 7, 7},    {1, 16, 2, 1, 12, 17, 1, 1, 3},  {1, 1, 1, 1, 5, 200, 1, 3, 1},
-        {1, 128, 32, 1, 20, 21, 1, 3, 3}, /* many channels, for Winograd: one group, */
-        {3, 144, 48, 1, 34, 33, 1, 3, 3}, /* several, */
-        {2, 80, 160, 1, 24, 22, 1, 3, 3}, /* one way few, the other many */
-        {1, 64, 64, 1, 32, 32, 1, 3, 3},  /* U-Net 16, second level from the bottom, halved */
+        {2, 16, 16, 1, 9, 31, 1, 3, 3},    {1, 32, 48, 1, 1, 1, 1, 3, 3},   {3, 16, 32, 1, 1, 40, 1, 3, 3},
+        {1, 40, 16, 1, 37, 1, 1, 3, 3},    {2, 33, 17, 1, 6, 141, 1, 3, 3}, {1, 16, 16, 1, 64, 65, 1, 3, 3},
+        {1, 160, 48, 1, 7, 5, 1, 3, 3},    {1, 16, 32, 1, 11, 13, 1, 5, 5}, {2, 3, 16, 1, 23, 19, 1, 5, 5},
+        {1, 4, 16, 1, 9, 30, 1, 7, 7},     {1, 16, 2, 1, 12, 17, 1, 1, 3},  {1, 1, 1, 1, 5, 200, 1, 3, 1},
+        {1, 128, 32, 1, 20, 21, 1, 3, 3},  /* many channels, for Winograd: one group, */
+        {3, 144, 48, 1, 34, 33, 1, 3, 3},  /* several, */
+        {2, 80, 160, 1, 24, 22, 1, 3, 3},  /* one way few, the other many */
+        {1, 64, 64, 1, 32, 32, 1, 3, 3},   /* U-Net 16, second level from the bottom, halved */
+        {3, 208, 48, 1, 34, 33, 1, 3, 3},  /* more than one group that all threads share, */
+        {1, 96, 64, 1, 100, 92, 1, 3, 3},  /* the same for the weights, */
+        {1, 272, 264, 1, 18, 13, 1, 3, 3}, /* and several blocks at a time */
     };
     add_channel_pairs(list, (conv_shape){.n = 2, .d = 1, .h = 5, .w = 18, .kd = 1, .kh = 3, .kw = 3}, conv_op);
     add_shapes(list, shapes, sizeof shapes, conv_op);
@@ -163,6 +166,8 @@ static void conv3d_list(case_list *list)
         {1, 17, 33, 4, 5, 21, 3, 3, 3},   {1, 1, 16, 9, 8, 20, 3, 3, 3},  {2, 16, 1, 3, 4, 5, 3, 3, 3},
         {1, 48, 32, 7, 7, 5, 3, 3, 3},    {1, 3, 2, 4, 4, 4, 3, 3, 3},    {2, 144, 33, 5, 12, 9, 3, 3, 3},
         {1, 32, 32, 16, 16, 12, 3, 3, 3}, /* V-Net 8, third level */
+        {1, 8, 8, 6, 10, 14, 3, 3, 3},    /* narrow, for Winograd */
+        {1, 256, 264, 4, 5, 3, 3, 3, 3},  /* many channels, few tiles */
     };
     add_shapes(list, shapes, sizeof shapes, conv_op);
 }

@@ -34,6 +34,7 @@ typedef struct winograd_plan {
     bool shared;                  /* all threads work on one group; else each has groups of its own */
     bool late;                    /* each weight is transformed where it is used, because that is once */
     int64_t in_group;             /* blocks of x in one product */
+    int64_t together;             /* blocks of y a task does at once; in a weights pass blocks of x */
     int64_t chunks;               /* weights, not shared: parts of the space, each with a sum of its own */
     int64_t common, own;          /* floats of scratch: for all threads, and for each */
     int threads;                  /* that have some */

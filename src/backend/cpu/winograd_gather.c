@@ -50,21 +50,30 @@ static void weights_chunk(void *context, int64_t chunk, int thread)
 
 /* ---- products ---------------------------------------------------------------------------------------------------- */
 
-/* M = or += V U over `count` blocks of x from `in` on, at every position. */
-static void multiply(float *m, const float *v, const float *u, const winograd_plan *p, const winograd_group *g,
-                     int64_t in, int64_t count)
+/* M = or += V U over `count` blocks of x from `in` on, at every position, for some blocks of y: their M and U lie m_block
+ * and u_block floats apart, and what is read of V is still in the cache for the second. */
+typedef struct product {
+    float *m;
+    const float *v, *u;
+    int64_t outs, m_block, u_block, in, count;
+} product;
+
+static void multiply(const product *of, const winograd_plan *p, const winograd_group *g)
 {
     static const float zero[BLOCK];
     conv_run runs[MOST_RUNS];
     int64_t v_step = winograd_v_step(p->in_blocks, g->in_rows), m_step = winograd_v_step(1, g->rows), n = 0;
-    for (int64_t i = 0; i < count; i++)
+    for (int64_t i = 0; i < of->count; i++)
         for (int64_t d = 0; d < p->depth; d++, n++)
-            runs[n] = (conv_run){((in + i) * g->in_rows + d * g->tiles) * BLOCK, n * SQUARE};
-    micro_job job = {.runs = runs, .count = n, .length = BLOCK, .stretch = STRETCH, .start = in > 0 ? NULL : zero};
+            runs[n] = (conv_run){((of->in + i) * g->in_rows + d * g->tiles) * BLOCK, n * SQUARE};
+    micro_job job = {.runs = runs, .count = n, .length = BLOCK, .stretch = STRETCH, .start = of->in > 0 ? NULL : zero};
     for (int64_t position = 0; position < POSITIONS; position++) {
-        job.a = v + position * v_step;
-        job.b = u + position * winograd_u_step(p);
-        micro_rows(rmseg_cpu_micro_gather, &job, g->rows, BLOCK, m + position * m_step, BLOCK);
+        job.a = of->v + position * v_step;
+        for (int64_t out = 0; out < of->outs; out++) {
+            job.b = of->u + out * of->u_block + position * winograd_u_step(p);
+            micro_rows(rmseg_cpu_micro_gather, &job, g->rows, BLOCK, of->m + out * of->m_block + position * m_step,
+                       BLOCK);
+        }
     }
 }
 
@@ -122,7 +131,8 @@ static void own_group(void *context, int64_t chunk, int thread)
     float *m = own_part(pass, thread), *v = m + POSITIONS * winograd_v_step(1, g.rows);
     for (int64_t in = 0; in < p->in_blocks; in++) rmseg_cpu_winograd_x(v, p, &g, &pass->x, in);
     for (int64_t out = 0; out < p->out_blocks; out++) {
-        multiply(m, v, weights_of(job, out, 0), p, &g, 0, p->in_blocks);
+        product of = {.m = m, .v = v, .u = weights_of(job, out, 0), .outs = 1, .count = p->in_blocks};
+        multiply(&of, p, &g);
         store_block(m, pass, &g, chunk, out);
     }
 }
@@ -134,18 +144,27 @@ static void shared_x(void *context, int64_t block, int thread)
     rmseg_cpu_winograd_x(job->v, job->pass->plan, &job->group, &job->pass->x, block);
 }
 
-static void shared_y(void *context, int64_t out, int thread)
+static void shared_y(void *context, int64_t chunk, int thread)
 {
     const gather_job *job = context;
     const winograd_gather *pass = job->pass;
     const winograd_plan *p = pass->plan;
-    float *m = own_part(pass, thread), *own_u = m + POSITIONS * winograd_v_step(1, job->group.rows);
-    for (int64_t in = 0; in < p->in_blocks; in += p->in_group) {
-        int64_t count = least(p->in_group, p->in_blocks - in);
-        if (p->late) transform_weights(own_u, pass, out, in, count);
-        multiply(m, job->v, p->late ? own_u : weights_of(job, out, in), p, &job->group, in, count);
+    int64_t first = chunk * p->together, u_size = POSITIONS * winograd_u_step(p);
+    product of = {.m = own_part(pass, thread),
+                  .v = job->v,
+                  .outs = least(p->together, p->out_blocks - first),
+                  .m_block = POSITIONS * winograd_v_step(1, job->group.rows),
+                  .u_block = p->late ? u_size : split(p->in_blocks, p->in_group) * u_size};
+    float *own_u = of.m + p->together * of.m_block;
+    for (of.in = 0; of.in < p->in_blocks; of.in += p->in_group) {
+        of.count = least(p->in_group, p->in_blocks - of.in);
+        of.u = p->late ? own_u : weights_of(job, first, of.in);
+        for (int64_t out = 0; p->late && out < of.outs; out++)
+            transform_weights(own_u + out * u_size, pass, first + out, of.in, of.count);
+        multiply(&of, p, &job->group);
     }
-    store_block(m, pass, &job->group, job->index, out);
+    for (int64_t out = 0; out < of.outs; out++)
+        store_block(of.m + out * of.m_block, pass, &job->group, job->index, first + out);
 }
 
 void rmseg_cpu_winograd_gather(const winograd_gather *pass)
@@ -161,6 +180,6 @@ void rmseg_cpu_winograd_gather(const winograd_gather *pass)
     for (job.index = 0; p->shared && job.index < groups; job.index++) {
         job.group = rmseg_cpu_winograd_group(p, job.index);
         rmseg_parallel_for(p->in_blocks, shared_x, &job);
-        winograd_run(p, p->out_blocks, shared_y, &job);
+        winograd_run(p, split(p->out_blocks, p->together), shared_y, &job);
     }
 }

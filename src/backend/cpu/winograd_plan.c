@@ -7,7 +7,7 @@
 #include "backend/cpu/winograd.h"
 
 #define OWN_FLOATS     (96 << 10)  /* of V, when each thread has its own */
-#define OWN_SUMS       (160 << 10) /* of V and Y in a weights pass, when each thread has its own */
+#define MOST_OWN       (160 << 10) /* the same where that is too few rows; of V and Y in a weights pass */
 #define SHARED_FLOATS  (5 << 19)   /* when all share it: 10 MB */
 #define WEIGHTS_FLOATS (3 << 20)   /* of V and Y, when all share them */
 #define MOST_ROWS      192
@@ -15,6 +15,7 @@
 #define OWN_ROWS       24 /* fewer than these and the weights cross the cache too often */
 #define OWN_SQUARES    16 /* 16x16 squares of weights whose private sums are still small */
 #define TASKS          16
+#define MOST_TOGETHER  4
 #define TRANSFORM      1.3 /* a tile of a block to or from its positions, in products of 16 channels by 16 */
 #define VISIT          1.7 /* the same for going to another plane, where memory has to be found anew */
 #define LATE_BLOCKS    4   /* blocks of x whose transformed weights stay in the second cache */
@@ -72,6 +73,10 @@ static int64_t in_rows(const winograd_plan *p) { return (p->planes + p->depth - 
 static int64_t rows(const winograd_plan *p) { return p->planes * p->tiles; }
 static int64_t all_rows(const winograd_plan *p) { return p->stacks * p->stack_planes * p->plane_tiles; }
 
+/* Of many blocks a few at once, so that what is read from beyond the second cache serves more than one; and yet enough
+ * tasks are left. */
+static int64_t together(int64_t blocks) { return most(1, least(MOST_TOGETHER, blocks / 8)); }
+
 static void add_up(winograd_plan *p) { p->scratch_bytes = (size_t)(p->common + p->own * p->threads) * sizeof(float); }
 
 winograd_plan rmseg_cpu_winograd_plan_gather(const rmseg_op_desc *op, int64_t in_channels, int64_t out_channels,
@@ -79,17 +84,17 @@ winograd_plan rmseg_cpu_winograd_plan_gather(const rmseg_op_desc *op, int64_t in
 {
     winograd_plan p = plan_of(op, in_channels, out_channels);
     int64_t row = POSITIONS * p.in_blocks * BLOCK;
-    p.shared = OWN_FLOATS / row < OWN_ROWS;
+    p.shared = MOST_OWN / row < OWN_ROWS;
+    int64_t own = OWN_FLOATS / row < OWN_ROWS ? MOST_OWN / row : OWN_FLOATS / row;
     int64_t share = most(FEWEST_ROWS, split(all_rows(&p), TASKS));
-    choose_group(&p,
-                 p.shared ? least(MOST_ROWS, SHARED_FLOATS / row) : least(least(MOST_ROWS, share), OWN_FLOATS / row),
-                 pixels);
+    choose_group(&p, p.shared ? least(MOST_ROWS, SHARED_FLOATS / row) : least(least(MOST_ROWS, share), own), pixels);
     p.late = p.shared && rmseg_cpu_winograd_groups(&p) == 1;
     p.in_group = least(p.in_blocks, p.late ? LATE_BLOCKS : MOST_RUNS / p.depth);
     int64_t v = POSITIONS * winograd_v_step(p.in_blocks, in_rows(&p)), m = POSITIONS * winograd_v_step(1, rows(&p));
     int64_t u = POSITIONS * winograd_u_step(&p);
     p.common = (p.shared ? v : 0) + (p.late ? 0 : p.out_blocks * split(p.in_blocks, p.in_group) * u);
-    p.own = m + (p.shared ? 0 : v) + (p.late ? u : 0);
+    p.together = p.shared ? together(p.out_blocks) : 1;
+    p.own = p.together * (m + (p.late ? u : 0)) + (p.shared ? 0 : v);
     add_up(&p);
     return p;
 }
@@ -99,10 +104,11 @@ winograd_plan rmseg_cpu_winograd_plan_weights(const rmseg_op_desc *op, int64_t p
     winograd_plan p = plan_of(op, op->in[0].c, op->out[0].c);
     int64_t row = POSITIONS * (p.in_blocks + p.out_blocks) * BLOCK, squares = p.in_blocks * p.out_blocks * p.depth;
     p.shared = squares > OWN_SQUARES;
-    choose_group(&p, p.shared ? WEIGHTS_FLOATS / row : least(split(all_rows(&p), TASKS), OWN_SUMS / row), pixels);
+    choose_group(&p, p.shared ? WEIGHTS_FLOATS / row : least(split(all_rows(&p), TASKS), MOST_OWN / row), pixels);
     int64_t vy = POSITIONS * (winograd_v_step(p.in_blocks, in_rows(&p)) + winograd_v_step(p.out_blocks, rows(&p)));
     int64_t groups = rmseg_cpu_winograd_groups(&p);
     p.chunks = p.shared ? 1 : least(TASKS, groups);
+    p.together = p.depth > 1 ? 1 : together(p.in_blocks);
     p.common = (p.shared ? vy : 0) + (p.shared && groups == 1 ? 0 : p.chunks * squares * POSITIONS * SQUARE);
     p.own = p.shared ? 0 : vy;
     add_up(&p);

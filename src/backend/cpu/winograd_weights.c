@@ -9,8 +9,9 @@
 #include "backend/cpu/micro.h"
 #include "backend/cpu/winograd_tiles.h"
 
-#define SET     (POSITIONS * SQUARE) /* floats of DU for a pair of blocks and one tap along D */
-#define STRETCH 32 /* rows summed before their sum joins DU: a sum of thousands in one go loses digits */
+#define SET       (POSITIONS * SQUARE) /* floats of DU for a pair of blocks and one tap along D */
+#define STRETCH   32 /* rows summed before their sum joins DU: a sum of thousands in one go loses digits */
+#define MOST_SETS 4  /* on the stack: 3 taps of a block of x, or 4 blocks */
 
 typedef struct weights_job {
     const winograd_weights *pass;
@@ -21,23 +22,27 @@ typedef struct weights_job {
 
 static int64_t sets(const winograd_plan *p) { return p->out_blocks * p->in_blocks * p->depth; }
 
-/* What a group adds to DU between two blocks, for tap d. */
-static void add_set(float *du, const float *v, const float *y, const winograd_plan *p, const winograd_group *g,
-                    int64_t set, bool begun)
+/* What a group adds to DU between one block of y and some of x, from `in` on, for all taps along D. At each position a
+ * stretch of y stays in the first cache for all of them. */
+static void add_sets(float *du, const weights_job *job, const winograd_group *g, int64_t out, int64_t in, int64_t count,
+                     bool begun)
 {
     static const float zero[BLOCK];
-    int64_t d = set % p->depth, in = set / p->depth % p->in_blocks, out = set / p->depth / p->in_blocks;
+    const winograd_plan *p = job->pass->plan;
     int64_t v_step = winograd_v_step(p->in_blocks, g->in_rows), y_step = winograd_v_step(p->out_blocks, g->rows);
-    for (int64_t row = 0; row < g->rows; row += STRETCH) {
-        conv_run run = {row * BLOCK, row * BLOCK};
-        micro_job job = {
-            .runs = &run, .count = 1, .length = least(STRETCH, g->rows - row), .start = begun || row > 0 ? NULL : zero};
-        for (int64_t position = 0; position < POSITIONS; position++) {
-            job.a = v + position * v_step + (in * g->in_rows + d * g->tiles) * BLOCK;
-            job.b = y + position * y_step + out * g->rows * BLOCK;
-            micro_rows(rmseg_cpu_micro_weights, &job, BLOCK, 1, du + position * SQUARE, BLOCK);
+    conv_run run = {0, 0};
+    micro_job micro = {.runs = &run, .count = 1};
+    for (int64_t position = 0; position < POSITIONS; position++)
+        for (int64_t row = 0; row < g->rows; row += STRETCH) {
+            micro.length = least(STRETCH, g->rows - row);
+            micro.start = begun || row > 0 ? NULL : zero;
+            micro.b = job->y + position * y_step + (out * g->rows + row) * BLOCK;
+            for (int64_t set = 0; set < count * p->depth; set++) {
+                int64_t i = in + set / p->depth, d = set % p->depth;
+                micro.a = job->v + position * v_step + (i * g->in_rows + d * g->tiles + row) * BLOCK;
+                micro_rows(rmseg_cpu_micro_weights, &micro, BLOCK, 1, du + set * SET + position * SQUARE, BLOCK);
+            }
         }
-    }
 }
 
 static void add_to(float *du, const float *more)
@@ -55,18 +60,20 @@ static float *gradient_of(const winograd_weights *pass, int64_t set) { return pa
 
 static void own_chunk(void *context, int64_t chunk, int thread)
 {
-    const weights_job *job = context;
-    const winograd_weights *pass = job->pass;
+    weights_job job = *(const weights_job *)context;
+    const winograd_weights *pass = job.pass;
     const winograd_plan *p = pass->plan;
     int64_t groups = rmseg_cpu_winograd_groups(p), first = groups * chunk / p->chunks,
             end = groups * (chunk + 1) / p->chunks;
-    float *v = pass->scratch + p->common + thread * p->own, *du = job->du + chunk * sets(p) * SET;
+    float *du = job.du + chunk * sets(p) * SET;
+    job.v = pass->scratch + p->common + thread * p->own;
     for (int64_t index = first; index < end; index++) {
         winograd_group g = rmseg_cpu_winograd_group(p, index);
-        float *y = v + POSITIONS * winograd_v_step(p->in_blocks, g.in_rows);
-        for (int64_t in = 0; in < p->in_blocks; in++) rmseg_cpu_winograd_x(v, p, &g, &pass->x, in);
-        for (int64_t out = 0; out < p->out_blocks; out++) rmseg_cpu_winograd_dy(y, p, &g, &pass->dy, out);
-        for (int64_t set = 0; set < sets(p); set++) add_set(du + set * SET, v, y, p, &g, set, index > first);
+        job.y = job.v + POSITIONS * winograd_v_step(p->in_blocks, g.in_rows);
+        for (int64_t in = 0; in < p->in_blocks; in++) rmseg_cpu_winograd_x(job.v, p, &g, &pass->x, in);
+        for (int64_t out = 0; out < p->out_blocks; out++) rmseg_cpu_winograd_dy(job.y, p, &g, &pass->dy, out);
+        for (int64_t out = 0; out < p->out_blocks; out++)
+            add_sets(du + out * p->in_blocks * p->depth * SET, &job, &g, out, 0, p->in_blocks, index > first);
     }
 }
 
@@ -94,21 +101,24 @@ static void shared_in(void *context, int64_t block, int thread)
         rmseg_cpu_winograd_dy(job->y, p, &job->group, &pass->dy, block - p->in_blocks);
 }
 
-/* All blocks of y for one block of x, whose part of V stays in the cache. */
-static void shared_sets(void *context, int64_t in, int thread)
+/* All blocks of y for a few blocks of x, whose part of V stays in the cache. */
+static void shared_sets(void *context, int64_t chunk, int thread)
 {
     (void)thread;
     const weights_job *job = context;
     const winograd_plan *p = job->pass->plan;
-    float only[SET];
-    for (int64_t out = 0; out < p->out_blocks; out++)
-        for (int64_t d = 0; d < p->depth; d++) {
-            int64_t set = (out * p->in_blocks + in) * p->depth + d;
-            float *du = job->du + set * SET;
-            add_set(job->begun || job->last ? only : du, job->v, job->y, p, &job->group, set, false);
-            if (job->begun) add_to(job->last ? only : du, job->last ? du : only);
-            if (job->last) rmseg_cpu_winograd_dw(gradient_of(job->pass, set), only);
+    float only[MOST_SETS * SET];
+    int64_t in = chunk * p->together, count = least(p->together, p->in_blocks - in);
+    for (int64_t out = 0; out < p->out_blocks; out++) {
+        int64_t first = (out * p->in_blocks + in) * p->depth;
+        float *du = job->du + first * SET;
+        add_sets(job->begun || job->last ? only : du, job, &job->group, out, in, count, false);
+        for (int64_t set = 0; set < count * p->depth; set++, du += SET) {
+            float *group = only + set * SET;
+            if (job->begun) add_to(job->last ? group : du, job->last ? du : group);
+            if (job->last) rmseg_cpu_winograd_dw(gradient_of(job->pass, first + set), group);
         }
+    }
 }
 
 void rmseg_cpu_winograd_weights(const winograd_weights *pass)
@@ -130,6 +140,6 @@ void rmseg_cpu_winograd_weights(const winograd_weights *pass)
         job.y = job.v + POSITIONS * winograd_v_step(p->in_blocks, job.group.in_rows);
         job.begun = index > 0, job.last = index == groups - 1;
         rmseg_parallel_for(p->in_blocks + p->out_blocks, shared_in, &job);
-        rmseg_parallel_for(p->in_blocks, shared_sets, &job);
+        rmseg_parallel_for(split(p->in_blocks, p->together), shared_sets, &job);
     }
 }
