@@ -30,16 +30,14 @@ static void narrow_row(gather_task *task, int64_t a_offset, float *y, const floa
     float *row = task->row;
     int64_t block = task->pass->y.block, count = task->part.extent[2];
     micro_job job = task->job;
-    for (int64_t p = 0; p < count; p++)
-        pixel_store(row + p * BLOCK, job.start ? pixel_load(job.start) : pixel_load_some(y + p * step, block));
-    job.start = NULL;
+    if (!job.start) pixels_spread(row, y, step, count, block);
     job.a += a_offset;
     micro_rows(rmseg_cpu_micro_gather, &job, count, BLOCK, row, BLOCK);
     if (task->stats) stats_add(task->stats, row, count, BLOCK);
     if (task->store) store_row(row, NULL, count, BLOCK, task->store->slope);
     for (int64_t p = 0; p < count && other; p++)
         for (int64_t c = 0; c < block; c++) row[p * BLOCK + c] += other[p * step + c];
-    for (int64_t p = 0; p < count; p++) pixel_store_some(y + p * step, pixel_load(row + p * BLOCK), block);
+    pixels_narrow(y, step, row, count, block);
 }
 
 static void wide_row(gather_task *task, int64_t a_offset, float *y, const float *other, int64_t step)

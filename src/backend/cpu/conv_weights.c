@@ -53,7 +53,7 @@ static void add_rows(const weights_task *task, int64_t first, int64_t count)
     for (int64_t out = task->out_first; out < task->out_end; out++) {
         const float *from = tensor_block(dy, part->sample, out);
         load_block load = load_of(dy, part->sample, out);
-        bool copied = dy->block < BLOCK || !load.plain;
+        bool narrow = dy->block < BLOCK, copied = narrow || !load.plain;
         job.b = copied ? wide : from;
         for (int64_t r = 0; r < count; r++) {
             int64_t d = (first + r) / part->extent[1], h = (first + r) % part->extent[1];
@@ -61,9 +61,10 @@ static void add_rows(const weights_task *task, int64_t first, int64_t count)
                 (((part->first[0] + d) * dy->size[1] + part->first[1] + h) * dy->size[2] + part->first[2]) * dy->block;
             rows[r].a = (d * window->stride[0] * task->pack.rows[1] + h * window->stride[1]) * task->pack.row;
             rows[r].b = copied ? r * width * BLOCK : y;
-            for (int64_t p = 0; copied && p < width; p++)
-                pixel_store(wide + (r * width + p) * BLOCK,
-                            load_pixel(pixel_get(from + y + p * dy->block, dy->block), &load));
+            float *to = wide + r * width * BLOCK;
+            if (narrow) pixels_spread(to, from + y, dy->block, width, dy->block);
+            for (int64_t p = 0; copied && !narrow && p < width; p++)
+                pixel_store(to + p * BLOCK, load_pixel(pixel_load(from + y + p * BLOCK), &load));
         }
         for (int64_t in = task->in_first; in < task->in_end; in++) add_pair(task, &job, in, out);
     }

@@ -56,8 +56,7 @@ static void channel_sums_chunk(void *context, int64_t chunk, int thread)
         int64_t count = least(FLOAT_PIXELS, end - p);
         const float *row = from + p * x->block;
         if (x->block < BLOCK) {
-            for (int64_t i = 0; i < count; i++)
-                pixel_store(wide + i * BLOCK, pixel_load_some(row + i * x->block, x->block));
+            pixels_spread(wide, row, x->block, count, x->block);
             row = wide;
         }
         if (job->squares)

@@ -69,6 +69,42 @@ INLINE void pixel_store_some(float *to, pixel x, int64_t block)
     for (int64_t c = 0; c < block; c++) to[c] = all[c];
 }
 
+/* Pixels of a narrow block, `step` floats apart, to pixels of 16 that lie one after another, absent channels zero; and
+ * back. With the block known in each loop a pixel is two stores; by way of a register it would wait for its own store. */
+INLINE void spread_block(float *to, const float *from, ptrdiff_t step, int64_t count, const int block)
+{
+    for (int64_t p = 0; p < count; p++) {
+        pixel_store(to + p * BLOCK, (pixel){0});
+        for (int c = 0; c < block; c++) to[p * BLOCK + c] = from[p * step + c];
+    }
+}
+
+INLINE void narrow_block(float *to, ptrdiff_t step, const float *from, int64_t count, const int block)
+{
+    for (int64_t p = 0; p < count; p++)
+        for (int c = 0; c < block; c++) to[p * step + c] = from[p * BLOCK + c];
+}
+
+static inline void pixels_spread(float *to, const float *from, ptrdiff_t step, int64_t count, int64_t block)
+{
+    switch (block) {
+    case 1: spread_block(to, from, step, count, 1); break;
+    case 2: spread_block(to, from, step, count, 2); break;
+    case 3: spread_block(to, from, step, count, 3); break;
+    default: spread_block(to, from, step, count, NARROW); break;
+    }
+}
+
+static inline void pixels_narrow(float *to, ptrdiff_t step, const float *from, int64_t count, int64_t block)
+{
+    switch (block) {
+    case 1: narrow_block(to, step, from, count, 1); break;
+    case 2: narrow_block(to, step, from, count, 2); break;
+    case 3: narrow_block(to, step, from, count, 3); break;
+    default: narrow_block(to, step, from, count, NARROW); break;
+    }
+}
+
 /* Either, by a block known at compile time or not. */
 INLINE pixel pixel_get(const float *from, int64_t block)
 {
