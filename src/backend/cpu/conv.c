@@ -171,7 +171,7 @@ static void describe(rmseg_layer *layer)
         snprintf(layer->algorithm, sizeof layer->algorithm,
                  "Winograd F(4x4,3x3), kernel %lldx%lldx%lld, %lld planes of %lld tiles at a time%s", k[0], k[1], k[2],
                  (long long)tiled->planes, (long long)tiled->tiles, tiled->shared ? ", shared" : "");
-        layer->info.reason = "3x3, stride 1, more than 4 channels: a quarter of the multiplications";
+        layer->info.reason = "3x3, stride 1, 8 channels or more: a quarter of the multiplications";
         return;
     }
     snprintf(layer->algorithm, sizeof layer->algorithm,

@@ -10,22 +10,25 @@
 #define MOST_OWN       (160 << 10) /* the same where that is too few rows; of V and Y in a weights pass */
 #define SHARED_FLOATS  (5 << 19)   /* when all share it: 10 MB */
 #define WEIGHTS_FLOATS (3 << 20)   /* of V and Y, when all share them */
-#define MOST_ROWS      192
-#define FEWEST_ROWS    16
-#define OWN_ROWS       24 /* fewer than these and the weights cross the cache too often */
-#define OWN_SQUARES    16 /* 16x16 squares of weights whose private sums are still small */
-#define TASKS          16
-#define MOST_TOGETHER  4
-#define TRANSFORM      1.3 /* a tile of a block to or from its positions, in products of 16 channels by 16 */
-#define VISIT          1.7 /* the same for going to another plane, where memory has to be found anew */
-#define LATE_BLOCKS    4   /* blocks of x whose transformed weights stay in the second cache */
+#define FEWEST_CHANNELS                                                                                                \
+    8 /* padded to a block; with fewer the direct sum is short, and its error less than the transforms make */
+#define MOST_ROWS     192
+#define FEWEST_ROWS   16
+#define OWN_ROWS      24 /* fewer than these and the weights cross the cache too often */
+#define OWN_SQUARES   16 /* 16x16 squares of weights whose private sums are still small */
+#define TASKS         16
+#define MOST_TOGETHER 4
+#define TRANSFORM     1.3 /* a tile of a block to or from its positions, in products of 16 channels by 16 */
+#define VISIT         1.7 /* the same for going to another plane, where memory has to be found anew */
+#define LATE_BLOCKS   4   /* blocks of x whose transformed weights stay in the second cache */
 
 bool rmseg_cpu_winograd_fits(const rmseg_op_desc *op)
 {
     const int64_t *k = op->kernel, *s = op->stride, *p = op->pad;
     bool square = k[1] == 3 && k[2] == 3 && p[1] == 1 && p[2] == 1 && s[0] == 1 && s[1] == 1 && s[2] == 1;
     bool deep = (k[0] == 1 && p[0] == 0) || (k[0] == 3 && p[0] == 1);
-    if (op->kind != RMSEG_OP_CONV || !square || !deep || op->in[0].c <= NARROW || op->out[0].c <= NARROW) return false;
+    if (op->kind != RMSEG_OP_CONV || !square || !deep || least(op->in[0].c, op->out[0].c) < FEWEST_CHANNELS)
+        return false;
     int64_t tiles = split(op->in[0].h, TILE) * split(op->in[0].w, TILE), rows = op->in[0].n * op->in[0].d * tiles;
     return rows >= FEWEST_ROWS && 3 * op->in[0].h * op->in[0].w >= tiles * TILE * TILE;
 }
