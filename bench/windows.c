@@ -1,13 +1,15 @@
 /*
  * bench/windows.c - the time of a prediction's windows: a forward pass without what training keeps.
  *
- *     bench_windows WIDTH D,H,W BATCH RUNS      V-Net of two classes, weights from a seed; one line a run: seconds a window
+ *     bench_windows WIDTH D,H,W BATCH RUNS      V-Net of two classes, weights from a seed; one line a run: seconds a
+ *                                             window, on the clock and of the processors
  *
  * The work is that of `rmseg predict` between cutting a window and blending it. tools/bench_windows.py runs it beside
  * PyTorch.
  */
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 
 #include "backend/backend.h"
 #include "core/core.h"
@@ -62,9 +64,10 @@ int main(int argc, char **argv)
     b.width = atoll(argv[1]), b.batch = atoll(argv[3]), b.runs = atoll(argv[4]);
     rmseg_status status = prepare(&b);
     for (int64_t i = 0; i < b.runs && status == RMSEG_OK; i++) {
-        double start = rmseg_now_s();
+        double start = rmseg_now_s(), work = (double)clock();
         status = rmseg_executor_forward(b.logits, b.executor, b.weights, b.image, 0, 0);
-        printf("%.6f\n", (rmseg_now_s() - start) / (double)b.batch);
+        printf("%.6f %.6f\n", (rmseg_now_s() - start) / (double)b.batch,
+               ((double)clock() - work) / CLOCKS_PER_SEC / (double)b.batch);
         fflush(stdout);
     }
     if (status != RMSEG_OK) fprintf(stderr, "bench_windows: %s\n", rmseg_error_last());

@@ -31,7 +31,7 @@ def load(path):
     return model.eval().to(memory_format=torch.channels_last_3d), notes["rmseg.normalize"]
 
 
-def test_single_case(model, image, stride, patch):
+def test_single_case(model, image, stride, patch, layout=torch.channels_last_3d):
     pad = [max(p - n, 0) for n, p in zip(image.shape, patch)]
     pads = [(p // 2, p - p // 2) for p in pad]
     image = np.pad(image, pads)
@@ -40,7 +40,7 @@ def test_single_case(model, image, stride, patch):
     for index in np.ndindex(*counts):
         start = [min(s * i, n - p) for s, i, n, p in zip(stride, index, image.shape, patch)]
         at = tuple(slice(a, a + p) for a, p in zip(start, patch))
-        x = torch.from_numpy(image[at][None, None].copy()).to(memory_format=torch.channels_last_3d)
+        x = torch.from_numpy(image[at][None, None].copy()).to(memory_format=layout)
         score[(slice(None), *at)] += torch.softmax(model(x), 1)[0].numpy()
         count[at] += 1
     score /= count

@@ -207,6 +207,16 @@ rmseg_status rmseg_executor_create_checkpointed(rmseg_executor **executor, const
     return create(executor, net, backend, n, size, true, true);
 }
 
+rmseg_status rmseg_executor_measure(size_t *bytes, const rmseg_net *net, const rmseg_backend *backend, int64_t n,
+                                    const int64_t size[3], bool training)
+{
+    rmseg_executor *planned = NULL;
+    RMSEG_TRY(rmseg_executor_plan(&planned, net, backend, n, size, training, false));
+    *bytes = rmseg_executor_bytes(planned);
+    rmseg_executor_destroy(planned);
+    return RMSEG_OK;
+}
+
 void rmseg_executor_destroy(rmseg_executor *executor)
 {
     if (!executor) return;

@@ -148,6 +148,10 @@ rmseg_status rmseg_executor_create_checkpointed(rmseg_executor **executor, const
                                                 const rmseg_backend *backend, int64_t n, const int64_t size[3]);
 void rmseg_executor_destroy(rmseg_executor *executor);
 
+/* The bytes that such an executor takes, without taking them. */
+rmseg_status rmseg_executor_measure(size_t *bytes, const rmseg_net *net, const rmseg_backend *backend, int64_t n,
+                                    const int64_t size[3], bool training);
+
 /* input (n,Cin,D,H,W) and logits (n,K,D,H,W) dense, of the backend's element type. A training forward updates running
  * statistics. seed and iteration feed dropout. */
 rmseg_status rmseg_executor_forward(void *logits, rmseg_executor *executor, rmseg_weights *weights, const void *input,

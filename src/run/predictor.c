@@ -123,10 +123,29 @@ static float *axis_weights(int64_t n, bool gaussian)
     return weight;
 }
 
+/* A whole image may be more than there is memory for; a window was chosen. */
+static rmseg_status check_memory(const rmseg_predictor *p, const int64_t size[3])
+{
+    int spatial = rmseg_net_get_spec(p->model->net)->spatial;
+    size_t plan = 0;
+    char extent[64];
+    if (p->window.size[0]) return RMSEG_OK;
+    RMSEG_TRY(rmseg_executor_measure(&plan, p->model->net, p->model->backend, 1, size, false));
+    double floats = (double)(p->channels + 2 * p->classes + 1) * (double)volume(size);
+    double needed = (double)plan + floats * sizeof(float), available = (double)rmseg_memory_available();
+    if (needed <= available) return RMSEG_OK;
+    return rmseg_fail(RMSEG_ERROR_MEMORY,
+                      "the whole image at once, %s voxels, needs %.1f GB of memory, and %.1f GB are available: predict "
+                      "by windows (--window, e.g. %s)",
+                      rmseg_extent_text(extent, size, spatial), needed / 1e9, available / 1e9,
+                      spatial == 2 ? "512,512" : "112,112,80");
+}
+
 static rmseg_status fit(rmseg_predictor *p, const int64_t size[3])
 {
     if (!memcmp(size, p->size, sizeof p->size)) return RMSEG_OK;
     release(p);
+    RMSEG_TRY(check_memory(p, size));
     RMSEG_TRY(rmseg_executor_create(&p->executor, p->model->net, p->model->backend, 1, size, false));
     p->input = rmseg_alloc(p->channels * volume(size), sizeof *p->input);
     p->output = rmseg_alloc(p->classes * volume(size), sizeof *p->output);

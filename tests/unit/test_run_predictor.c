@@ -2,6 +2,7 @@
 #include "unit.h"
 
 #include <math.h>
+#include <sys/resource.h>
 
 #include "run/label.h"
 #include "run/predictor.h"
@@ -253,6 +254,29 @@ static void what_does_not_fit_is_refused(void **state)
     rmseg_image_destroy(grey);
 }
 
+/* Told before any of it is taken. */
+static void a_whole_image_needs_its_memory(void **state)
+{
+    const rmseg_model *model = *state;
+    rmseg_predictor *predictor = NULL;
+    rmseg_image *image = make_image(1024, 1024), *probabilities = NULL;
+    struct rlimit before, little = {32 << 20, RLIM_INFINITY};
+    assert_ok(rmseg_predictor_create(&predictor, model, &(rmseg_window){0}));
+    getrlimit(RLIMIT_AS, &before);
+    little.rlim_max = before.rlim_max;
+    setrlimit(RLIMIT_AS, &little);
+    assert_true(rmseg_memory_available() <= 32 << 20);
+    rmseg_status status = rmseg_predictor_run(&probabilities, predictor, image);
+    setrlimit(RLIMIT_AS, &before);
+    assert_int_equal(status, RMSEG_ERROR_MEMORY);
+    assert_non_null(strstr(rmseg_error_last(), "the whole image at once, 1024,1024 voxels, needs 0."));
+    assert_non_null(strstr(rmseg_error_last(), "0.0 GB are available: predict by windows"));
+    assert_ok(rmseg_predictor_run(&probabilities, predictor, image));
+    rmseg_image_destroy(probabilities);
+    rmseg_image_destroy(image);
+    rmseg_predictor_destroy(predictor);
+}
+
 static rmseg_image *make_label(const rmseg_model *model, const float *p, int64_t k, int64_t w, bool largest,
                                int64_t least)
 {
@@ -295,6 +319,7 @@ int main(void)
         cmocka_unit_test(volumes_are_windows_averaged),
         cmocka_unit_test(windows_are_counted),
         cmocka_unit_test(what_does_not_fit_is_refused),
+        cmocka_unit_test(a_whole_image_needs_its_memory),
         cmocka_unit_test(labels_follow_the_head),
     };
     return cmocka_run_group_tests(tests, make_model, destroy_model);
