@@ -253,6 +253,9 @@ def run(program, args):
     variants = [v for v in args.variants.split(";") if v] if has_torch() else []
     if not variants:
         print("PyTorch is not there: rmseg alone")
+    library = pathlib.Path(program).resolve().parents[2] / "librmseg_core.so"  # for the modules of rmseg.torch
+    if library.exists():
+        os.environ.setdefault("RMSEG_LIBRARY", str(library))
     results = []
     for case in CASES:
         if case.work in args.works.split(",") and args.only in case.title():
