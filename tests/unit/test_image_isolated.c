@@ -6,14 +6,6 @@
 #include "image/isolated.h"
 #include "unit.h"
 
-#if defined(__SANITIZE_ADDRESS__)
-#define ADDRESS_SANITIZER 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define ADDRESS_SANITIZER 1
-#endif
-#endif
-
 static const rmseg_image_file file = {
     .bytes = (const uint8_t *)"bytes", .length = 5, .total = 5, .name = "a.x", .format = "X"};
 

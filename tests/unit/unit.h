@@ -41,4 +41,13 @@
 #endif
 #endif
 
+/* AddressSanitizer has memory of its own, more than any limit of addresses: tests that set one skip there. */
+#if defined(__SANITIZE_ADDRESS__)
+#define ADDRESS_SANITIZER 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define ADDRESS_SANITIZER 1
+#endif
+#endif
+
 #endif
