@@ -37,6 +37,13 @@ typedef enum rmseg_op_kind {
     RMSEG_OP_KINDS
 } rmseg_op_kind;
 
+static inline bool rmseg_op_is_conv(rmseg_op_kind kind)
+{
+    return kind == RMSEG_OP_CONV || kind == RMSEG_OP_CONV_TRANSPOSE;
+}
+
+static inline bool rmseg_op_is_norm(rmseg_op_kind kind) { return kind == RMSEG_OP_NORM || kind == RMSEG_OP_GROUP_NORM; }
+
 typedef enum rmseg_activation { RMSEG_ACT_NONE, RMSEG_ACT_RELU, RMSEG_ACT_LEAKY_RELU } rmseg_activation;
 
 #define RMSEG_OP_TENSORS 2 /* most inputs, most outputs */

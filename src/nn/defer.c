@@ -8,8 +8,6 @@ typedef struct search {
     const rmseg_backend *backend;
 } search;
 
-static bool is_conv(rmseg_op_kind kind) { return kind == RMSEG_OP_CONV || kind == RMSEG_OP_CONV_TRANSPOSE; }
-
 /* Whether the one op behind a concat is a convolution, and the concat's first input begins a block of its output. */
 static bool joins(const search *s, int64_t concat, int64_t tensor)
 {
@@ -75,9 +73,9 @@ void rmseg_deferrals_find(rmseg_deferral *deferrals, rmseg_op_desc *ops, const r
     search s = {deferrals, ops, net, backend};
     for (int64_t op = 0; op < net->node_count; op++) deferrals[op] = (rmseg_deferral){{-1, -1}, {-1, -1}};
     for (int64_t op = 0; backend->defers && op < net->node_count; op++) {
-        bool norm = ops[op].kind == RMSEG_OP_NORM || ops[op].kind == RMSEG_OP_GROUP_NORM;
+        bool norm = rmseg_op_is_norm(ops[op].kind);
         int64_t maker = net->edges[net->nodes[op].in[0]].producer;
-        if (!norm || maker < 0 || !is_conv(ops[maker].kind) || !backend->defers(&ops[op])) continue;
+        if (!norm || maker < 0 || !rmseg_op_is_conv(ops[maker].kind) || !backend->defers(&ops[op])) continue;
         if (!can_load(&s, net->nodes[op].out[0], false)) continue;
         ops[op].deferred = true;
         tell(&s, net->nodes[op].out[0], op, -1);

@@ -1,12 +1,10 @@
 /* fold.c - which ops a convolution takes over at inference. */
 #include "nn/fold.h"
 
-static bool is_conv(rmseg_op_kind kind) { return kind == RMSEG_OP_CONV || kind == RMSEG_OP_CONV_TRANSPOSE; }
-
 bool rmseg_fold_holds_norm(const rmseg_net *net, int64_t op)
 {
     const rmseg_op_desc *desc = &net->nodes[op].desc;
-    return is_conv(desc->kind) && desc->feeds_norm && desc->bias;
+    return rmseg_op_is_conv(desc->kind) && desc->feeds_norm && desc->bias;
 }
 
 /* The op that reads the last tensor of `op`, -1 for the logits. */
@@ -49,7 +47,7 @@ void rmseg_fold_find(rmseg_fold *folds, rmseg_op_desc *ops, const rmseg_net *net
     for (int64_t op = 0; op < net->node_count; op++)
         folds[op] = (rmseg_fold){.by = -1, .output = net->nodes[op].out[0], .adds = -1};
     for (int64_t op = 0; op < net->node_count; op++) {
-        if (!is_conv(ops[op].kind)) continue;
+        if (!rmseg_op_is_conv(ops[op].kind)) continue;
         fold_activation(folds, ops, net, op);
         fold_sum(folds, ops, net, op);
     }

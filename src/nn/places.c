@@ -21,8 +21,6 @@ typedef struct search {
     part *parts;         /* [edge_count] */
 } search;
 
-static bool is_norm(rmseg_op_kind kind) { return kind == RMSEG_OP_NORM || kind == RMSEG_OP_GROUP_NORM; }
-
 static bool is_free(const search *s, int64_t tensor) { return s->parts[tensor].parent < 0; }
 
 static const rmseg_shape *shape_of(const search *s, int64_t tensor)
@@ -46,7 +44,7 @@ static bool looks_back(const search *s, int64_t tensor)
 {
     int64_t maker = s->net->edges[tensor].producer;
     rmseg_op_kind kind = maker < 0 ? RMSEG_OP_ACTIVATION : s->ops[maker].kind;
-    return kind != RMSEG_OP_CONV && kind != RMSEG_OP_CONV_TRANSPOSE && kind != RMSEG_OP_ADD && !is_norm(kind);
+    return !rmseg_op_is_conv(kind) && kind != RMSEG_OP_ADD && !rmseg_op_is_norm(kind);
 }
 
 static void place_in_place(search *s, const rmseg_node *node)
@@ -59,7 +57,7 @@ static void place_in_place(search *s, const rmseg_node *node)
 static void place_add(search *s, const rmseg_node *node, const rmseg_op_desc *op)
 {
     int64_t maker = s->net->edges[node->in[0]].producer, other = s->net->edges[node->in[1]].producer;
-    bool norm = maker >= 0 && is_norm(s->ops[maker].kind);
+    bool norm = maker >= 0 && rmseg_op_is_norm(s->ops[maker].kind);
     bool raw = !s->gradients && op->loads[0].norm; /* the norm will look at it again */
     if (norm && !raw && maker > other && is_free(s, node->in[0])) s->parts[node->in[0]] = (part){node->out[0], 0};
     if (s->gradients && is_free(s, node->in[1])) s->parts[node->in[1]] = (part){node->out[0], 0};
@@ -125,7 +123,7 @@ static int64_t moment_again(const search *s, int64_t op) { return moment_back(s,
 /* What backend.h says of each kind. */
 static bool reads_in(rmseg_op_kind kind)
 {
-    return kind == RMSEG_OP_CONV || kind == RMSEG_OP_CONV_TRANSPOSE || is_norm(kind) || kind == RMSEG_OP_MAXPOOL;
+    return rmseg_op_is_conv(kind) || rmseg_op_is_norm(kind) || kind == RMSEG_OP_MAXPOOL;
 }
 static bool reads_out(rmseg_op_kind kind) { return kind == RMSEG_OP_ACTIVATION; }
 

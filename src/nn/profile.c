@@ -22,11 +22,6 @@ void rmseg_executor_clock_forward(rmseg_executor *executor, int64_t op)
     seconds_of(executor, op)[RMSEG_PASS_FORWARD] = rmseg_now_s() - start;
 }
 
-static bool is_conv(const rmseg_op_desc *op)
-{
-    return op->kind == RMSEG_OP_CONV || op->kind == RMSEG_OP_CONV_TRANSPOSE;
-}
-
 static double time_backward(const rmseg_executor *executor, int64_t op, const rmseg_op_io *io)
 {
     double start = rmseg_now_s();
@@ -38,7 +33,7 @@ static double time_backward(const rmseg_executor *executor, int64_t op, const rm
 void rmseg_executor_clock_backward(rmseg_executor *executor, int64_t op)
 {
     double *seconds = seconds_of(executor, op), all = time_backward(executor, op, &executor->io[op]);
-    if (!is_conv(&executor->ops[op])) {
+    if (!rmseg_op_is_conv(executor->ops[op].kind)) {
         seconds[RMSEG_PASS_BACKWARD] = all;
         return;
     }
@@ -76,11 +71,11 @@ void rmseg_op_work(rmseg_op_profile *profile, const rmseg_op_desc *op, const rms
     const rmseg_op_row *row = rmseg_op_row_get(op->kind);
     double in = tensor_bytes(backend, op->in), out = tensor_bytes(backend, op->out), params = param_bytes(backend, op);
     double flops = row->macs ? 2 * row->macs(op) : 0;
-    bool norm = op->kind == RMSEG_OP_NORM || op->kind == RMSEG_OP_GROUP_NORM; /* looks at its input again */
+    bool norm = rmseg_op_is_norm(op->kind); /* looks at its input again */
     *profile = (rmseg_op_profile){.kind = row->name};
     profile->bytes[RMSEG_PASS_FORWARD] = op->deferred ? 0 : in + out + params; /* the statistics came with `in` */
     profile->flops[RMSEG_PASS_FORWARD] = flops;
-    if (!is_conv(op)) {
+    if (!rmseg_op_is_conv(op->kind)) {
         profile->bytes[RMSEG_PASS_BACKWARD] = (norm ? 2 : 1) * in + out;
         return;
     }

@@ -80,7 +80,7 @@ static rmseg_status fill(rmseg_weights *weights, int64_t tensor, double value)
 static bool is_norm(const rmseg_weights *weights, const rmseg_tensor_info *info)
 {
     rmseg_op_kind kind = desc_of(weights, info)->kind;
-    return kind == RMSEG_OP_NORM || kind == RMSEG_OP_GROUP_NORM;
+    return rmseg_op_is_norm(kind);
 }
 
 /* A norm starts as the identity: weight 1, running variance 1. */

@@ -3,31 +3,14 @@
  * vectors on all threads, bytes a second to and from memory.
  */
 #include <math.h>
-#include <string.h>
 #include <time.h>
 
 #include "check.h"
-#include "peak.h"
 
 #define TIMES  5
 #define CHUNKS 16                  /* per thread */
 #define FLOATS ((int64_t)16 << 20) /* of each of two arrays of 64 MB: more than caches hold */
 #define SLICE  ((int64_t)1 << 16)
-
-typedef struct level_peak {
-    const char *level;
-    double (*chunk)(float *sink);
-} level_peak;
-
-static const level_peak levels[] = {
-#if defined(__x86_64__)
-    {"v2", peak_chunk_v2},
-    {"v3", peak_chunk_v3},
-    {"v4", peak_chunk_v4},
-#else
-    {"native", peak_chunk_native},
-#endif
-};
 
 static bool processor_time;
 
@@ -49,7 +32,7 @@ static void flops_chunk(void *context, int64_t chunk, int thread)
 {
     (void)chunk, (void)thread;
     float sink[2] = {0.999f, 1e-3f};
-    ((const level_peak *)context)->chunk(sink);
+    ((const rmseg_probe *)context)->multiply_add(sink);
 }
 
 static double best_seconds(int64_t chunks, rmseg_chunk_fn fn, const void *context)
@@ -67,11 +50,12 @@ double peak_gflops(const char *level)
 {
     static double peak;
     float sink[2] = {0.999f, 1e-3f};
-    for (size_t i = 0; peak == 0 && i < sizeof levels / sizeof *levels; i++)
-        if (strcmp(levels[i].level, level) == 0) {
-            int64_t chunks = CHUNKS * rmseg_threads();
-            peak = levels[i].chunk(sink) * (double)chunks / best_seconds(chunks, flops_chunk, &levels[i]) * 1e-9;
-        }
+    const rmseg_backend *backend = rmseg_backend_at_level(level);
+    if (peak == 0 && backend) {
+        int64_t chunks = CHUNKS * rmseg_threads();
+        double flops = backend->probe->multiply_add(sink) * (double)chunks;
+        peak = flops / best_seconds(chunks, flops_chunk, backend->probe) * 1e-9;
+    }
     return peak;
 }
 

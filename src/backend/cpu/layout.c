@@ -119,16 +119,11 @@ static int64_t weight_index(weight_shape s, int64_t outer, int64_t inner, int64_
     return ((pair * s.taps + tap) * block + inner % block) * BLOCK + outer % BLOCK;
 }
 
-static bool is_conv(const rmseg_op_desc *op)
-{
-    return op->kind == RMSEG_OP_CONV || op->kind == RMSEG_OP_CONV_TRANSPOSE;
-}
-
 int64_t rmseg_cpu_param_elements(const rmseg_op_desc *op, int index)
 {
-    if (is_conv(op) && index == 0) return weight_elements(weight_shape_of(op));
-    if (is_conv(op)) return op->bias ? padded(op->out[0].c) : 0;
-    return op->kind == RMSEG_OP_NORM || op->kind == RMSEG_OP_GROUP_NORM ? padded(op->out[0].c) : 0;
+    if (rmseg_op_is_conv(op->kind) && index == 0) return weight_elements(weight_shape_of(op));
+    if (rmseg_op_is_conv(op->kind)) return op->bias ? padded(op->out[0].c) : 0;
+    return rmseg_op_is_norm(op->kind) ? padded(op->out[0].c) : 0;
 }
 
 int64_t rmseg_cpu_state_elements(const rmseg_op_desc *op, int index)
@@ -142,7 +137,7 @@ void rmseg_cpu_param_pack(void *to, const void *dense, const rmseg_op_desc *op, 
     const float *from = dense;
     int64_t elements = rmseg_cpu_param_elements(op, index);
     memset(to, 0, (size_t)elements * sizeof(float));
-    if (!is_conv(op) || index == 1) {
+    if (!rmseg_op_is_conv(op->kind) || index == 1) {
         if (elements) memcpy(to, from, (size_t)op->out[0].c * sizeof(float));
         return;
     }
@@ -155,7 +150,7 @@ void rmseg_cpu_param_pack(void *to, const void *dense, const rmseg_op_desc *op, 
 void rmseg_cpu_param_unpack(void *dense, const void *from, const rmseg_op_desc *op, int index)
 {
     float *to = dense;
-    if (!is_conv(op) || index == 1) {
+    if (!rmseg_op_is_conv(op->kind) || index == 1) {
         if (rmseg_cpu_param_elements(op, index)) memcpy(to, from, (size_t)op->out[0].c * sizeof(float));
         return;
     }
