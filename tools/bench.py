@@ -1,13 +1,13 @@
 #!/usr/bin/env python3
 """What `make bench` runs: rmseg beside PyTorch and other tools on this machine, written to docs/benchmarks.md with the date.
 
-    tools/bench.py [--build build] [--sections machine,step,predict,loss,metrics] [--out docs/benchmarks.md] [--threads 2] [--rounds 3] [--limit 30]
+    tools/bench.py [--build build] [--sections machine,step,predict,onednn,loss,metrics] [--out docs/benchmarks.md] [--threads 2] [--rounds 3] [--limit 30]
                    [--venv DIR]
 
 Sections that are not run keep what the file says of them. Where this Python has no PyTorch, a virtual environment with its CPU build is made in --venv
 (outside the tree; reused the next time) if there are room and a network for it, else only rmseg's own figures are taken. All of it is meant to take some 20 minutes
 on two idle cores, most of them PyTorch's steps and its compiling; --limit, --rounds and --sections make it shorter. loss and metrics are the tables of tools/bench_loss.py
-and tools/bench_metrics.py, of which what is not installed is left out.
+and tools/bench_metrics.py, of which what is not installed is left out; onednn is that of tools/bench_onednn.py, which needs oneDNN at build.
 """
 
 import argparse
@@ -154,10 +154,15 @@ def metrics(args):
     return block(command(args, "bench", "metrics")) + "\nBeside other tools (`tools/bench_metrics.py`):\n\n" + block(beside)
 
 
+def onednn(args):
+    return other(args, "bench_onednn.py", str(args.build), "--threads", str(args.threads), "--rounds", str(args.rounds))
+
+
 SECTIONS = {
     "machine": ("What the machine can do", machine),
     "step": ("A training step", lambda args: steps(args, "step")),
     "predict": ("A window of a prediction", lambda args: steps(args, "predict")),
+    "onednn": ("Convolutions beside oneDNN", onednn),
     "loss": ("Losses", loss),
     "metrics": ("Metrics", metrics),
 }
