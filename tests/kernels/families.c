@@ -168,6 +168,9 @@ static void conv3d_list(case_list *list)
         {1, 32, 32, 16, 16, 12, 3, 3, 3}, /* V-Net 8, third level */
         {1, 8, 8, 6, 10, 14, 3, 3, 3},    /* narrow, for Winograd */
         {1, 256, 264, 4, 5, 3, 3, 3, 3},  /* many channels, few tiles */
+        {2, 24, 40, 7, 9, 5, 3, 3, 3},    /* Winograd's planes along D and H, */
+        {2, 32, 17, 8, 5, 12, 3, 3, 3},   /* D and W, */
+        {1, 160, 272, 8, 5, 9, 3, 3, 3},  /* the same shared by all threads */
     };
     add_shapes(list, shapes, sizeof shapes, conv_op);
 }
@@ -233,7 +236,8 @@ static void conv_norm_list(case_list *list)
     static const conv_shape shapes[] = {{2, 3, 16, 1, 20, 33, 1, 3, 3},
                                         {2, 17, 33, 1, 9, 12, 1, 3, 3},
                                         {1, 16, 3, 3, 8, 9, 3, 3, 3},
-                                        {4, 32, 32, 1, 32, 32, 1, 3, 3}};
+                                        {4, 32, 32, 1, 32, 32, 1, 3, 3},
+                                        {2, 17, 32, 8, 5, 12, 3, 3, 3}};
     for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
         case_add_with_norm(list, conv_op(shapes[i]), FILL_NORMAL, RMSEG_ACT_RELU);
         case_add_with_norm(list, conv_op(shapes[i]), FILL_NORMAL, RMSEG_ACT_NONE);

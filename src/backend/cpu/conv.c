@@ -164,13 +164,15 @@ static void describe(rmseg_layer *layer)
         [CONV_NEIGHBOURS] = "direct", [CONV_WINDOWS] = "direct, narrow input", [CONV_PHASES] = "direct, strided"};
     const rmseg_op_desc *op = &layer->op;
     const conv_plan *direct = &layer->forward.direct;
+    static const char axis[] = "dhw";
     const winograd_plan *tiled = &layer->forward.tiled;
     long long k[3] = {op->kernel[0], op->kernel[1], op->kernel[2]};
     layer->info.algorithm = layer->algorithm;
     if (layer->forward.winograd) {
         snprintf(layer->algorithm, sizeof layer->algorithm,
-                 "Winograd F(4x4,3x3), kernel %lldx%lldx%lld, %lld planes of %lld tiles at a time%s", k[0], k[1], k[2],
-                 (long long)tiled->planes, (long long)tiled->tiles, tiled->shared ? ", shared" : "");
+                 "Winograd F(4x4,3x3) on (%c,%c), kernel %lldx%lldx%lld, %lld planes of %lld tiles at a time%s",
+                 axis[tiled->axes.axis[1]], axis[tiled->axes.axis[2]], k[0], k[1], k[2], (long long)tiled->planes,
+                 (long long)tiled->tiles, tiled->shared ? ", shared" : "");
         layer->info.reason = "3x3, stride 1, 8 channels or more: a quarter of the multiplications";
         return;
     }

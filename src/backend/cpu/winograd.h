@@ -5,8 +5,10 @@
  *     y  = A' [ sum over channels and depth taps of (G w G') . (B' x B) ] A
  *     dw = G' [ sum over tiles of (B' x B) . (A dy A') ] G          the exact adjoint
  * where . multiplies position by position. There are 36 positions; at each of them the tiles' numbers are a matrix, and the
- * sum over channels a product of matrices, which the microkernel does. Taps along D are more terms of the sum. Backward data
- * is forward with the weights turned. Points 0, +-1/sqrt2, +-sqrt2, infinity: the error is 1.1 to 2.4 times that of the
+ * sum over channels a product of matrices, which the microkernel does. A plane lies along two of D, H, W: with a kernel of
+ * 3x3x3 along those that leave fewest tiles, which overhang an extent that is no multiple of 4 (14x14x10 is 168 tiles along
+ * H and W, 160 along D and H). Taps across planes are more terms of the sum. Backward data is forward with the weights
+ * turned. Points 0, +-1/sqrt2, +-sqrt2, infinity: the error is 1.1 to 2.4 times that of the
  * direct sum (relative L2), some three times less than with 0, +-1, +-2, infinity.
  *
  * What lies in memory, a tile's number in [16] channels:
@@ -24,10 +26,19 @@
 #define TILE      4
 #define SQUARE    (BLOCK * BLOCK)
 
+/* The axes of a pass: [0] across planes, [1] down and [2] along the rows of a plane. */
+typedef struct winograd_axes {
+    int axis[3];       /* which of D, H, W */
+    int64_t size[3];   /* of x and y */
+    int64_t stride[3]; /* from one pixel to the next, in pixels */
+    int64_t tap[3];    /* from one tap of the weights to the next, in squares */
+} winograd_axes;
+
 typedef struct winograd_plan {
-    int64_t samples, size[3], depth; /* D, H, W of x and y; the kernel along D: 1 or 3 */
+    winograd_axes axes;
+    int64_t depth; /* taps across planes: 1 or 3 */
     int64_t in_blocks, out_blocks;
-    int64_t across, plane_tiles;  /* tiles along W, and in a plane */
+    int64_t across, plane_tiles;  /* tiles along a row, and in a plane */
     int64_t stacks, stack_planes; /* planes that may share a group: all there are, or with depth 3 those of a sample */
     int64_t planes, tiles;        /* of a group */
     int64_t groups[2];            /* of a stack: along its planes, along the tiles of a plane */

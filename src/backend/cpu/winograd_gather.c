@@ -83,21 +83,21 @@ static void store_tile(float *plane, const float *other, const float *m, int64_t
                        int64_t tile, const float *start, channel_stats *stats)
 {
     const winograd_plan *p = pass->plan;
-    int64_t h = tile / p->across * TILE, w = tile % p->across * TILE, row = p->size[2] * BLOCK;
-    int64_t high = least(TILE, p->size[1] - h), wide = least(TILE, p->size[2] - w);
-    float *y = plane + h * row + w * BLOCK, buffer[TILE * TILE * BLOCK];
+    int64_t row = tile / p->across * TILE, column = tile % p->across * TILE;
+    int64_t high = least(TILE, p->axes.size[1] - row), wide = least(TILE, p->axes.size[2] - column);
+    ptrdiff_t down = p->axes.stride[1] * BLOCK, along = p->axes.stride[2] * BLOCK, at = row * down + column * along;
+    float *y = plane + at, buffer[TILE * TILE * BLOCK];
     if (high == TILE && wide == TILE) {
-        transform_square(transform_y, 6, 4, m, 6 * m_step, m_step, y, row, BLOCK, start);
+        transform_square(transform_y, 6, 4, m, 6 * m_step, m_step, y, down, along, start);
     } else {
         transform_square(transform_y, 6, 4, m, 6 * m_step, m_step, buffer, TILE * BLOCK, BLOCK, start);
         for (int64_t a = 0; a < high; a++)
             for (int64_t b = 0; b < wide; b++)
-                pixel_store(y + a * row + b * BLOCK, pixel_load(buffer + (a * TILE + b) * BLOCK));
+                pixel_store(y + a * down + b * along, pixel_load(buffer + (a * TILE + b) * BLOCK));
     }
-    for (int64_t a = 0; stats && a < high; a++) stats_add(stats, y + a * row, wide, BLOCK);
-    if (other) other += h * row + w * BLOCK;
+    for (int64_t a = 0; stats && a < high; a++) stats_add(stats, y + a * down, wide, along);
     for (int64_t a = 0; pass->store && a < high; a++)
-        store_row(y + a * row, other ? other + a * row : NULL, wide, BLOCK, pass->store->slope);
+        store_row(y + a * down, other ? other + at + a * down : NULL, wide, along, pass->store->slope);
 }
 
 /* One block of y of a group, from M; `index` of the group. */

@@ -22,6 +22,27 @@
 #define VISIT         1.7 /* the same for going to another plane, where memory has to be found anew */
 #define LATE_BLOCKS   4   /* blocks of x whose transformed weights stay in the second cache */
 
+static int64_t plane_tiles(const winograd_axes *a) { return split(a->size[1], TILE) * split(a->size[2], TILE); }
+static int64_t tiles_of(const winograd_axes *a) { return a->size[0] * plane_tiles(a); }
+
+/* Those with the fewest tiles; where others have as many, rows as they lie in memory. */
+static winograd_axes axes_of(const rmseg_op_desc *op)
+{
+    static const int orders[][3] = {{0, 1, 2}, {1, 0, 2}, {2, 0, 1}};
+    const rmseg_shape *x = &op->in[0];
+    const int64_t size[3] = {x->d, x->h, x->w}, stride[3] = {x->h * x->w, x->w, 1}, tap[3] = {9, 3, 1};
+    winograd_axes best = {0};
+    for (int i = 0; i < (op->kernel[0] == 3 ? 3 : 1); i++) {
+        winograd_axes axes;
+        for (int a = 0; a < 3; a++) {
+            int of = axes.axis[a] = orders[i][a];
+            axes.size[a] = size[of], axes.stride[a] = stride[of], axes.tap[a] = tap[of];
+        }
+        if (i == 0 || tiles_of(&axes) < tiles_of(&best)) best = axes;
+    }
+    return best;
+}
+
 bool rmseg_cpu_winograd_fits(const rmseg_op_desc *op)
 {
     const int64_t *k = op->kernel, *s = op->stride, *p = op->pad;
@@ -29,24 +50,24 @@ bool rmseg_cpu_winograd_fits(const rmseg_op_desc *op)
     bool deep = (k[0] == 1 && p[0] == 0) || (k[0] == 3 && p[0] == 1);
     if (op->kind != RMSEG_OP_CONV || !square || !deep || least(op->in[0].c, op->out[0].c) < FEWEST_CHANNELS)
         return false;
-    int64_t tiles = split(op->in[0].h, TILE) * split(op->in[0].w, TILE), rows = op->in[0].n * op->in[0].d * tiles;
-    return rows >= FEWEST_ROWS && 3 * op->in[0].h * op->in[0].w >= tiles * TILE * TILE;
+    winograd_axes axes = axes_of(op);
+    int64_t pixels = axes.size[0] * axes.size[1] * axes.size[2], tiles = tiles_of(&axes);
+    return op->in[0].n * tiles >= FEWEST_ROWS && 3 * pixels >= tiles * TILE * TILE;
 }
 
 static winograd_plan plan_of(const rmseg_op_desc *op, int64_t in_channels, int64_t out_channels)
 {
-    const rmseg_shape *x = &op->in[0];
-    winograd_plan p = {.samples = x->n,
-                       .size = {x->d, x->h, x->w},
+    int64_t samples = op->in[0].n;
+    winograd_plan p = {.axes = axes_of(op),
                        .depth = op->kernel[0],
                        .in_blocks = blocks_of(in_channels),
                        .out_blocks = blocks_of(out_channels),
                        .threads = rmseg_threads(),
                        .chunks = 1};
-    p.across = split(x->w, TILE);
-    p.plane_tiles = split(x->h, TILE) * p.across;
-    p.stacks = p.depth == 1 ? 1 : x->n;
-    p.stack_planes = p.depth == 1 ? x->n * x->d : x->d;
+    p.across = split(p.axes.size[2], TILE);
+    p.plane_tiles = plane_tiles(&p.axes);
+    p.stacks = p.depth == 1 ? 1 : samples;
+    p.stack_planes = p.depth == 1 ? samples * p.axes.size[0] : p.axes.size[0];
     return p;
 }
 

@@ -9,7 +9,7 @@
 #include "backend/cpu/micro.h"
 #include "backend/cpu/winograd_tiles.h"
 
-#define SET       (POSITIONS * SQUARE) /* floats of DU for a pair of blocks and one tap along D */
+#define SET       (POSITIONS * SQUARE) /* floats of DU for a pair of blocks and one tap across planes */
 #define STRETCH   32 /* rows summed before their sum joins DU: a sum of thousands in one go loses digits */
 #define MOST_SETS 4  /* on the stack: 3 taps of a block of x, or 4 blocks */
 
@@ -22,7 +22,7 @@ typedef struct weights_job {
 
 static int64_t sets(const winograd_plan *p) { return p->out_blocks * p->in_blocks * p->depth; }
 
-/* What a group adds to DU between one block of y and some of x, from `in` on, for all taps along D. At each position a
+/* What a group adds to DU between one block of y and some of x, from `in` on, for all taps across planes. At each position a
  * stretch of y stays in the first cache for all of them. */
 static void add_sets(float *du, const weights_job *job, const winograd_group *g, int64_t out, int64_t in, int64_t count,
                      bool begun)
@@ -54,8 +54,6 @@ static void add_to(float *du, const float *more)
     }
 }
 
-static float *gradient_of(const winograd_weights *pass, int64_t set) { return pass->dweight + set * 9 * SQUARE; }
-
 /* ---- few channels: chunks of the space, each with a DU of its own, added in order -------------------------------- */
 
 static void own_chunk(void *context, int64_t chunk, int thread)
@@ -84,7 +82,7 @@ static void own_finish(void *context, int64_t set, int thread)
     const winograd_plan *p = job->pass->plan;
     float *du = job->du + set * SET;
     for (int64_t chunk = 1; chunk < p->chunks; chunk++) add_to(du, du + chunk * sets(p) * SET);
-    rmseg_cpu_winograd_dw(gradient_of(job->pass, set), du);
+    rmseg_cpu_winograd_dw(job->pass, set, du);
 }
 
 /* ---- many channels: all threads on one group --------------------------------------------------------------------- */
@@ -116,7 +114,7 @@ static void shared_sets(void *context, int64_t chunk, int thread)
         for (int64_t set = 0; set < count * p->depth; set++, du += SET) {
             float *group = only + set * SET;
             if (job->begun) add_to(job->last ? group : du, job->last ? du : group);
-            if (job->last) rmseg_cpu_winograd_dw(gradient_of(job->pass, first + set), group);
+            if (job->last) rmseg_cpu_winograd_dw(job->pass, first + set, group);
         }
     }
 }
