@@ -77,7 +77,7 @@ static bool check_param(const rmseg_backend *b, const rmseg_op_desc *op, int64_t
 
 bool check_layouts(const rmseg_backend *b)
 {
-    static const int64_t channels[] = {1, 2, 3, 4, 5, 15, 16, 17, 20, 21, 32, 33, 48};
+    static const int64_t channels[] = {1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 20, 21, 24, 32, 33, 48};
     bool ok = true;
     for (size_t i = 0; i < sizeof channels / sizeof *channels; i++)
         for (size_t o = 0; o < sizeof channels / sizeof *channels; o++) {

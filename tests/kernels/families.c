@@ -107,7 +107,7 @@ static rmseg_op_desc conv_op(conv_shape s)
                            .bias = true};
 }
 
-static const int64_t odd_channels[] = {1, 2, 3, 5, 17, 33};
+static const int64_t odd_channels[] = {1, 2, 3, 5, 8, 17, 33};
 #define ODD_CHANNELS (int)(sizeof odd_channels / sizeof *odd_channels)
 
 /* Each number of channels meets each other once as input and as output. */
@@ -166,7 +166,9 @@ static void conv3d_list(case_list *list)
         {1, 17, 33, 4, 5, 21, 3, 3, 3},   {1, 1, 16, 9, 8, 20, 3, 3, 3},  {2, 16, 1, 3, 4, 5, 3, 3, 3},
         {1, 48, 32, 7, 7, 5, 3, 3, 3},    {1, 3, 2, 4, 4, 4, 3, 3, 3},    {2, 144, 33, 5, 12, 9, 3, 3, 3},
         {1, 32, 32, 16, 16, 12, 3, 3, 3}, /* V-Net 8, third level */
-        {1, 8, 8, 6, 10, 14, 3, 3, 3},    /* narrow, for Winograd */
+        {1, 8, 8, 6, 10, 14, 3, 3, 3},    /* narrow, */
+        {2, 8, 16, 4, 9, 7, 3, 3, 3},     /* one way or the other, */
+        {1, 24, 7, 5, 6, 19, 3, 3, 3},    /* from half a line more */
         {1, 256, 264, 4, 5, 3, 3, 3, 3},  /* many channels, few tiles */
         {2, 24, 40, 7, 9, 5, 3, 3, 3},    /* Winograd's planes along D and H, */
         {2, 32, 17, 8, 5, 12, 3, 3, 3},   /* D and W, */
@@ -204,7 +206,7 @@ static void strided_list(case_list *list)
     static const conv_shape shapes[] = {
         {2, 16, 32, 1, 10, 34, 1, 2, 2}, {1, 16, 16, 1, 9, 7, 1, 2, 2},    {1, 16, 32, 6, 8, 10, 2, 2, 2},
         {2, 33, 17, 5, 7, 9, 2, 2, 2},   {1, 3, 16, 1, 8, 22, 1, 2, 2},    {1, 32, 48, 1, 12, 15, 1, 3, 3},
-        {1, 5, 3, 4, 4, 4, 2, 2, 2},     {1, 32, 64, 14, 14, 10, 2, 2, 2},
+        {1, 5, 3, 4, 4, 4, 2, 2, 2},     {1, 32, 64, 14, 14, 10, 2, 2, 2}, {2, 8, 16, 4, 6, 10, 2, 2, 2},
     };
     add_channel_pairs(list, (conv_shape){.n = 2, .d = 1, .h = 5, .w = 12, .kd = 1, .kh = 2, .kw = 2}, strided_op);
     add_shapes(list, shapes, sizeof shapes, strided_op);
@@ -213,11 +215,10 @@ static void strided_list(case_list *list)
 static void transposed_list(case_list *list)
 {
     static const conv_shape shapes[] = {
-        {2, 32, 16, 1, 5, 17, 1, 2, 2},   {1, 16, 16, 1, 1, 1, 1, 2, 2},
-        {1, 32, 16, 3, 4, 5, 2, 2, 2},    {2, 33, 17, 2, 3, 9, 2, 2, 2},
-        {1, 16, 3, 1, 4, 11, 1, 2, 2},    {1, 48, 32, 1, 4, 25, 1, 3, 3},
-        {1, 3, 5, 2, 2, 2, 2, 2, 2},      {1, 64, 32, 7, 7, 5, 2, 2, 2},
-        {1, 128, 64, 1, 16, 16, 1, 2, 2}, /* U-Net 16, first way up */
+        {2, 32, 16, 1, 5, 17, 1, 2, 2}, {1, 16, 16, 1, 1, 1, 1, 2, 2},    {1, 32, 16, 3, 4, 5, 2, 2, 2},
+        {2, 33, 17, 2, 3, 9, 2, 2, 2},  {1, 16, 3, 1, 4, 11, 1, 2, 2},    {1, 48, 32, 1, 4, 25, 1, 3, 3},
+        {1, 3, 5, 2, 2, 2, 2, 2, 2},    {1, 64, 32, 7, 7, 5, 2, 2, 2},    {2, 16, 8, 3, 4, 7, 2, 2, 2},
+        {1, 8, 40, 2, 3, 5, 2, 2, 2},   {1, 128, 64, 1, 16, 16, 1, 2, 2}, /* U-Net 16, first way up */
     };
     add_channel_pairs(list, (conv_shape){.n = 2, .d = 1, .h = 3, .w = 7, .kd = 1, .kh = 2, .kw = 2}, transposed_op);
     add_shapes(list, shapes, sizeof shapes, transposed_op);
@@ -226,18 +227,18 @@ static void transposed_list(case_list *list)
 /* ---- norms and moves --------------------------------------------------------------------------------------------- */
 
 static const rmseg_shape odd_tensors[] = {
-    {2, 1, 1, 5, 7},  {3, 2, 2, 3, 4},    {1, 3, 1, 8, 9},     {2, 5, 1, 4, 33},   {1, 17, 3, 5, 2}, {2, 33, 1, 6, 10},
-    {2, 16, 1, 1, 1}, {1, 16, 1, 65, 67}, {1, 32, 1, 64, 128}, {2, 48, 4, 14, 10}, {1, 4, 2, 2, 2},
+    {2, 1, 1, 5, 7},   {3, 2, 2, 3, 4},  {1, 3, 1, 8, 9},    {2, 5, 1, 4, 33},    {1, 17, 3, 5, 2},
+    {2, 33, 1, 6, 10}, {2, 16, 1, 1, 1}, {1, 16, 1, 65, 67}, {1, 32, 1, 64, 128}, {2, 48, 4, 14, 10},
+    {1, 4, 2, 2, 2},   {2, 8, 3, 7, 5},  {1, 7, 1, 65, 67},  {3, 8, 2, 4, 2},     {1, 8, 1, 9, 30},
 };
 #define ODD_TENSORS (int)(sizeof odd_tensors / sizeof *odd_tensors)
 
 static void conv_norm_list(case_list *list)
 {
-    static const conv_shape shapes[] = {{2, 3, 16, 1, 20, 33, 1, 3, 3},
-                                        {2, 17, 33, 1, 9, 12, 1, 3, 3},
-                                        {1, 16, 3, 3, 8, 9, 3, 3, 3},
-                                        {4, 32, 32, 1, 32, 32, 1, 3, 3},
-                                        {2, 17, 32, 8, 5, 12, 3, 3, 3}};
+    static const conv_shape shapes[] = {{2, 3, 16, 1, 20, 33, 1, 3, 3},  {2, 17, 33, 1, 9, 12, 1, 3, 3},
+                                        {1, 16, 3, 3, 8, 9, 3, 3, 3},    {2, 8, 2, 1, 9, 12, 1, 1, 1},
+                                        {2, 1, 8, 3, 8, 9, 3, 3, 3},     {1, 7, 24, 3, 8, 9, 3, 3, 3},
+                                        {4, 32, 32, 1, 32, 32, 1, 3, 3}, {2, 17, 32, 8, 5, 12, 3, 3, 3}};
     for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
         case_add_with_norm(list, conv_op(shapes[i]), FILL_NORMAL, RMSEG_ACT_RELU);
         case_add_with_norm(list, conv_op(shapes[i]), FILL_NORMAL, RMSEG_ACT_NONE);

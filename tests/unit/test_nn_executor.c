@@ -191,8 +191,10 @@ static void deferred_norms_change_no_bit(void **state)
         {"vnet", 3, 1, 2, 16, 4, "batch", "relu", 0.5, false},
         {"vnet", 3, 2, 2, 5, 4, "instance", "leaky-relu", 0.5, true},
         {"vnet", 2, 1, 2, 32, 4, "batch", "relu", 0, false},
+        {"unet", 2, 3, 2, 8, 2, "batch", "relu", 0, false},
+        {"vnet", 3, 1, 7, 8, 4, "batch", "relu", 0.5, false},
     };
-    const int64_t *sizes[] = {flat, solid, deep, deep, wide};
+    const int64_t *sizes[] = {flat, solid, deep, deep, wide, flat, deep};
     const char *const levels[] = {"v2", "v3", "v4", "native"};
     for (int level = 0; level < 4; level++)
         for (size_t i = 0; rmseg_backend_at_level(levels[level]) && i < sizeof specs / sizeof *specs; i++) {
@@ -308,18 +310,21 @@ static void check_against_plain64(const rmseg_net_spec *spec, const rmseg_backen
     rmseg_free(found);
 }
 
-/* Widths of 16 join in whole blocks of channels, others do not: the two ways a concat goes in a blocked layout. */
+/* Widths of 16 join in whole blocks of channels, others do not: the two ways a concat goes in a blocked layout. Layers of
+ * 8 have a block of their own. */
 static void backends_agree(void **state)
 {
     (void)state;
     const rmseg_net_spec wide = {"unet", 2, 3, 2, 16, 2, "batch", "relu", 0.5, false},
-                         volume = {"unet", 3, 1, 3, 16, 1, "none", "relu", 0, false};
+                         volume = {"unet", 3, 1, 3, 16, 1, "none", "relu", 0, false},
+                         halves = {"unet", 2, 3, 2, 8, 2, "batch", "relu", 0, false};
     const char *const levels[] = {"v2", "v3", "v4", "native"};
     for (int i = -1; i < 4; i++) {
         const rmseg_backend *backend = i < 0 ? rmseg_backend_find("plain") : rmseg_backend_at_level(levels[i]);
         if (!backend) continue;
         check_against_plain64(&wide, backend, flat);
         check_against_plain64(&volume, backend, solid);
+        check_against_plain64(&halves, backend, flat);
         check_against_plain64(&batch_norm, backend, flat);
         check_against_plain64(&no_norm, backend, solid);
         check_against_plain64(&vnet, backend, deep);
@@ -419,6 +424,8 @@ static void what_convolutions_take_over_changes_no_prediction(void **state)
         {"vnet", 3, 1, 2, 16, 4, "batch", "relu", 0.5, false},
         {"vnet", 3, 1, 2, 3, 4, "batch", "leaky-relu", 0.5, false},
         {"vnet", 3, 2, 2, 4, 4, "none", "relu", 0, false},
+        {"vnet", 3, 1, 2, 8, 4, "batch", "relu", 0, false},
+        {"unet", 2, 3, 6, 8, 2, "batch", "relu", 0, false},
     };
     for (size_t s = 0; s < sizeof specs / sizeof *specs; s++)
         check_prediction(specs[s], specs[s].net[0] == 'v' ? deep : specs[s].spatial == 2 ? flat : solid);

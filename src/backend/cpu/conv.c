@@ -34,8 +34,8 @@ static conv_plan plan_between(const rmseg_shape *x, const rmseg_shape *y, conv_w
     return (conv_plan){.window = window,
                        .samples = y->n,
                        .grid = {y->d, y->h, y->w},
-                       .in_blocks = blocks_of(x->c),
-                       .out_blocks = blocks_of(y->c)};
+                       .in_blocks = blocks_in(x->c, window.block),
+                       .out_blocks = blocks_in(y->c, window.block)};
 }
 
 static bool winograd(const rmseg_op_desc *op) { return !op->exact && rmseg_cpu_winograd_fits(op); }
@@ -49,7 +49,8 @@ static rmseg_status plan_down(pass_plan *plan, const rmseg_layer *layer)
         plan->tiled = rmseg_cpu_winograd_plan_gather(op, fine(op)->c, coarse(op)->c, layer->kernels->pixels);
         return RMSEG_OK;
     }
-    conv_window window = rmseg_cpu_conv_window(op->kernel, op->stride, op->pad, ones, fine(op)->c);
+    conv_window window =
+        rmseg_cpu_conv_window(op->kernel, op->stride, op->pad, ones, fine(op)->c, layer->kernels->block);
     plan->direct = plan_between(fine(op), coarse(op), window);
     return rmseg_cpu_plan_gather(&plan->direct, layer->kernels->pixels);
 }
@@ -64,17 +65,18 @@ static rmseg_status plan_up(pass_plan *plan, const rmseg_layer *layer)
         plan->tiled = rmseg_cpu_winograd_plan_gather(op, coarse(op)->c, fine(op)->c, layer->kernels->pixels);
         return RMSEG_OK;
     }
-    int64_t pad[3];
+    int64_t block = layer->kernels->block, pad[3];
     for (int a = 0; a < 3; a++) pad[a] = op->kernel[a] - 1 - op->pad[a];
     if (slides(op)) {
-        *direct = plan_between(coarse(op), fine(op), rmseg_cpu_conv_window(op->kernel, ones, pad, ones, coarse(op)->c));
+        *direct = plan_between(coarse(op), fine(op),
+                               rmseg_cpu_conv_window(op->kernel, ones, pad, ones, coarse(op)->c, block));
     } else {
-        *direct =
-            plan_between(coarse(op), fine(op), rmseg_cpu_conv_window(ones, ones, zeros, op->kernel, coarse(op)->c));
+        *direct = plan_between(coarse(op), fine(op),
+                               rmseg_cpu_conv_window(ones, ones, zeros, op->kernel, coarse(op)->c, block));
         direct->grid[0] = coarse(op)->d, direct->grid[1] = coarse(op)->h, direct->grid[2] = coarse(op)->w;
     }
     RMSEG_TRY(rmseg_cpu_plan_gather(direct, layer->kernels->pixels));
-    int64_t elements = direct->in_blocks * direct->out_blocks * direct->window.taps * direct->window.in_block * BLOCK;
+    int64_t elements = direct->in_blocks * direct->out_blocks * direct->window.taps * direct->window.in_block * block;
     direct->scratch_bytes = (size_t)elements * sizeof(float);
     return RMSEG_OK;
 }
@@ -87,7 +89,8 @@ static rmseg_status plan_weights(pass_plan *plan, const rmseg_layer *layer)
         plan->tiled = rmseg_cpu_winograd_plan_weights(op, layer->kernels->pixels);
         return RMSEG_OK;
     }
-    conv_window window = rmseg_cpu_conv_window(op->kernel, op->stride, op->pad, ones, fine(op)->c);
+    conv_window window =
+        rmseg_cpu_conv_window(op->kernel, op->stride, op->pad, ones, fine(op)->c, layer->kernels->block);
     plan->direct = plan_between(fine(op), coarse(op), window);
     return rmseg_cpu_plan_weights(&plan->direct, layer->kernels->pixels);
 }
@@ -218,6 +221,11 @@ typedef struct gather {
     void *scratch;
 } gather;
 
+static tensor seen(const rmseg_layer *layer, rmseg_view view, const rmseg_shape *shape)
+{
+    return rmseg_cpu_tensor_in(layer->kernels->block, view, shape);
+}
+
 static void run_gather(const rmseg_layer *layer, const gather *g)
 {
     const rmseg_op_desc *op = &layer->op;
@@ -242,8 +250,8 @@ static void conv_forward(const rmseg_layer *layer, const rmseg_op_io *io)
     const rmseg_op_desc *op = &layer->op;
     int64_t channels = padded(op->out[0].c);
     gather g = {.plan = &layer->forward,
-                .x = rmseg_cpu_tensor(io->in[0], &op->in[0]),
-                .y = rmseg_cpu_tensor(io->out[0], &op->out[0]),
+                .x = seen(layer, io->in[0], &op->in[0]),
+                .y = seen(layer, io->out[0], &op->out[0]),
                 .weight = io->param[0],
                 .start = op->bias ? io->param[1] : NULL,
                 .turned = transposed(op),
@@ -251,19 +259,20 @@ static void conv_forward(const rmseg_layer *layer, const rmseg_op_io *io)
     tensor_load load;
     g.x.load = rmseg_cpu_load(&load, layer, io, 0);
     conv_store store = {.slope = rmseg_cpu_slope(op->activation, op->slope)};
-    if (op->adds) store.other = rmseg_cpu_tensor(io->in[1], &op->out[0]);
+    if (op->adds) store.other = seen(layer, io->in[1], &op->out[0]);
     if (op->adds || op->activation) g.store = &store;
     if (layer->info.sums_bytes) g.sums = io->sums + channels * 2;
     run_gather(layer, &g);
-    if (g.sums) rmseg_cpu_add_sums(io->sums, g.sums, parts_of(&layer->forward), channels);
+    if (g.sums)
+        rmseg_cpu_add_sums(io->sums, channels, g.sums, parts_of(&layer->forward), rmseg_cpu_sums_row(op, &op->out[0]));
 }
 
 static void backward_data(const rmseg_layer *layer, const rmseg_op_io *io)
 {
     const rmseg_op_desc *op = &layer->op;
     gather g = {.plan = &layer->data,
-                .x = rmseg_cpu_tensor(io->dout[0], &op->out[0]),
-                .y = rmseg_cpu_tensor(io->din[0], &op->in[0]),
+                .x = seen(layer, io->dout[0], &op->out[0]),
+                .y = seen(layer, io->din[0], &op->in[0]),
                 .weight = io->param[0],
                 .turned = !transposed(op),
                 .scratch = io->scratch};
@@ -274,7 +283,7 @@ static void backward_data(const rmseg_layer *layer, const rmseg_op_io *io)
 static void backward_weights(const rmseg_layer *layer, const rmseg_op_io *io)
 {
     const rmseg_op_desc *op = &layer->op;
-    tensor in = rmseg_cpu_tensor(io->in[0], &op->in[0]), dout = rmseg_cpu_tensor(io->dout[0], &op->out[0]);
+    tensor in = seen(layer, io->in[0], &op->in[0]), dout = seen(layer, io->dout[0], &op->out[0]);
     tensor_load load;
     in.load = rmseg_cpu_load(&load, layer, io, 0);
     tensor x = transposed(op) ? dout : in, dy = transposed(op) ? in : dout;
@@ -296,7 +305,7 @@ static void backward_bias(const rmseg_layer *layer, const rmseg_op_io *io)
     float *dbias = io->dparam[1];
     memset(dbias, 0, (size_t)channels * sizeof *dbias);
     if (layer->op.feeds_norm) return;
-    tensor dy = rmseg_cpu_tensor(io->dout[0], &layer->op.out[0]);
+    tensor dy = seen(layer, io->dout[0], &layer->op.out[0]);
     double *sums = io->scratch;
     layer->kernels->channel_sums(sums, sums + channels * 2, &dy, false);
     for (int64_t c = 0; c < channels; c++) dbias[c] = (float)sums[c * 2];

@@ -3,7 +3,7 @@
  *
  * A task is one part of the space and one group of blocks of y. It packs the first few blocks of x under its part, runs
  * over all its rows of y with them, packs the next blocks, and adds: so the weights in use stay in the first cache, the
- * tile in the second. A row of y is written by the microkernel where it belongs, or, when y is narrow, in 16 floats a
+ * tile in the second. A row of y is written by the microkernel where it belongs, or, when y is narrow, in a block a
  * pixel first.
  */
 #include <string.h>
@@ -24,7 +24,7 @@ typedef struct gather_task {
     float row[MOST_ROW * BLOCK];
 } gather_task;
 
-/* A row of a narrow y takes 16 floats a pixel while it is added to. */
+/* A row of a narrow y takes a block a pixel while it is added to. */
 static void narrow_row(gather_task *task, int64_t a_offset, float *y, const float *other, int64_t step)
 {
     float *row = task->row;
@@ -60,9 +60,9 @@ static void phase_rows(gather_task *task, float *y, const int64_t phase[3])
             int64_t z = (task->part.first[0] + d) * window->spread[0] + phase[0];
             int64_t x = (task->part.first[1] + h) * window->spread[1] + phase[1];
             int64_t row =
-                ((z * to->size[1] + x) * to->size[2] + task->part.first[2] * window->spread[2] + phase[2]) * to->block;
+                ((z * to->size[1] + x) * to->size[2] + task->part.first[2] * window->spread[2] + phase[2]) * to->step;
             const float *other = task->other ? task->other + row : NULL;
-            (to->block == BLOCK ? wide_row : narrow_row)(task, a, y + row, other, window->spread[2] * to->block);
+            (to->block == BLOCK ? wide_row : narrow_row)(task, a, y + row, other, window->spread[2] * to->step);
         }
 }
 

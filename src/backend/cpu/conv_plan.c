@@ -14,13 +14,14 @@
 static int64_t product(const int64_t a[3]) { return a[0] * a[1] * a[2]; }
 
 conv_window rmseg_cpu_conv_window(const int64_t kernel[3], const int64_t stride[3], const int64_t pad[3],
-                                  const int64_t spread[3], int64_t in_channels)
+                                  const int64_t spread[3], int64_t in_channels, int64_t block)
 {
-    conv_window w = {.in_block = block_of(in_channels), .taps = product(kernel) * product(spread)};
+    conv_window w = {
+        .block = block, .in_block = block_in(in_channels, block), .taps = product(kernel) * product(spread)};
     for (int a = 0; a < 3; a++)
         w.kernel[a] = kernel[a], w.stride[a] = stride[a], w.pad[a] = pad[a], w.spread[a] = spread[a];
-    bool narrow = w.in_block < BLOCK;
-    if (narrow && kernel[2] * w.in_block <= BLOCK)
+    bool narrow = w.in_block < block;
+    if (narrow && kernel[2] * w.in_block <= block)
         w.form = CONV_WINDOWS;
     else
         w.form = narrow || stride[2] > 1 ? CONV_PHASES : CONV_NEIGHBOURS;
@@ -40,7 +41,7 @@ conv_pack rmseg_cpu_conv_pack(const conv_window *w, const int64_t tile[3])
 {
     conv_pack pack;
     for (int a = 0; a < 2; a++) pack.rows[a] = (tile[a] - 1) * w->stride[a] + w->kernel[a];
-    pack.row = phase_pixels(w, tile[2]) * (w->form == CONV_PHASES ? w->stride[2] : 1) * BLOCK;
+    pack.row = phase_pixels(w, tile[2]) * (w->form == CONV_PHASES ? w->stride[2] : 1) * w->block;
     pack.block = pack.rows[0] * pack.rows[1] * pack.row;
     return pack;
 }
@@ -51,8 +52,8 @@ void rmseg_cpu_conv_runs(conv_run *runs, const conv_window *w, const conv_pack *
             kw = w->form == CONV_PHASES ? w->kernel[2] : 1;
     for (int64_t r = 0; r < w->runs; r++) {
         int64_t d = r / kw / w->kernel[1], h = r / kw % w->kernel[1], v = r % kw;
-        runs[r].a = (d * pack->rows[1] + h) * pack->row + v % w->stride[2] * phase + v / w->stride[2] * BLOCK;
-        runs[r].b = r * w->length * BLOCK;
+        runs[r].a = (d * pack->rows[1] + h) * pack->row + v % w->stride[2] * phase + v / w->stride[2] * w->block;
+        runs[r].b = r * w->length * w->block;
     }
 }
 
@@ -78,7 +79,7 @@ static double tile_cost(const conv_plan *plan, const int64_t tile[3], int64_t pi
     conv_pack pack = rmseg_cpu_conv_pack(&plan->window, tile);
     double tiles = 1;
     for (int a = 0; a < 3; a++) tiles *= (double)split(plan->grid[a], tile[a]);
-    double copied = (double)(pack.block / BLOCK + pack.rows[0] * pack.rows[1] * ROW_COST);
+    double copied = (double)(pack.block / plan->window.block + pack.rows[0] * pack.rows[1] * ROW_COST);
     return tiles * (copied + (double)(tile[0] * tile[1] * split(tile[2], pixels) * ROW_COST));
 }
 
@@ -124,7 +125,8 @@ static rmseg_status cut(conv_plan *plan, int64_t most_pixels, int64_t pixels)
 
 rmseg_status rmseg_cpu_plan_gather(conv_plan *plan, int64_t pixels)
 {
-    int64_t pair = plan->window.taps * plan->window.in_block * BLOCK, all = plan->samples * product(plan->grid);
+    int64_t pair = plan->window.taps * plan->window.in_block * plan->window.block,
+            all = plan->samples * product(plan->grid);
     plan->in_group = least(plan->in_blocks, most(1, GROUP_WEIGHTS / pair));
     RMSEG_TRY(cut(plan, all * plan->out_blocks / TASKS, pixels));
     plan->out_group = split(plan->out_blocks, least(plan->out_blocks, split(TASKS, rmseg_cpu_conv_parts(plan))));
@@ -134,7 +136,7 @@ rmseg_status rmseg_cpu_plan_gather(conv_plan *plan, int64_t pixels)
 
 rmseg_status rmseg_cpu_plan_weights(conv_plan *plan, int64_t pixels)
 {
-    int64_t pair = plan->window.taps * plan->window.in_block * BLOCK,
+    int64_t pair = plan->window.taps * plan->window.in_block * plan->window.block,
             elements = plan->in_blocks * plan->out_blocks * pair;
     plan->in_group = least(plan->in_blocks, WEIGHTS_GROUP);
     plan->out_group = plan->out_blocks;

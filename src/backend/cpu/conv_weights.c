@@ -39,8 +39,8 @@ static void add_pair(const weights_task *task, micro_job *job, int64_t in, int64
     }
 }
 
-/* `count` rows of the part, from row `first` on: every pair of blocks. A narrow dy, or one that becomes another as it is
- * loaded, is copied to 16 floats a pixel. */
+/* `count` rows of the part, from row `first` on: every pair of blocks. A dy in other steps than blocks, or one that becomes
+ * another as it is loaded, is copied to a block a pixel. */
 static void add_rows(const weights_task *task, int64_t first, int64_t count)
 {
     const conv_window *window = &task->pass->plan->window;
@@ -53,18 +53,18 @@ static void add_rows(const weights_task *task, int64_t first, int64_t count)
     for (int64_t out = task->out_first; out < task->out_end; out++) {
         const float *from = tensor_block(dy, part->sample, out);
         load_block load = load_of(dy, part->sample, out);
-        bool narrow = dy->block < BLOCK, copied = narrow || !load.plain;
+        bool narrow = dy->block < BLOCK, copied = dy->step != BLOCK || !load.plain;
         job.b = copied ? wide : from;
         for (int64_t r = 0; r < count; r++) {
             int64_t d = (first + r) / part->extent[1], h = (first + r) % part->extent[1];
             ptrdiff_t y =
-                (((part->first[0] + d) * dy->size[1] + part->first[1] + h) * dy->size[2] + part->first[2]) * dy->block;
+                (((part->first[0] + d) * dy->size[1] + part->first[1] + h) * dy->size[2] + part->first[2]) * dy->step;
             rows[r].a = (d * window->stride[0] * task->pack.rows[1] + h * window->stride[1]) * task->pack.row;
             rows[r].b = copied ? r * width * BLOCK : y;
             float *to = wide + r * width * BLOCK;
-            if (narrow) pixels_spread(to, from + y, dy->block, width, dy->block);
+            if (narrow) pixels_spread(to, from + y, dy->step, width, dy->block);
             for (int64_t p = 0; copied && !narrow && p < width; p++)
-                pixel_store(to + p * BLOCK, load_pixel(pixel_load(from + y + p * BLOCK), &load));
+                pixel_store(to + p * BLOCK, load_pixel(pixel_load(from + y + p * dy->step), &load));
         }
         for (int64_t in = task->in_first; in < task->in_end; in++) add_pair(task, &job, in, out);
     }

@@ -2,27 +2,41 @@
  * backend/cpu/cpu.h - the inner door of the engine: layout, plans, and the table of kernels each processor level fills.
  *
  * Layout. A tensor of C channels is [N][blocks][D][H][W][block]. The block is 16 channels, one cache line of floats,
- * the last one filled up with zeros; a tensor of up to 4 channels (an image, logits) is one block of C, so that it
- * costs no more than it holds. docs/decisions/002-layout.md has the reasons. Weights of a convolution from I to O
- * channels are [O/16][I blocks][kd][kh][kw][block of I][16] and a transposed convolution keeps those of the convolution
- * it is the adjoint of (from its O to its I channels).
+ * the last one filled up with zeros; a tensor of 5 to 8 channels is one block of 8, and one of up to 4 (an image,
+ * logits) one block of C, so that it costs no more than it holds. docs/decisions/002-layout.md has the reasons. A
+ * convolution works in blocks of 16, or of 8 where its input or output is one: then it sees the lines of 16 channels of
+ * the other as two blocks of 8. Its weights from I to O channels are [O/block][I/block][kd][kh][kw][block][block], or
+ * [O/block][1][kd][kh][kw][I][block] for I up to 4, and a transposed convolution keeps those of the convolution it is the
+ * adjoint of (from its O to its I channels). Vectors of a number per channel are padded to 16 whatever the block.
  *
- * Sources. layout.c, layer.c, conv.c, conv_plan.c are compiled once. What level.c lists is compiled once per level.
+ * Sources. What CMake lists as kernels is compiled once per level and block, BLOCK being 16 or 8 (vector.h); the rest
+ * once, or once per level.
  */
 #ifndef BACKEND_CPU_CPU_H
 #define BACKEND_CPU_CPU_H
 
 #include "backend/backend.h"
 
-#define BLOCK       16
+#define LINE        16    /* floats of a cache line; channels of a whole block */
+#define HALF        8     /* most channels of a tensor that is one block of half a line */
 #define NARROW      4     /* most channels of a tensor that is one block of its own size */
 #define TILE_FLOATS 40960 /* a packed input tile on the stack of its thread: 160 KB */
 #define MOST_RUNS   512   /* runs of one call of the microkernel */
 #define MOST_ROW    128   /* pixels of one row of a tile */
 
-static inline int64_t block_of(int64_t channels) { return channels <= NARROW ? channels : BLOCK; }
-static inline int64_t blocks_of(int64_t channels) { return (channels + BLOCK - 1) / BLOCK; }
-static inline int64_t padded(int64_t channels) { return blocks_of(channels) * BLOCK; }
+static inline int64_t padded(int64_t channels) { return (channels + LINE - 1) / LINE * LINE; }
+
+/* Channels of a block, and blocks of a tensor, for kernels that work in blocks of `block`. */
+static inline int64_t block_in(int64_t channels, int64_t block) { return channels <= NARROW ? channels : block; }
+static inline int64_t blocks_in(int64_t channels, int64_t block)
+{
+    return channels <= HALF ? 1 : padded(channels) / block;
+}
+
+/* The same for the tensor as it lies. */
+static inline int64_t block_of(int64_t channels) { return block_in(channels, channels <= HALF ? HALF : LINE); }
+static inline int64_t blocks_of(int64_t channels) { return blocks_in(channels, LINE); }
+
 static inline int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
 static inline int64_t most(int64_t a, int64_t b) { return a > b ? a : b; }
 static inline int64_t split(int64_t items, int64_t parts) { return (items + parts - 1) / parts; }
@@ -33,7 +47,7 @@ typedef struct tensor_load {
     const float *mean, *rsd, *offset, *weight, *bias;
     const float *factor;   /* [N][padded C]; NULL: none */
     int64_t sample_stride; /* as in norm_pass */
-    int64_t blocks;        /* the first so many of a sample; the others are taken as they are */
+    int64_t channels;      /* the first so many of a sample, padded; the others are taken as they are */
     float slope;
 } tensor_load;
 
@@ -44,14 +58,19 @@ typedef struct tensor {
     int64_t n_stride;
     int64_t n, c, size[3]; /* size: D, H, W */
     int64_t block, blocks; /* channels of a block, blocks of a sample */
-    int64_t pixels, plane; /* D*H*W, and elements of one block: pixels * block */
+    int64_t step;          /* floats from pixel to pixel: block, or a line that holds two blocks */
+    int64_t pixels, plane; /* D*H*W, and their floats: pixels * step */
 } tensor;
 
 tensor rmseg_cpu_tensor(rmseg_view view, const rmseg_shape *shape);
 
+/* The same for kernels that work in blocks of `block`: whole lines seen as two blocks where that is HALF. */
+tensor rmseg_cpu_tensor_in(int64_t block, rmseg_view view, const rmseg_shape *shape);
+
 static inline float *tensor_block(const tensor *t, int64_t n, int64_t b)
 {
-    return t->data + n * t->n_stride + b * t->plane;
+    int64_t c = b * t->block;
+    return t->data + n * t->n_stride + c / t->step * t->plane + c % t->step;
 }
 
 /* ---- convolution ---------------------------------------------------------------------------------------------------
@@ -68,6 +87,7 @@ typedef struct conv_window {
     int64_t kernel[3], stride[3], pad[3];
     int64_t spread[3]; /* weights pass: 1 */
     int64_t taps;      /* product of kernel and of spread */
+    int64_t block;     /* that the kernels work in: of y, and of x unless that is narrow */
     int64_t in_block;  /* of x */
     conv_form form;
     int64_t runs, length; /* runs of taps for one block of x, and numbers in each: kw * block, for phases a block */
@@ -115,9 +135,9 @@ typedef struct conv_gather {
     const conv_plan *plan;
     tensor x, y;
     const float *weight;
-    const float *start;      /* [out_blocks * 16]: what a sum starts from (the bias); NULL: zero */
+    const float *start;      /* [out_blocks * block]: what a sum starts from (the bias); NULL: zero */
     const conv_store *store; /* NULL: a sum is stored as it is */
-    double *sums; /* [parts][out_blocks * 16][2]: sum and sum of squares of y over each part; NULL: not wanted */
+    double *sums; /* [parts][out_blocks * block][2]: sum and sum of squares of y over each part; NULL: not wanted */
 } conv_gather;
 
 typedef struct conv_weights {
@@ -126,7 +146,7 @@ typedef struct conv_weights {
     float *dweight; /* [chunks][elements of the weight] */
 } conv_weights;
 
-/* to[inner][outer][tap] = from[outer][inner][tap] by blocks of 16x16, taps in reverse when `flip`: what a gather pass
+/* to[inner][outer][tap] = from[outer][inner][tap] by pairs of blocks, taps in reverse when `flip`: what a gather pass
  * needs to go the other way. */
 typedef struct conv_turn {
     float *to;
@@ -153,7 +173,7 @@ typedef struct norm_pass {
     int64_t sample_stride;         /* numbers from one sample's mean, rsd, offset, mean_g, mean_gx to the next's; 0: the
                                       same ones for all */
     float slope;                   /* of the negative side: 1 no activation, 0 ReLU */
-    double *partial;               /* [rmseg_cpu_channel_parts(x)][padded C][2]: sums of g and of g xhat */
+    double *partial;               /* [rmseg_cpu_channel_parts(x)][x.blocks * block][2]: sums of g and of g xhat */
 } norm_pass;
 
 /* to = f(a, b), element by element; b may be absent. */
@@ -185,6 +205,7 @@ struct winograd_gather;
 struct winograd_weights;
 
 typedef struct rmseg_cpu_kernels {
+    int64_t block;  /* that they work in: LINE, or HALF */
     int64_t pixels; /* rows of the microkernel: plans cut by it */
 
     void (*conv_gather)(const conv_gather *pass);
@@ -213,8 +234,18 @@ static inline int64_t rmseg_cpu_channel_parts(const tensor *x)
     return x->n * rmseg_chunk_count(x->pixels, CHANNEL_PIXELS);
 }
 
-/* sums[channels][2] = the parts' sums, in order. */
-void rmseg_cpu_add_sums(double *sums, const double *partial, int64_t parts, int64_t channels);
+/* sums[channels][2] = the sums of partial[parts][row][2], in order, and 0 for the channels behind a row's. */
+void rmseg_cpu_add_sums(double *sums, int64_t channels, const double *partial, int64_t parts, int64_t row);
+
+/* The block of the kernels an op is for, and so of its weights. */
+int64_t rmseg_cpu_block(const rmseg_op_desc *op);
+
+/* Channels of a row of sums that those kernels leave of a tensor. */
+static inline int64_t rmseg_cpu_sums_row(const rmseg_op_desc *op, const rmseg_shape *shape)
+{
+    int64_t block = rmseg_cpu_block(op);
+    return blocks_in(shape->c, block) * block;
+}
 
 /* ---- layout: as backend.h says ----------------------------------------------------------------------------------- */
 

@@ -100,7 +100,7 @@ static void scale_chunk(void *context, int64_t chunk, int thread)
     const scale_pass *pass = context;
     const tensor *x = &pass->from;
     int64_t n = chunk / x->blocks, b = chunk % x->blocks;
-    const float *from = tensor_block(x, n, b), *factor = pass->factor + chunk * BLOCK;
+    const float *from = tensor_block(x, n, b), *factor = pass->factor + n * padded(x->c) + b * BLOCK;
     float *to = tensor_block(&pass->to, n, b);
     for (int64_t p = 0; p < x->pixels; p++, from += x->block, to += x->block)
         for (int64_t c = 0; c < x->block; c++) {

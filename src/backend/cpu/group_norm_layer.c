@@ -40,11 +40,11 @@ static rmseg_status group_norm_prepare(rmseg_layer *layer)
 }
 
 /* own[n] = the sums of sample n's parts. */
-static void sums_by_sample(const room *r, const tensor *x)
+static void sums_by_sample(const room *r, const rmseg_op_desc *op, const tensor *x)
 {
-    int64_t ranges = rmseg_cpu_channel_parts(x) / x->n, row = padded(x->c) * 2;
+    int64_t ranges = rmseg_cpu_channel_parts(x) / x->n, row = rmseg_cpu_sums_row(op, &op->in[0]);
     for (int64_t n = 0; n < x->n; n++)
-        rmseg_cpu_add_sums(r->own + n * row, r->partial + n * ranges * row, ranges, padded(x->c));
+        rmseg_cpu_add_sums(r->own + n * padded(x->c) * 2, padded(x->c), r->partial + n * ranges * row * 2, ranges, row);
 }
 
 static double numbers(const rmseg_op_desc *op)
@@ -99,7 +99,7 @@ static void group_norm_forward(const rmseg_layer *layer, const rmseg_op_io *io)
     pass.y = rmseg_cpu_tensor(io->out[0], &op->out[0]);
     if (!io->again) {
         layer->kernels->channel_sums(r.sums, r.partial, &pass.x, true);
-        sums_by_sample(&r, &pass.x);
+        sums_by_sample(&r, op, &pass.x);
         find_statistics(vectors, op, &r);
     }
     if (!op->deferred) layer->kernels->norm_forward(&pass);
@@ -128,13 +128,13 @@ static void group_norm_backward(const rmseg_layer *layer, const rmseg_op_io *io)
     pass.dx = rmseg_cpu_tensor(io->din[0], &op->in[0]);
     pass.partial = r.partial;
     layer->kernels->norm_sums(&pass);
-    rmseg_cpu_add_sums(r.sums, r.partial, rmseg_cpu_channel_parts(&pass.x), row);
+    rmseg_cpu_add_sums(r.sums, row, r.partial, rmseg_cpu_channel_parts(&pass.x), rmseg_cpu_sums_row(op, &op->in[0]));
     for (int64_t c = 0; c < row; c++) {
         ((float *)io->dparam[1])[c] = (float)r.sums[2 * c];
         ((float *)io->dparam[0])[c] = (float)r.sums[2 * c + 1];
     }
     if (!io->din[0].data) return;
-    sums_by_sample(&r, &pass.x);
+    sums_by_sample(&r, op, &pass.x);
     pass.mean_g = r.vectors, pass.mean_gx = r.vectors + op->in[0].n * row;
     find_means(r.vectors, r.vectors + op->in[0].n * row, &pass, op, &r);
     layer->kernels->norm_backward(&pass);

@@ -13,14 +13,19 @@ static const layer_row *const rows[RMSEG_OP_KINDS] = {
     [RMSEG_OP_FORK] = &rmseg_cpu_fork_row,    [RMSEG_OP_DROPOUT] = &rmseg_cpu_dropout_row,
 };
 
+int64_t rmseg_cpu_block(const rmseg_op_desc *op)
+{
+    return block_of(op->in[0].c) == HALF || block_of(op->out[0].c) == HALF ? HALF : LINE;
+}
+
 rmseg_status rmseg_cpu_layer_create(rmseg_layer **layer, const rmseg_op_desc *op, bool training,
-                                    const rmseg_cpu_kernels *kernels)
+                                    const rmseg_cpu_kernels *line, const rmseg_cpu_kernels *half)
 {
     rmseg_layer *made = rmseg_alloc(1, sizeof *made);
     if (!made) return RMSEG_ERROR_MEMORY;
     made->op = *op;
     made->training = training;
-    made->kernels = kernels;
+    made->kernels = rmseg_cpu_block(op) == HALF ? half : line;
     made->info.deterministic = true;
     rmseg_status status = rows[op->kind]->prepare(made);
     if (status != RMSEG_OK) {
@@ -56,21 +61,21 @@ const tensor_load *rmseg_cpu_load(tensor_load *room, const rmseg_layer *layer, c
                           .bias = io->norm[i]->param[1],
                           .factor = load->dropout ? io->dropout[i]->saved : NULL,
                           .sample_stride = load->by_sample ? row : 0,
-                          .blocks = row / BLOCK,
+                          .channels = row,
                           .slope = rmseg_cpu_slope(load->activation, load->slope)};
     return room;
 }
 
-void rmseg_cpu_add_sums(double *sums, const double *partial, int64_t parts, int64_t channels)
+void rmseg_cpu_add_sums(double *sums, int64_t channels, const double *partial, int64_t parts, int64_t row)
 {
     memset(sums, 0, (size_t)channels * 2 * sizeof *sums);
     for (int64_t part = 0; part < parts; part++)
-        for (int64_t i = 0; i < channels * 2; i++) sums[i] += partial[part * channels * 2 + i];
+        for (int64_t i = 0; i < least(row, channels) * 2; i++) sums[i] += partial[part * row * 2 + i];
 }
 
 void rmseg_cpu_clear_uncovered(const tensor *x, const int64_t stride[3])
 {
     bool covered = x->size[0] % stride[0] == 0 && x->size[1] % stride[1] == 0 && x->size[2] % stride[2] == 0;
     for (int64_t n = 0; n < x->n && !covered; n++)
-        memset(tensor_block(x, n, 0), 0, (size_t)(x->blocks * x->plane) * sizeof(float));
+        memset(tensor_block(x, n, 0), 0, (size_t)(blocks_of(x->c) * x->plane) * sizeof(float));
 }

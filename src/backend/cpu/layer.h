@@ -52,7 +52,7 @@ const tensor_load *rmseg_cpu_load(tensor_load *room, const rmseg_layer *layer, c
 void rmseg_cpu_norm_set(float *vectors, int64_t stride, double mean, double var, double eps);
 
 rmseg_status rmseg_cpu_layer_create(rmseg_layer **layer, const rmseg_op_desc *op, bool training,
-                                    const rmseg_cpu_kernels *kernels);
+                                    const rmseg_cpu_kernels *line, const rmseg_cpu_kernels *half);
 void rmseg_cpu_layer_destroy(rmseg_layer *layer);
 bool rmseg_cpu_defers(const rmseg_op_desc *norm);
 rmseg_layer_info rmseg_cpu_layer_info(const rmseg_layer *layer);

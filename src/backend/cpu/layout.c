@@ -13,8 +13,7 @@ int64_t rmseg_cpu_sample_elements(const rmseg_shape *s) { return blocks_of(s->c)
 int64_t rmseg_cpu_channel_offset(const rmseg_shape *s, int64_t c)
 {
     if (c == 0) return 0;
-    bool whole_blocks =
-        c % BLOCK == 0 && s->c - c > NARROW; /* what is up to NARROW channels has a block of its own size */
+    bool whole_blocks = c % LINE == 0 && s->c - c > HALF; /* what is up to HALF channels lies otherwise by itself */
     return whole_blocks ? c * shape_pixels(s) : -1;
 }
 
@@ -28,8 +27,17 @@ tensor rmseg_cpu_tensor(rmseg_view view, const rmseg_shape *s)
                     .size = {s->d, s->h, s->w},
                     .block = block,
                     .blocks = blocks_of(s->c),
+                    .step = block,
                     .pixels = pixels,
                     .plane = pixels * block};
+}
+
+tensor rmseg_cpu_tensor_in(int64_t block, rmseg_view view, const rmseg_shape *s)
+{
+    tensor t = rmseg_cpu_tensor(view, s);
+    t.block = block_in(s->c, block);
+    t.blocks = blocks_in(s->c, block);
+    return t;
 }
 
 /* ---- tensors ----------------------------------------------------------------------------------------------------- */
@@ -42,7 +50,7 @@ typedef struct door {
 /* The dense plane of channel `lane` of a block. */
 static float *dense_plane(const door *door, int64_t chunk, int64_t lane)
 {
-    int64_t n = chunk / door->inside.blocks, c = chunk % door->inside.blocks * BLOCK + lane;
+    int64_t n = chunk / door->inside.blocks, c = chunk % door->inside.blocks * door->inside.block + lane;
     return door->dense + (n * door->inside.c + c) * door->inside.pixels;
 }
 
@@ -53,7 +61,7 @@ static float *inside_block(const door *door, int64_t chunk)
 
 static int64_t real_channels(const door *door, int64_t chunk)
 {
-    return least(door->inside.block, door->inside.c - chunk % door->inside.blocks * BLOCK);
+    return least(door->inside.block, door->inside.c - chunk % door->inside.blocks * door->inside.block);
 }
 
 static void pack_block(void *context, int64_t chunk, int thread)
@@ -99,24 +107,29 @@ void rmseg_cpu_tensor_unpack(void *dense, rmseg_view from, const rmseg_shape *s)
  * adjoint. */
 typedef struct weight_shape {
     int64_t outer, inner, taps;
+    int64_t block; /* of the kernels that use it: of outer channels, and of inner ones unless they are narrow */
 } weight_shape;
 
 static weight_shape weight_shape_of(const rmseg_op_desc *op)
 {
     bool conv = op->kind == RMSEG_OP_CONV;
     int64_t taps = op->kernel[0] * op->kernel[1] * op->kernel[2];
-    return (weight_shape){conv ? op->out[0].c : op->in[0].c, conv ? op->in[0].c : op->out[0].c, taps};
+    return (weight_shape){conv ? op->out[0].c : op->in[0].c, conv ? op->in[0].c : op->out[0].c, taps,
+                          rmseg_cpu_block(op)};
 }
+
+static int64_t weight_pairs(weight_shape s) { return blocks_in(s.outer, s.block) * blocks_in(s.inner, s.block); }
 
 static int64_t weight_elements(weight_shape s)
 {
-    return blocks_of(s.outer) * blocks_of(s.inner) * s.taps * block_of(s.inner) * BLOCK;
+    return weight_pairs(s) * s.taps * block_in(s.inner, s.block) * s.block;
 }
 
 static int64_t weight_index(weight_shape s, int64_t outer, int64_t inner, int64_t tap)
 {
-    int64_t block = block_of(s.inner), pair = outer / BLOCK * blocks_of(s.inner) + inner / block;
-    return ((pair * s.taps + tap) * block + inner % block) * BLOCK + outer % BLOCK;
+    int64_t rows = block_in(s.inner, s.block);
+    int64_t pair = outer / s.block * blocks_in(s.inner, s.block) + inner / rows;
+    return ((pair * s.taps + tap) * rows + inner % rows) * s.block + outer % s.block;
 }
 
 int64_t rmseg_cpu_param_elements(const rmseg_op_desc *op, int index)
@@ -170,15 +183,11 @@ typedef struct fold {
     weight_shape shape;
 } fold;
 
-/* s of the 16 output channels of block `block`. */
-static void fold_scales(double s[BLOCK], const fold *f, int64_t block)
+/* s of an output channel. */
+static double fold_scale(const fold *f, int64_t c)
 {
     const float *weight = f->norm_io->param[0], *var = f->norm_io->state[1];
-    for (int64_t lane = 0; lane < BLOCK; lane++) {
-        int64_t c = block * BLOCK + lane;
-        bool real = c < f->conv->out[0].c;
-        s[lane] = real ? (double)weight[c] / sqrt((double)var[c] + f->norm->eps) : 0;
-    }
+    return c < f->conv->out[0].c ? (double)weight[c] / sqrt((double)var[c] + f->norm->eps) : 0;
 }
 
 /* The weights between a block of outer channels and one of inner channels; an output channel is a lane where it is the
@@ -187,15 +196,17 @@ static void fold_pair(void *context, int64_t pair, int thread)
 {
     (void)thread;
     const fold *f = context;
-    int64_t block = block_of(f->shape.inner), rows = f->shape.taps * block, at = pair * rows * BLOCK;
+    int64_t lanes = f->shape.block, rows = block_in(f->shape.inner, lanes), inner = blocks_in(f->shape.inner, lanes);
+    int64_t all = f->shape.taps * rows, at = pair * all * lanes;
     bool outer = f->conv->kind == RMSEG_OP_CONV;
-    double s[BLOCK];
-    fold_scales(s, f, outer ? pair / blocks_of(f->shape.inner) : pair % blocks_of(f->shape.inner));
+    double s[LINE];
+    for (int64_t i = 0; i < (outer ? lanes : rows); i++)
+        s[i] = fold_scale(f, outer ? pair / inner * lanes + i : pair % inner * rows + i);
     const float *from = (const float *)f->conv_io->param[0] + at;
-    for (int64_t row = 0; row < rows; row++)
-        for (int64_t lane = 0; lane < BLOCK; lane++) {
-            int64_t i = row * BLOCK + lane;
-            f->weight[at + i] = (float)(from[i] * s[outer ? lane : row % block]);
+    for (int64_t row = 0; row < all; row++)
+        for (int64_t lane = 0; lane < lanes; lane++) {
+            int64_t i = row * lanes + lane;
+            f->weight[at + i] = (float)(from[i] * s[outer ? lane : row % rows]);
         }
 }
 
@@ -204,11 +215,7 @@ void rmseg_cpu_norm_fold(void *weight, void *bias, const rmseg_op_desc *conv, co
 {
     fold f = {weight, bias, conv, norm, conv_io, norm_io, weight_shape_of(conv)};
     const float *mean = norm_io->state[0], *shift = norm_io->param[1], *own = conv_io->param[1];
-    rmseg_parallel_for(blocks_of(f.shape.outer) * blocks_of(f.shape.inner), fold_pair, &f);
-    for (int64_t b = 0; b < blocks_of(conv->out[0].c); b++) {
-        double s[BLOCK];
-        fold_scales(s, &f, b);
-        for (int64_t c = b * BLOCK; c < (b + 1) * BLOCK; c++)
-            f.bias[c] = c < conv->out[0].c ? (float)(((double)own[c] - mean[c]) * s[c % BLOCK] + shift[c]) : 0;
-    }
+    rmseg_parallel_for(weight_pairs(f.shape), fold_pair, &f);
+    for (int64_t c = 0; c < padded(conv->out[0].c); c++)
+        f.bias[c] = c < conv->out[0].c ? (float)(((double)own[c] - mean[c]) * fold_scale(&f, c) + shift[c]) : 0;
 }

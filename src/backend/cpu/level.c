@@ -1,32 +1,14 @@
 /*
- * level.c - one processor level of the engine: its table of kernels, and the backend that uses it.
+ * level.c - one processor level of the engine: the backend that uses its kernels.
  */
 #include "backend/cpu/layer.h"
 #include "backend/cpu/vector.h"
 
-static const rmseg_cpu_kernels kernels = {
-    .pixels = PIXELS,
-    .conv_gather = rmseg_cpu_conv_gather,
-    .conv_weights = rmseg_cpu_conv_weights,
-    .winograd_gather = rmseg_cpu_winograd_gather,
-    .winograd_weights = rmseg_cpu_winograd_weights,
-    .conv_turn = rmseg_cpu_conv_turn,
-    .partial_sum = rmseg_cpu_partial_sum,
-    .channel_sums = rmseg_cpu_channel_sums,
-    .norm_forward = rmseg_cpu_norm_forward,
-    .norm_sums = rmseg_cpu_norm_sums,
-    .norm_backward = rmseg_cpu_norm_backward,
-    .activation = rmseg_cpu_activation,
-    .activation_back = rmseg_cpu_activation_back,
-    .add = rmseg_cpu_add,
-    .scale = rmseg_cpu_scale,
-    .pool = rmseg_cpu_pool,
-    .unpool = rmseg_cpu_unpool,
-};
+extern const rmseg_cpu_kernels RMSEG_AT_LEVEL(rmseg_cpu_table_half);
 
 static rmseg_status layer_create(rmseg_layer **layer, const rmseg_op_desc *op, bool training)
 {
-    return rmseg_cpu_layer_create(layer, op, training, &kernels);
+    return rmseg_cpu_layer_create(layer, op, training, &rmseg_cpu_table, &RMSEG_AT_LEVEL(rmseg_cpu_table_half));
 }
 
 const rmseg_backend rmseg_backend_cpu = {

@@ -31,14 +31,14 @@ INLINE void load_scale(load_block *b, const float *rsd, const float *offset, con
 INLINE load_block load_of(const tensor *x, int64_t sample, int64_t block)
 {
     const tensor_load *load = x->load;
-    load_block b = {.plain = !load || block >= load->blocks};
+    load_block b = {.plain = !load || block * BLOCK >= load->channels};
     if (b.plain) return b;
     int64_t at = block * BLOCK, own = sample * load->sample_stride + at;
     b.mean = pixel_load(load->mean + own);
     load_scale(&b, load->rsd + own, load->offset + own, load->weight + at, load->bias + at);
     b.slope = load->slope;
     b.drops = load->factor;
-    if (b.drops) b.factor = pixel_load(load->factor + sample * load->blocks * BLOCK + at);
+    if (b.drops) b.factor = pixel_load(load->factor + sample * load->channels + at);
     return b;
 }
 

@@ -38,6 +38,8 @@ INLINE void micro(const int rows, const int a_row, const int a_step, const micro
 
 #if PIXELS == 16
 #define EACH_COUNT(X) X(1) X(2) X(3) X(4) X(5) X(6) X(7) X(8) X(9) X(10) X(11) X(12) X(13) X(14) X(15) X(16)
+#elif PIXELS == 12
+#define EACH_COUNT(X) X(1) X(2) X(3) X(4) X(5) X(6) X(7) X(8) X(9) X(10) X(11) X(12)
 #elif PIXELS == 6
 #define EACH_COUNT(X) X(1) X(2) X(3) X(4) X(5) X(6)
 #else

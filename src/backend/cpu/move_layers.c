@@ -104,27 +104,34 @@ const layer_row rmseg_cpu_pool_row = {pool_prepare, pool_forward, pool_backward}
 typedef struct move {
     tensor to, from;
     int64_t to_channel, from_channel, channels;
-    bool blocks; /* whole blocks go to whole blocks */
+    bool blocks, halves; /* whole blocks go to whole blocks; eight channels to eight */
 } move;
+
+/* Channel c of the first pixel. */
+static float *channel_at(const tensor *t, int64_t n, int64_t c)
+{
+    return tensor_block(t, n, c / t->block) + c % t->block;
+}
 
 static void move_blocks(const move *m, int64_t n, int64_t first, int64_t count)
 {
-    for (int64_t b = 0; b < blocks_of(m->channels); b++)
-        memcpy(tensor_block(&m->to, n, m->to_channel / BLOCK + b) + first * m->to.block,
-               tensor_block(&m->from, n, m->from_channel / BLOCK + b) + first * m->from.block,
+    for (int64_t c = 0; c < m->channels; c += m->to.block)
+        memcpy(channel_at(&m->to, n, m->to_channel + c) + first * m->to.block,
+               channel_at(&m->from, n, m->from_channel + c) + first * m->from.block,
                (size_t)(count * m->to.block) * sizeof(float));
 }
 
-/* The last channel brings the padding of the last block with it. */
-static void move_channels(const move *m, int64_t n, int64_t first, int64_t count)
+/* `width` channels of each pixel at a time. The last ones bring the padding of the last block with them. */
+static inline void move_channels(const move *m, int64_t n, int64_t first, int64_t count, const int width)
 {
+    static const float zero[HALF];
     int64_t end = m->to_channel + m->channels, padding = end == m->to.c ? m->to.blocks * m->to.block - end : 0;
-    for (int64_t c = 0; c < m->channels + padding; c++) {
-        int64_t to_c = m->to_channel + c, from_c = m->from_channel + c;
-        float *to = tensor_block(&m->to, n, to_c / BLOCK) + first * m->to.block + to_c % BLOCK;
-        const float *from =
-            c < m->channels ? tensor_block(&m->from, n, from_c / BLOCK) + first * m->from.block + from_c % BLOCK : NULL;
-        for (int64_t p = 0; p < count; p++) to[p * m->to.block] = from ? from[p * m->from.block] : 0;
+    for (int64_t c = 0; c < m->channels + padding; c += width) {
+        bool real = c < m->channels;
+        float *to = channel_at(&m->to, n, m->to_channel + c) + first * m->to.block;
+        const float *from = real ? channel_at(&m->from, n, m->from_channel + c) + first * m->from.block : zero;
+        for (int64_t p = 0, step = real ? m->from.block : 0; p < count; p++)
+            memcpy(to + p * m->to.block, from + p * step, (size_t)width * sizeof *to);
     }
 }
 
@@ -134,18 +141,28 @@ static void move_chunk(void *context, int64_t chunk, int thread)
     const move *m = context;
     int64_t ranges = rmseg_chunk_count(m->to.pixels, MOVE_PIXELS), first = chunk % ranges * MOVE_PIXELS;
     int64_t count = rmseg_chunk_end(m->to.pixels, MOVE_PIXELS, chunk % ranges) - first;
-    (m->blocks ? move_blocks : move_channels)(m, chunk / ranges, first, count);
+    if (m->blocks)
+        move_blocks(m, chunk / ranges, first, count);
+    else if (m->halves)
+        move_channels(m, chunk / ranges, first, count, HALF);
+    else
+        move_channels(m, chunk / ranges, first, count, 1);
+}
+
+/* Whether all channels can move `some` at a time. */
+static bool by(const move *m, int64_t some)
+{
+    bool to_end = m->to_channel + m->channels == m->to.c && m->from_channel + m->channels == m->from.c;
+    return m->to_channel % some == 0 && m->from_channel % some == 0 && (m->channels % some == 0 || to_end);
 }
 
 /* Nothing to do where the channels lie in their place already. */
 static void run_move(move m)
 {
-    bool aligned = m.to_channel % BLOCK == 0 && m.from_channel % BLOCK == 0 && m.to.block == m.from.block;
-    bool to_end = m.to_channel + m.channels == m.to.c && m.from_channel + m.channels == m.from.c;
-    m.blocks = aligned && (m.channels % BLOCK == 0 || to_end);
+    m.blocks = m.to.block == m.from.block && by(&m, m.to.block);
+    m.halves = least(m.to.block, m.from.block) >= HALF && by(&m, HALF);
     if (!m.to.data) return;
-    const float *to = tensor_block(&m.to, 0, m.to_channel / BLOCK),
-                *from = tensor_block(&m.from, 0, m.from_channel / BLOCK);
+    const float *to = channel_at(&m.to, 0, m.to_channel), *from = channel_at(&m.from, 0, m.from_channel);
     if (m.blocks && to == from && m.to.n_stride == m.from.n_stride) return;
     rmseg_parallel_for(m.to.n * rmseg_chunk_count(m.to.pixels, MOVE_PIXELS), move_chunk, &m);
 }

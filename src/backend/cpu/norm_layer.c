@@ -97,7 +97,8 @@ static void norm_backward(const rmseg_layer *layer, const rmseg_op_io *io)
     pass.dx = rmseg_cpu_tensor(io->din[0], &op->in[0]);
     pass.partial = sums + channels * 2;
     layer->kernels->norm_sums(&pass);
-    rmseg_cpu_add_sums(sums, pass.partial, rmseg_cpu_channel_parts(&pass.x), channels);
+    rmseg_cpu_add_sums(sums, channels, pass.partial, rmseg_cpu_channel_parts(&pass.x),
+                       rmseg_cpu_sums_row(op, &op->in[0]));
     for (int64_t c = 0; c < channels; c++) {
         ((float *)io->dparam[1])[c] = (float)sums[2 * c];
         ((float *)io->dparam[0])[c] = (float)sums[2 * c + 1];

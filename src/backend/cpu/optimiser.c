@@ -104,12 +104,12 @@ typedef struct squares_job {
 
 static double sum_stretch(const float *x, int64_t count)
 {
-    float sum[BLOCK] = {0}, all = 0;
-    int64_t whole = count / BLOCK * BLOCK;
-    for (int64_t i = 0; i < whole; i += BLOCK)
-        for (int64_t lane = 0; lane < BLOCK; lane++) sum[lane] += x[i + lane] * x[i + lane];
+    float sum[LINE] = {0}, all = 0;
+    int64_t whole = count / LINE * LINE;
+    for (int64_t i = 0; i < whole; i += LINE)
+        for (int64_t lane = 0; lane < LINE; lane++) sum[lane] += x[i + lane] * x[i + lane];
     for (int64_t i = whole; i < count; i++) all += x[i] * x[i];
-    for (int64_t lane = 0; lane < BLOCK; lane++) all += sum[lane];
+    for (int64_t lane = 0; lane < LINE; lane++) all += sum[lane];
     return all;
 }
 

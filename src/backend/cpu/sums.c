@@ -35,10 +35,10 @@ typedef struct channel_job {
 } channel_job;
 
 /* The sum alone needs no point to be taken around: gradients have their mean near zero. */
-static void sum_add(channel_stats *stats, const float *row, int64_t count)
+static void sum_add(channel_stats *stats, const float *row, int64_t count, ptrdiff_t step)
 {
     for (int64_t p = 0; p < count; p++)
-        EACH_VECTOR(v) stats->some_sum.v[v] += *(const vec *)(row + p * BLOCK + v * LANES);
+        EACH_VECTOR(v) stats->some_sum.v[v] += *(const vec *)(row + p * step + v * LANES);
     stats_flush(stats);
 }
 
@@ -54,15 +54,16 @@ static void channel_sums_chunk(void *context, int64_t chunk, int thread)
     float wide[FLOAT_PIXELS * BLOCK];
     for (int64_t p = first; p < end; p += FLOAT_PIXELS) {
         int64_t count = least(FLOAT_PIXELS, end - p);
-        const float *row = from + p * x->block;
+        const float *row = from + p * x->step;
+        int64_t step = x->step;
         if (x->block < BLOCK) {
-            pixels_spread(wide, row, x->block, count, x->block);
-            row = wide;
+            pixels_spread(wide, row, step, count, x->block);
+            row = wide, step = BLOCK;
         }
         if (job->squares)
-            stats_add(&stats, row, count, BLOCK);
+            stats_add(&stats, row, count, step);
         else
-            sum_add(&stats, row, count);
+            sum_add(&stats, row, count, step);
     }
     stats_store((double(*)[2])(job->partial + chunk * BLOCK * 2), &stats);
 }
@@ -72,7 +73,7 @@ void rmseg_cpu_channel_sums(double *sums, double *partial, const tensor *x, bool
     channel_job job = {partial, x, squares};
     int64_t parts = rmseg_cpu_channel_parts(x);
     rmseg_parallel_for(parts * x->blocks, channel_sums_chunk, &job);
-    rmseg_cpu_add_sums(sums, partial, parts, x->blocks * BLOCK);
+    rmseg_cpu_add_sums(sums, padded(x->c), partial, parts, x->blocks * BLOCK);
 }
 
 /* ---- weights turned ---------------------------------------------------------------------------------------------- */
@@ -81,9 +82,9 @@ static void turn_pair(void *context, int64_t pair, int thread)
 {
     (void)thread;
     const conv_turn *turn = context;
-    int64_t inner_blocks = blocks_of(turn->inner), outer_blocks = blocks_of(turn->outer);
-    int64_t i = pair % inner_blocks, o = pair / inner_blocks, from_rows = block_of(turn->inner),
-            to_rows = block_of(turn->outer);
+    int64_t inner_blocks = blocks_in(turn->inner, BLOCK), outer_blocks = blocks_in(turn->outer, BLOCK);
+    int64_t i = pair % inner_blocks, o = pair / inner_blocks, from_rows = block_in(turn->inner, BLOCK),
+            to_rows = block_in(turn->outer, BLOCK);
     const float *from = turn->from + pair * turn->taps * from_rows * BLOCK;
     float *to = turn->to + (i * outer_blocks + o) * turn->taps * to_rows * BLOCK;
     for (int64_t tap = 0; tap < turn->taps; tap++) {
@@ -95,5 +96,5 @@ static void turn_pair(void *context, int64_t pair, int thread)
 
 void rmseg_cpu_conv_turn(const conv_turn *turn)
 {
-    rmseg_parallel_for(blocks_of(turn->inner) * blocks_of(turn->outer), turn_pair, (void *)turn);
+    rmseg_parallel_for(blocks_in(turn->inner, BLOCK) * blocks_in(turn->outer, BLOCK), turn_pair, (void *)turn);
 }

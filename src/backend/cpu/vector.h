@@ -10,19 +10,26 @@
 #include "backend/cpu/cpu.h"
 #include "backend/cpu/winograd.h"
 
-/* PIXELS x 16 floats are the sums of the microkernel: they, one pixel's weights and a factor fill the registers. */
+/* The channels of a block. Kernels are compiled a second time with RMSEG_HALF, for tensors of 5 to 8 channels. */
+#ifdef RMSEG_HALF
+#define BLOCK HALF
+#else
+#define BLOCK LINE
+#endif
+
+/* PIXELS x VECTORS are the sums of the microkernel: they, one pixel's weights and a factor fill the registers. */
 #if defined(__AVX512F__)
-#define LANES  16
+#define LANES  BLOCK
 #define PIXELS 16 /* of 32 registers; a power of two, as the widths of images are */
 #elif defined(__AVX2__) && defined(__FMA__)
 #define LANES  8
-#define PIXELS 6
+#define PIXELS (12 / VECTORS)
 #elif defined(__aarch64__)
 #define LANES  4
-#define PIXELS 6
+#define PIXELS (24 / VECTORS)
 #else
 #define LANES  4
-#define PIXELS 3
+#define PIXELS (12 / VECTORS)
 #endif
 #define VECTORS (BLOCK / LANES)
 
@@ -30,7 +37,7 @@
 typedef float vec __attribute__((vector_size(LANES * 4), aligned(4), may_alias));
 typedef int32_t ivec __attribute__((vector_size(LANES * 4), aligned(4), may_alias));
 
-/* The 16 channels of a pixel. */
+/* The channels of a pixel in one block. */
 typedef struct pixel {
     vec v[VECTORS];
 } pixel;
@@ -54,7 +61,7 @@ INLINE pixel pixel_load(const float *from)
 
 INLINE void pixel_store(float *to, pixel x) { EACH_VECTOR(v) * (vec *)(to + v * LANES) = x.v[v]; }
 
-/* The same for a block of fewer channels: absent ones are zero, and are not written. */
+/* The same for a narrow block: absent channels are zero, and are not written. */
 INLINE pixel pixel_load_some(const float *from, int64_t block)
 {
     float all[BLOCK] = {0};
@@ -69,7 +76,7 @@ INLINE void pixel_store_some(float *to, pixel x, int64_t block)
     for (int64_t c = 0; c < block; c++) to[c] = all[c];
 }
 
-/* Pixels of a narrow block, `step` floats apart, to pixels of 16 that lie one after another, absent channels zero; and
+/* Pixels of a narrow block, `step` floats apart, to whole ones that lie one after another, absent channels zero; and
  * back. With the block known in each loop a pixel is two stores; by way of a register it would wait for its own store. */
 INLINE void spread_block(float *to, const float *from, ptrdiff_t step, int64_t count, const int block)
 {
@@ -122,14 +129,19 @@ INLINE void pixel_put(float *to, pixel x, int64_t block)
 /* a where the mask (all ones or zero) is set, b elsewhere. */
 INLINE vec vec_choose(ivec mask, vec a, vec b) { return (vec)(((ivec)a & mask) | ((ivec)b & ~mask)); }
 
-/* name -> name_v3: one spelling in the sources, one symbol per level. */
+/* name -> name_v3, or name_half_v3: one spelling in the sources, one symbol per level and block. */
+#ifdef RMSEG_HALF
+#define RMSEG_AT_LEVEL__(name, level) name##_half_##level
+#else
 #define RMSEG_AT_LEVEL__(name, level) name##_##level
-#define RMSEG_AT_LEVEL_(name, level)  RMSEG_AT_LEVEL__(name, level)
-#define RMSEG_AT_LEVEL(name)          RMSEG_AT_LEVEL_(name, RMSEG_LEVEL)
+#endif
+#define RMSEG_AT_LEVEL_(name, level) RMSEG_AT_LEVEL__(name, level)
+#define RMSEG_AT_LEVEL(name)         RMSEG_AT_LEVEL_(name, RMSEG_LEVEL)
 
 #define rmseg_backend_cpu          RMSEG_AT_LEVEL(rmseg_backend_cpu)
 #define rmseg_objective_cpu        RMSEG_AT_LEVEL(rmseg_objective_cpu)
 #define rmseg_cpu_probe            RMSEG_AT_LEVEL(rmseg_cpu_probe)
+#define rmseg_cpu_table            RMSEG_AT_LEVEL(rmseg_cpu_table)
 #define rmseg_cpu_pack_tile        RMSEG_AT_LEVEL(rmseg_cpu_pack_tile)
 #define rmseg_cpu_conv_gather      RMSEG_AT_LEVEL(rmseg_cpu_conv_gather)
 #define rmseg_cpu_conv_weights     RMSEG_AT_LEVEL(rmseg_cpu_conv_weights)
@@ -162,6 +174,7 @@ INLINE vec vec_choose(ivec mask, vec a, vec b) { return (vec)(((ivec)a & mask) |
 extern const rmseg_backend rmseg_backend_cpu;
 extern const rmseg_objective_kernels rmseg_objective_cpu;
 extern const rmseg_probe rmseg_cpu_probe;
+extern const rmseg_cpu_kernels rmseg_cpu_table;
 void rmseg_cpu_pack_tile(float *tile, const conv_plan *plan, const conv_part *part, const tensor *x,
                          int64_t first_block, int64_t blocks);
 void rmseg_cpu_conv_gather(const conv_gather *pass);

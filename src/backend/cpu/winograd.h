@@ -11,11 +11,11 @@
  * turned. Points 0, +-1/sqrt2, +-sqrt2, infinity: the error is 1.1 to 2.4 times that of the
  * direct sum (relative L2), some three times less than with 0, +-1, +-2, infinity.
  *
- * What lies in memory, a tile's number in [16] channels:
+ * What lies in memory, a tile's number in the [16] channels of a block, or [8]:
  *     V [36][block of x][row of input][16]           the rows of a group: its tiles in each of its planes, halo planes included
  *     U [block of y][36][block of x][depth][16][16]
  *     M [36][row][16]                                one block of y
- * Each position's part is padded by 16 floats: else all 36 would meet in the same lines of the cache.
+ * Each position's part is padded by a line: else all 36 would meet in the same lines of the cache.
  */
 #ifndef BACKEND_CPU_WINOGRAD_H
 #define BACKEND_CPU_WINOGRAD_H
@@ -24,7 +24,6 @@
 
 #define POSITIONS 36
 #define TILE      4
-#define SQUARE    (BLOCK * BLOCK)
 
 /* The axes of a pass: [0] across planes, [1] down and [2] along the rows of a plane. */
 typedef struct winograd_axes {
@@ -37,6 +36,7 @@ typedef struct winograd_axes {
 typedef struct winograd_plan {
     winograd_axes axes;
     int64_t depth; /* taps across planes: 1 or 3 */
+    int64_t block; /* that the kernels work in */
     int64_t in_blocks, out_blocks;
     int64_t across, plane_tiles;  /* tiles along a row, and in a plane */
     int64_t stacks, stack_planes; /* planes that may share a group: all there are, or with depth 3 those of a sample */
@@ -76,7 +76,7 @@ typedef struct winograd_gather {
     bool turned;         /* go from its outer channels to its inner ones, with the taps in reverse */
     const float *start;  /* as in conv_gather */
     const conv_store *store;
-    double *sums; /* [groups][out_blocks * 16][2] */
+    double *sums; /* [groups][out_blocks * block][2] */
     float *scratch;
 } winograd_gather;
 
@@ -88,7 +88,13 @@ typedef struct winograd_weights {
 } winograd_weights;
 
 /* floats of the parts of scratch, for both passes */
-static inline int64_t winograd_v_step(int64_t blocks, int64_t rows) { return blocks * rows * BLOCK + BLOCK; }
-static inline int64_t winograd_u_step(const winograd_plan *p) { return p->in_group * p->depth * SQUARE + BLOCK; }
+static inline int64_t winograd_v_step(const winograd_plan *p, int64_t blocks, int64_t rows)
+{
+    return blocks * rows * p->block + LINE;
+}
+static inline int64_t winograd_u_step(const winograd_plan *p)
+{
+    return p->in_group * p->depth * p->block * p->block + LINE;
+}
 
 #endif

@@ -62,7 +62,7 @@ static void multiply(const product *of, const winograd_plan *p, const winograd_g
 {
     static const float zero[BLOCK];
     conv_run runs[MOST_RUNS];
-    int64_t v_step = winograd_v_step(p->in_blocks, g->in_rows), m_step = winograd_v_step(1, g->rows), n = 0;
+    int64_t v_step = winograd_v_step(p, p->in_blocks, g->in_rows), m_step = winograd_v_step(p, 1, g->rows), n = 0;
     for (int64_t i = 0; i < of->count; i++)
         for (int64_t d = 0; d < p->depth; d++, n++)
             runs[n] = (conv_run){((of->in + i) * g->in_rows + d * g->tiles) * BLOCK, n * SQUARE};
@@ -85,7 +85,8 @@ static void store_tile(float *plane, const float *other, const float *m, int64_t
     const winograd_plan *p = pass->plan;
     int64_t row = tile / p->across * TILE, column = tile % p->across * TILE;
     int64_t high = least(TILE, p->axes.size[1] - row), wide = least(TILE, p->axes.size[2] - column);
-    ptrdiff_t down = p->axes.stride[1] * BLOCK, along = p->axes.stride[2] * BLOCK, at = row * down + column * along;
+    ptrdiff_t along = p->axes.stride[2] * pass->y.step, down = p->axes.stride[1] * pass->y.step,
+              at = row * down + column * along;
     float *y = plane + at, buffer[TILE * TILE * BLOCK];
     if (high == TILE && wide == TILE) {
         transform_square(transform_y, 6, 4, m, 6 * m_step, m_step, y, down, along, start);
@@ -109,7 +110,7 @@ static void store_block(const float *m, const winograd_gather *pass, const winog
     const float *start = pass->start ? pass->start + out * BLOCK : zero;
     bool adds = pass->store && pass->store->other.data;
     channel_stats stats = {0};
-    int64_t m_step = winograd_v_step(1, g->rows);
+    int64_t m_step = winograd_v_step(p, 1, g->rows);
     for (int64_t plane = g->plane; plane < g->plane + g->planes; plane++) {
         float *y = rmseg_cpu_winograd_plane(p, &pass->y, out, g->stack, plane);
         const float *other = adds ? rmseg_cpu_winograd_plane(p, &pass->store->other, out, g->stack, plane) : NULL;
@@ -128,7 +129,7 @@ static void own_group(void *context, int64_t chunk, int thread)
     const winograd_gather *pass = job->pass;
     const winograd_plan *p = pass->plan;
     winograd_group g = rmseg_cpu_winograd_group(p, chunk);
-    float *m = own_part(pass, thread), *v = m + POSITIONS * winograd_v_step(1, g.rows);
+    float *m = own_part(pass, thread), *v = m + POSITIONS * winograd_v_step(p, 1, g.rows);
     for (int64_t in = 0; in < p->in_blocks; in++) rmseg_cpu_winograd_x(v, p, &g, &pass->x, in);
     for (int64_t out = 0; out < p->out_blocks; out++) {
         product of = {.m = m, .v = v, .u = weights_of(job, out, 0), .outs = 1, .count = p->in_blocks};
@@ -153,7 +154,7 @@ static void shared_y(void *context, int64_t chunk, int thread)
     product of = {.m = own_part(pass, thread),
                   .v = job->v,
                   .outs = least(p->together, p->out_blocks - first),
-                  .m_block = POSITIONS * winograd_v_step(1, job->group.rows),
+                  .m_block = POSITIONS * winograd_v_step(p, 1, job->group.rows),
                   .u_block = p->late ? u_size : split(p->in_blocks, p->in_group) * u_size};
     float *own_u = of.m + p->together * of.m_block;
     for (of.in = 0; of.in < p->in_blocks; of.in += p->in_group) {

@@ -6,21 +6,20 @@
  */
 #include "backend/cpu/winograd.h"
 
-#define OWN_FLOATS     (96 << 10)  /* of V, when each thread has its own */
-#define MOST_OWN       (160 << 10) /* the same where that is too few rows; of V and Y in a weights pass */
-#define SHARED_FLOATS  (5 << 19)   /* when all share it: 10 MB */
-#define WEIGHTS_FLOATS (3 << 20)   /* of V and Y, when all share them */
-#define FEWEST_CHANNELS                                                                                                \
-    8 /* padded to a block; with fewer the direct sum is short, and its error less than the transforms make */
-#define MOST_ROWS     192
-#define FEWEST_ROWS   16
-#define OWN_ROWS      24 /* fewer than these and the weights cross the cache too often */
-#define OWN_SQUARES   16 /* 16x16 squares of weights whose private sums are still small */
-#define TASKS         16
-#define MOST_TOGETHER 4
-#define TRANSFORM     1.3 /* a tile of a block to or from its positions, in products of 16 channels by 16 */
-#define VISIT         1.7 /* the same for going to another plane, where memory has to be found anew */
-#define LATE_BLOCKS   4   /* blocks of x whose transformed weights stay in the second cache */
+#define OWN_FLOATS      (96 << 10)  /* of V, when each thread has its own */
+#define MOST_OWN        (160 << 10) /* the same where that is too few rows; of V and Y in a weights pass */
+#define SHARED_FLOATS   (5 << 19)   /* when all share it: 10 MB */
+#define WEIGHTS_FLOATS  (3 << 20)   /* of V and Y, when all share them */
+#define FEWEST_CHANNELS 8 /* with fewer the direct sum is short, and its error less than the transforms make */
+#define MOST_ROWS       192
+#define FEWEST_ROWS     16
+#define OWN_ROWS        24 /* fewer than these and the weights cross the cache too often */
+#define OWN_SQUARES     16 /* squares of weights whose private sums are still small */
+#define TASKS           16
+#define MOST_TOGETHER   4
+#define TRANSFORM       1.3 /* a tile of a block to or from its positions, in products of 16 channels by 16 */
+#define VISIT           1.7 /* the same for going to another plane, where memory has to be found anew */
+#define LATE_BLOCKS     4   /* blocks of x whose transformed weights stay in the second cache */
 
 static int64_t plane_tiles(const winograd_axes *a) { return split(a->size[1], TILE) * split(a->size[2], TILE); }
 static int64_t tiles_of(const winograd_axes *a) { return a->size[0] * plane_tiles(a); }
@@ -57,11 +56,12 @@ bool rmseg_cpu_winograd_fits(const rmseg_op_desc *op)
 
 static winograd_plan plan_of(const rmseg_op_desc *op, int64_t in_channels, int64_t out_channels)
 {
-    int64_t samples = op->in[0].n;
+    int64_t samples = op->in[0].n, block = rmseg_cpu_block(op);
     winograd_plan p = {.axes = axes_of(op),
                        .depth = op->kernel[0],
-                       .in_blocks = blocks_of(in_channels),
-                       .out_blocks = blocks_of(out_channels),
+                       .block = block,
+                       .in_blocks = blocks_in(in_channels, block),
+                       .out_blocks = blocks_in(out_channels, block),
                        .threads = rmseg_threads(),
                        .chunks = 1};
     p.across = split(p.axes.size[2], TILE);
@@ -76,7 +76,7 @@ static winograd_plan plan_of(const rmseg_op_desc *op, int64_t in_channels, int64
 static void choose_group(winograd_plan *p, int64_t rows, int64_t pixels)
 {
     double best = 0;
-    int64_t halo = p->depth - 1;
+    int64_t halo = p->depth - 1, share = LINE / p->block; /* a smaller block has fewer products to a tile */
     rows = most(rows, p->depth);
     for (int64_t planes = 1; planes <= p->stack_planes && planes + halo <= rows; planes++) {
         int64_t tiles = least(p->plane_tiles, rows / (planes + halo));
@@ -84,8 +84,8 @@ static void choose_group(winograd_plan *p, int64_t rows, int64_t pixels)
         int64_t even_planes = split(p->stack_planes, along), even_tiles = split(p->plane_tiles, over);
         int64_t products = split(even_planes * even_tiles, pixels) * pixels * p->in_blocks * p->out_blocks * p->depth;
         int64_t visits = (even_planes + halo) * p->in_blocks + even_planes * p->out_blocks;
-        double cost =
-            (double)(along * over) * ((double)products + (double)visits * (TRANSFORM * (double)even_tiles + VISIT));
+        double visit = (double)share * (TRANSFORM * (double)even_tiles + VISIT);
+        double cost = (double)(along * over) * ((double)products + (double)visits * visit);
         if (best > 0 && cost >= best) continue;
         best = cost;
         p->planes = even_planes, p->tiles = even_tiles;
@@ -107,14 +107,15 @@ winograd_plan rmseg_cpu_winograd_plan_gather(const rmseg_op_desc *op, int64_t in
                                              int64_t pixels)
 {
     winograd_plan p = plan_of(op, in_channels, out_channels);
-    int64_t row = POSITIONS * p.in_blocks * BLOCK;
+    int64_t row = POSITIONS * p.in_blocks * p.block;
     p.shared = MOST_OWN / row < OWN_ROWS;
     int64_t own = OWN_FLOATS / row < OWN_ROWS ? MOST_OWN / row : OWN_FLOATS / row;
     int64_t share = most(FEWEST_ROWS, split(all_rows(&p), TASKS));
     choose_group(&p, p.shared ? least(MOST_ROWS, SHARED_FLOATS / row) : least(least(MOST_ROWS, share), own), pixels);
     p.late = p.shared && rmseg_cpu_winograd_groups(&p) == 1;
     p.in_group = least(p.in_blocks, p.late ? LATE_BLOCKS : MOST_RUNS / p.depth);
-    int64_t v = POSITIONS * winograd_v_step(p.in_blocks, in_rows(&p)), m = POSITIONS * winograd_v_step(1, rows(&p));
+    int64_t v = POSITIONS * winograd_v_step(&p, p.in_blocks, in_rows(&p)),
+            m = POSITIONS * winograd_v_step(&p, 1, rows(&p));
     int64_t u = POSITIONS * winograd_u_step(&p);
     p.common = (p.shared ? v : 0) + (p.late ? 0 : p.out_blocks * split(p.in_blocks, p.in_group) * u);
     p.together = p.shared ? together(p.out_blocks) : 1;
@@ -126,14 +127,15 @@ winograd_plan rmseg_cpu_winograd_plan_gather(const rmseg_op_desc *op, int64_t in
 winograd_plan rmseg_cpu_winograd_plan_weights(const rmseg_op_desc *op, int64_t pixels)
 {
     winograd_plan p = plan_of(op, op->in[0].c, op->out[0].c);
-    int64_t row = POSITIONS * (p.in_blocks + p.out_blocks) * BLOCK, squares = p.in_blocks * p.out_blocks * p.depth;
+    int64_t row = POSITIONS * (p.in_blocks + p.out_blocks) * p.block, squares = p.in_blocks * p.out_blocks * p.depth;
     p.shared = squares > OWN_SQUARES;
     choose_group(&p, p.shared ? WEIGHTS_FLOATS / row : least(split(all_rows(&p), TASKS), MOST_OWN / row), pixels);
-    int64_t vy = POSITIONS * (winograd_v_step(p.in_blocks, in_rows(&p)) + winograd_v_step(p.out_blocks, rows(&p)));
+    int64_t vy =
+        POSITIONS * (winograd_v_step(&p, p.in_blocks, in_rows(&p)) + winograd_v_step(&p, p.out_blocks, rows(&p)));
     int64_t groups = rmseg_cpu_winograd_groups(&p);
     p.chunks = p.shared ? 1 : least(TASKS, groups);
     p.together = p.depth > 1 ? 1 : together(p.in_blocks);
-    p.common = (p.shared ? vy : 0) + (p.shared && groups == 1 ? 0 : p.chunks * squares * POSITIONS * SQUARE);
+    p.common = (p.shared ? vy : 0) + (p.shared && groups == 1 ? 0 : p.chunks * squares * POSITIONS * p.block * p.block);
     p.own = p.shared ? 0 : vy;
     add_up(&p);
     return p;

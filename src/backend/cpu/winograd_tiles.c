@@ -15,12 +15,12 @@ typedef struct square_at {
 
 /* `count` x `count` pixels of a plane from (row, column) on, where they lie, or in `buffer`: with zeros for what is
  * outside, and as `load` makes them. */
-static square_at pixels_at(float *buffer, const float *plane, const winograd_axes *axes, int64_t row, int64_t column,
-                           int64_t count, const load_block *load)
+static square_at pixels_at(float *buffer, const float *plane, ptrdiff_t step, const winograd_axes *axes, int64_t row,
+                           int64_t column, int64_t count, const load_block *load)
 {
     const int64_t *size = axes->size;
     bool within = row >= 0 && column >= 0 && row + count <= size[1] && column + count <= size[2];
-    ptrdiff_t down = axes->stride[1] * BLOCK, along = axes->stride[2] * BLOCK;
+    ptrdiff_t down = axes->stride[1] * step, along = axes->stride[2] * step;
     if (within && load->plain) return (square_at){plane + row * down + column * along, down, along};
     for (int64_t a = 0; a < count; a++)
         for (int64_t b = 0; b < count; b++) {
@@ -38,7 +38,7 @@ static const float *plane_at(const winograd_plan *p, const tensor *x, int64_t bl
 {
     if (plane < 0 || plane >= p->stack_planes) return NULL;
     int64_t planes = p->axes.size[0], sample = p->depth == 1 ? plane / planes : stack;
-    return tensor_block(x, sample, block) + (p->depth == 1 ? plane % planes : plane) * p->axes.stride[0] * BLOCK;
+    return tensor_block(x, sample, block) + (p->depth == 1 ? plane % planes : plane) * p->axes.stride[0] * x->step;
 }
 
 float *rmseg_cpu_winograd_plane(const winograd_plan *p, const tensor *x, int64_t block, int64_t stack, int64_t plane)
@@ -48,7 +48,7 @@ float *rmseg_cpu_winograd_plane(const winograd_plan *p, const tensor *x, int64_t
 
 void rmseg_cpu_winograd_x(float *v, const winograd_plan *p, const winograd_group *g, const tensor *x, int64_t block)
 {
-    int64_t step = winograd_v_step(p->in_blocks, g->in_rows), halo = p->depth / 2;
+    int64_t step = winograd_v_step(p, p->in_blocks, g->in_rows), halo = p->depth / 2;
     float buffer[POSITIONS * BLOCK];
     v += block * g->in_rows * BLOCK;
     for (int64_t plane = g->plane - halo; plane < g->plane + g->planes + halo; plane++) {
@@ -60,8 +60,8 @@ void rmseg_cpu_winograd_x(float *v, const winograd_plan *p, const winograd_group
                     memset(v + position * step, 0, BLOCK * sizeof *v);
                 continue;
             }
-            square_at at =
-                pixels_at(buffer, from, &p->axes, t / p->across * TILE - 1, t % p->across * TILE - 1, 6, &load);
+            square_at at = pixels_at(buffer, from, x->step, &p->axes, t / p->across * TILE - 1,
+                                     t % p->across * TILE - 1, 6, &load);
             transform_square(transform_x, 6, 6, at.from, at.row, at.column, v, 6 * step, step, NULL);
         }
     }
@@ -69,14 +69,15 @@ void rmseg_cpu_winograd_x(float *v, const winograd_plan *p, const winograd_group
 
 void rmseg_cpu_winograd_dy(float *v, const winograd_plan *p, const winograd_group *g, const tensor *dy, int64_t block)
 {
-    int64_t step = winograd_v_step(p->out_blocks, g->rows);
+    int64_t step = winograd_v_step(p, p->out_blocks, g->rows);
     float buffer[TILE * TILE * BLOCK];
     const load_block load = {.plain = true};
     v += block * g->rows * BLOCK;
     for (int64_t plane = g->plane; plane < g->plane + g->planes; plane++) {
         const float *from = plane_at(p, dy, block, g->stack, plane);
         for (int64_t t = g->tile; t < g->tile + g->tiles; t++, v += BLOCK) {
-            square_at at = pixels_at(buffer, from, &p->axes, t / p->across * TILE, t % p->across * TILE, 4, &load);
+            square_at at =
+                pixels_at(buffer, from, dy->step, &p->axes, t / p->across * TILE, t % p->across * TILE, 4, &load);
             transform_square(transform_dy, 4, 6, at.from, at.row, at.column, v, 6 * step, step, NULL);
         }
     }

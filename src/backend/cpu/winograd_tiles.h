@@ -7,6 +7,8 @@
 #include "backend/cpu/vector.h"
 #include "backend/cpu/winograd.h"
 
+#define SQUARE (BLOCK * BLOCK)
+
 /* Where a plane of a stack begins; NULL for a halo plane outside. */
 float *rmseg_cpu_winograd_plane(const winograd_plan *p, const tensor *x, int64_t block, int64_t stack, int64_t plane);
 

@@ -29,7 +29,7 @@ static void add_sets(float *du, const weights_job *job, const winograd_group *g,
 {
     static const float zero[BLOCK];
     const winograd_plan *p = job->pass->plan;
-    int64_t v_step = winograd_v_step(p->in_blocks, g->in_rows), y_step = winograd_v_step(p->out_blocks, g->rows);
+    int64_t v_step = winograd_v_step(p, p->in_blocks, g->in_rows), y_step = winograd_v_step(p, p->out_blocks, g->rows);
     conv_run run = {0, 0};
     micro_job micro = {.runs = &run, .count = 1};
     for (int64_t position = 0; position < POSITIONS; position++)
@@ -67,7 +67,7 @@ static void own_chunk(void *context, int64_t chunk, int thread)
     job.v = pass->scratch + p->common + thread * p->own;
     for (int64_t index = first; index < end; index++) {
         winograd_group g = rmseg_cpu_winograd_group(p, index);
-        job.y = job.v + POSITIONS * winograd_v_step(p->in_blocks, g.in_rows);
+        job.y = job.v + POSITIONS * winograd_v_step(p, p->in_blocks, g.in_rows);
         for (int64_t in = 0; in < p->in_blocks; in++) rmseg_cpu_winograd_x(job.v, p, &g, &pass->x, in);
         for (int64_t out = 0; out < p->out_blocks; out++) rmseg_cpu_winograd_dy(job.y, p, &g, &pass->dy, out);
         for (int64_t out = 0; out < p->out_blocks; out++)
@@ -135,7 +135,7 @@ void rmseg_cpu_winograd_weights(const winograd_weights *pass)
         job.v = pass->scratch;
     for (int64_t index = 0; index < groups; index++) {
         job.group = rmseg_cpu_winograd_group(p, index);
-        job.y = job.v + POSITIONS * winograd_v_step(p->in_blocks, job.group.in_rows);
+        job.y = job.v + POSITIONS * winograd_v_step(p, p->in_blocks, job.group.in_rows);
         job.begun = index > 0, job.last = index == groups - 1;
         rmseg_parallel_for(p->in_blocks + p->out_blocks, shared_in, &job);
         rmseg_parallel_for(split(p->in_blocks, p->together), shared_sets, &job);
