@@ -163,8 +163,6 @@ static size_t bias_bytes(const rmseg_op_desc *op)
 
 static void describe(rmseg_layer *layer)
 {
-    static const char *const forms[] = {
-        [CONV_NEIGHBOURS] = "direct", [CONV_WINDOWS] = "direct, narrow input", [CONV_PHASES] = "direct, strided"};
     const rmseg_op_desc *op = &layer->op;
     const conv_plan *direct = &layer->forward.direct;
     static const char axis[] = "dhw";
@@ -179,9 +177,12 @@ static void describe(rmseg_layer *layer)
         layer->info.reason = "3x3, stride 1, 8 channels or more: a quarter of the multiplications";
         return;
     }
+    const char *kind = transposed(op)                                   ? "direct, spread"
+                       : direct->window.in_block < direct->window.block ? "direct, narrow input"
+                       : slides(op)                                     ? "direct"
+                                                                        : "direct, strided";
     snprintf(layer->algorithm, sizeof layer->algorithm,
-             "%s, kernel %lldx%lldx%lld, tile %lldx%lldx%lld, %lld of %lld blocks at a time",
-             transposed(op) ? "direct, spread" : forms[direct->window.form], k[0], k[1], k[2],
+             "%s, kernel %lldx%lldx%lld, tile %lldx%lldx%lld, %lld of %lld blocks at a time", kind, k[0], k[1], k[2],
              (long long)direct->tile[0], (long long)direct->tile[1], (long long)direct->tile[2],
              (long long)direct->in_group, (long long)direct->in_blocks);
     layer->info.reason = "the tile copies least";

@@ -16,12 +16,13 @@ typedef struct gather_task {
     const conv_gather *pass;
     conv_part part;
     conv_pack pack;
-    conv_run runs[MOST_RUNS];
+    conv_run *runs;
     micro_job job;
+    const micro_fn *micro;
     channel_stats *stats;    /* of the block of y at work, or NULL */
     const conv_store *store; /* of sums that are complete, or NULL */
     const float *other;      /* its block of the other tensor, or NULL */
-    float row[MOST_ROW * BLOCK];
+    float *row;              /* room for a row of a narrow y */
 } gather_task;
 
 /* A row of a narrow y takes a block a pixel while it is added to. */
@@ -32,7 +33,7 @@ static void narrow_row(gather_task *task, int64_t a_offset, float *y, const floa
     micro_job job = task->job;
     if (!job.start) pixels_spread(row, y, step, count, block);
     job.a += a_offset;
-    micro_rows(rmseg_cpu_micro_gather, &job, count, BLOCK, row, BLOCK);
+    micro_rows(task->micro, &job, count, job.pixel, row, BLOCK);
     if (task->stats) stats_add(task->stats, row, count, BLOCK);
     if (task->store) store_row(row, NULL, count, BLOCK, task->store->slope);
     for (int64_t p = 0; p < count && other; p++)
@@ -44,7 +45,7 @@ static void wide_row(gather_task *task, int64_t a_offset, float *y, const float 
 {
     micro_job job = task->job;
     job.a += a_offset;
-    micro_rows(rmseg_cpu_micro_gather, &job, task->part.extent[2], BLOCK, y, step);
+    micro_rows(task->micro, &job, task->part.extent[2], job.pixel, y, step);
     if (task->stats) stats_add(task->stats, y, task->part.extent[2], step);
     if (task->store) store_row(y, other, task->part.extent[2], step, task->store->slope);
 }
@@ -104,11 +105,12 @@ static void gather_part(void *context, int64_t chunk, int thread)
     const conv_plan *plan = pass->plan;
     int64_t parts = rmseg_cpu_conv_parts(plan), index = chunk % parts, first = chunk / parts * plan->out_group;
     int64_t end = least(plan->out_blocks, first + plan->out_group);
-    float tile[TILE_FLOATS] __attribute__((aligned(64)));
-    gather_task task = {
-        .pass = pass, .part = rmseg_cpu_conv_part(plan, index), .job = {.length = plan->window.length, .a = tile}};
+    float tile[TILE_FLOATS] __attribute__((aligned(64))), row[MOST_ROW * BLOCK];
+    conv_run runs[MOST_RUNS];
+    gather_task task = {.pass = pass, .part = rmseg_cpu_conv_part(plan, index), .runs = runs, .row = row};
     task.pack = rmseg_cpu_conv_pack(&plan->window, task.part.extent);
-    task.job.runs = task.runs;
+    task.job = (micro_job){.runs = runs, .length = plan->window.length, .a = tile, .pixel = plan->window.pixel};
+    task.micro = task.job.pixel == BLOCK ? rmseg_cpu_micro_gather : rmseg_cpu_micro_gather_apart;
     for (int64_t in = 0; in < plan->in_blocks; in += plan->in_group) {
         int64_t blocks = least(plan->in_group, plan->in_blocks - in);
         rmseg_cpu_pack_tile(tile, plan, &task.part, &pass->x, in, blocks);

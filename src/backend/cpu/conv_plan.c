@@ -4,9 +4,10 @@
  */
 #include "backend/cpu/conv.h"
 
-#define TASKS         32   /* at least so many, where there is enough to do: for balance */
-#define FEWEST_PIXELS 64   /* of a tile, when tiles are made smaller to have enough tasks */
-#define GROUP_WEIGHTS 6144 /* floats: what lies between a group of blocks of x and one of y stays in the first cache */
+#define TASKS         32 /* at least so many, where there is enough to do: for balance */
+#define FEWEST_PIXELS 64 /* of a tile, when tiles are made smaller to have enough tasks */
+#define GROUP_WEIGHTS                                                                                                  \
+    6144 /* floats of a group of blocks of x and one of y, in one phase: they stay in the first cache */
 #define MOST_PARTIALS (2 << 20) /* floats of private sums of weights, when the space is cut into chunks */
 #define WEIGHTS_GROUP 2         /* blocks of x packed at once in a weights pass */
 #define ROW_COST      8 /* in pixels copied: what a row, and what a call of the microkernel, cost beside their work */
@@ -20,40 +21,26 @@ conv_window rmseg_cpu_conv_window(const int64_t kernel[3], const int64_t stride[
         .block = block, .in_block = block_in(in_channels, block), .taps = product(kernel) * product(spread)};
     for (int a = 0; a < 3; a++)
         w.kernel[a] = kernel[a], w.stride[a] = stride[a], w.pad[a] = pad[a], w.spread[a] = spread[a];
-    bool narrow = w.in_block < block;
-    if (narrow && kernel[2] * w.in_block <= block)
-        w.form = CONV_WINDOWS;
-    else
-        w.form = narrow || stride[2] > 1 ? CONV_PHASES : CONV_NEIGHBOURS;
-    bool apart = w.form == CONV_PHASES;
-    w.runs = kernel[0] * kernel[1] * (apart ? kernel[2] : 1);
-    w.length = w.in_block * (apart ? 1 : kernel[2]);
+    w.runs = kernel[0] * kernel[1];
+    w.length = kernel[2] * w.in_block;
+    w.pixel = stride[2] * w.in_block;
     return w;
-}
-
-/* Pixels one phase of a packed row holds. */
-static int64_t phase_pixels(const conv_window *w, int64_t width)
-{
-    return w->form == CONV_WINDOWS ? width : width + (w->kernel[2] - 1) / w->stride[2];
 }
 
 conv_pack rmseg_cpu_conv_pack(const conv_window *w, const int64_t tile[3])
 {
     conv_pack pack;
     for (int a = 0; a < 2; a++) pack.rows[a] = (tile[a] - 1) * w->stride[a] + w->kernel[a];
-    pack.row = phase_pixels(w, tile[2]) * (w->form == CONV_PHASES ? w->stride[2] : 1) * w->block;
+    pack.row = (tile[2] - 1) * w->pixel + w->length;
     pack.block = pack.rows[0] * pack.rows[1] * pack.row;
     return pack;
 }
 
 void rmseg_cpu_conv_runs(conv_run *runs, const conv_window *w, const conv_pack *pack)
 {
-    int64_t phase = pack->row / (w->form == CONV_PHASES ? w->stride[2] : 1),
-            kw = w->form == CONV_PHASES ? w->kernel[2] : 1;
     for (int64_t r = 0; r < w->runs; r++) {
-        int64_t d = r / kw / w->kernel[1], h = r / kw % w->kernel[1], v = r % kw;
-        runs[r].a = (d * pack->rows[1] + h) * pack->row + v % w->stride[2] * phase + v / w->stride[2] * w->block;
-        runs[r].b = r * w->length * w->block;
+        int64_t d = r / w->kernel[1], h = r % w->kernel[1];
+        runs[r] = (conv_run){(d * pack->rows[1] + h) * pack->row, r * w->length * w->block};
     }
 }
 
@@ -89,13 +76,14 @@ static int64_t next_extent(int64_t grid, int64_t extent)
     return extent == 1 ? 0 : split(grid, split(grid, extent - 1));
 }
 
-/* The cheapest tile whose packed group fits the buffer and that has at most `most_pixels`; false when none fits. */
+/* The cheapest tile whose packed group fits the buffer and that has at most `most_pixels`; false when none fits. Of
+ * equally cheap ones the first: rows that follow each other in memory rather than rows of several planes. */
 static bool choose_tile(conv_plan *plan, int64_t most_pixels, int64_t pixels)
 {
     double best = 0;
     int64_t t[3];
-    for (t[0] = plan->grid[0]; t[0]; t[0] = next_extent(plan->grid[0], t[0]))
-        for (t[1] = plan->grid[1]; t[1]; t[1] = next_extent(plan->grid[1], t[1]))
+    for (t[1] = plan->grid[1]; t[1]; t[1] = next_extent(plan->grid[1], t[1]))
+        for (t[0] = plan->grid[0]; t[0]; t[0] = next_extent(plan->grid[0], t[0]))
             for (t[2] = plan->grid[2]; t[2]; t[2] = next_extent(plan->grid[2], t[2])) {
                 if (t[2] > MOST_ROW || rmseg_cpu_conv_pack(&plan->window, t).block * plan->in_group > TILE_FLOATS)
                     continue;
@@ -125,9 +113,9 @@ static rmseg_status cut(conv_plan *plan, int64_t most_pixels, int64_t pixels)
 
 rmseg_status rmseg_cpu_plan_gather(conv_plan *plan, int64_t pixels)
 {
-    int64_t pair = plan->window.taps * plan->window.in_block * plan->window.block,
+    int64_t used = plan->window.runs * plan->window.length * plan->window.block,
             all = plan->samples * product(plan->grid);
-    plan->in_group = least(plan->in_blocks, most(1, GROUP_WEIGHTS / pair));
+    plan->in_group = least(plan->in_blocks, most(1, GROUP_WEIGHTS / used));
     RMSEG_TRY(cut(plan, all * plan->out_blocks / TASKS, pixels));
     plan->out_group = split(plan->out_blocks, least(plan->out_blocks, split(TASKS, rmseg_cpu_conv_parts(plan))));
     plan->chunks = 1;

@@ -3,10 +3,10 @@
  *
  *     dw[o][i][tap] = sum over samples, p of dy[p][o] * x[p * stride - pad + tap][i]
  *
- * The microkernel with its roles swapped: its rows are the input channels of a run of taps, its steps are pixels, its
- * vector is dy. A task is one chunk of the space, a group of blocks of x and a group of blocks of y. It walks the parts
- * of its chunk, packs x under each, and takes the rows of dy some STRETCH pixels at a time, which stay in the first
- * cache while every block and tap is done with them.
+ * The microkernel with its roles swapped: its rows are the input channels of a run of taps (of a narrow x: of several
+ * runs), its steps are pixels, its vector is dy. A task is one chunk of the space, a group of blocks of x and a group of
+ * blocks of y. It walks the parts of its chunk, packs x under each, and takes the rows of dy some STRETCH pixels at a
+ * time, which stay in the first cache while every block and tap is done with them.
  */
 #include "backend/cpu/load.h"
 #include "backend/cpu/micro.h"
@@ -24,6 +24,20 @@ typedef struct weights_task {
     bool begun; /* dweight holds sums already */
 } weights_task;
 
+/* The same for a narrow x: rows from as many runs of taps as fit. */
+static void add_taps(const weights_task *task, micro_job *job, float *dweight)
+{
+    const conv_window *window = &task->pass->plan->window;
+    ptrdiff_t rows[TAPS];
+    job->rows = rows;
+    for (int64_t first = 0, all = window->runs * window->length, count; first < all; first += count) {
+        count = split(all - first, split(all - first, TAPS));
+        for (int64_t p = 0; p < count; p++)
+            rows[p] = task->taps[(first + p) / window->length].a + (first + p) % window->length;
+        rmseg_cpu_micro_taps[count](job, 0, dweight + first * BLOCK, BLOCK);
+    }
+}
+
 /* What the rows in `job` add to the weights between one packed block of x and one block of y. */
 static void add_pair(const weights_task *task, micro_job *job, int64_t in, int64_t out)
 {
@@ -33,9 +47,15 @@ static void add_pair(const weights_task *task, micro_job *job, int64_t in, int64
     int64_t pair = plan->window.taps * plan->window.in_block * BLOCK;
     float *dweight = task->dweight + (out * plan->in_blocks + in) * pair;
     const float *block = task->tile + (in - task->in_first) * task->pack.block;
+    job->a = block;
+    if (plan->window.in_block < BLOCK) {
+        add_taps(task, job, dweight);
+        return;
+    }
+    const micro_fn *micro = job->pixel == BLOCK ? rmseg_cpu_micro_weights : rmseg_cpu_micro_weights_apart;
     for (int64_t t = 0; t < plan->window.runs; t++) {
         job->a = block + task->taps[t].a;
-        micro_rows(rmseg_cpu_micro_weights, job, plan->window.length, 1, dweight + task->taps[t].b, BLOCK);
+        micro_rows(micro, job, plan->window.length, 1, dweight + task->taps[t].b, BLOCK);
     }
 }
 
@@ -49,7 +69,7 @@ static void add_rows(const weights_task *task, int64_t first, int64_t count)
     conv_run rows[STRETCH];
     float wide[(STRETCH + MOST_ROW) * BLOCK];
     int64_t width = part->extent[2];
-    micro_job job = {.runs = rows, .count = count, .length = width};
+    micro_job job = {.runs = rows, .count = count, .length = width, .pixel = window->pixel};
     for (int64_t out = task->out_first; out < task->out_end; out++) {
         const float *from = tensor_block(dy, part->sample, out);
         load_block load = load_of(dy, part->sample, out);

@@ -81,16 +81,14 @@ static inline float *tensor_block(const tensor *t, int64_t n, int64_t b)
  *     weights  dw[tap] = sum over p of x[p * stride - pad + tap] (x) dy[p]
  * Both cut y's grid into tiles, pack the part of x under a tile with its halo into a buffer, and let the microkernel
  * run over it, so that neither padding nor stride reaches the inner loop. */
-typedef enum conv_form { CONV_NEIGHBOURS, CONV_WINDOWS, CONV_PHASES } conv_form; /* of a packed row: pack.c */
-
 typedef struct conv_window {
     int64_t kernel[3], stride[3], pad[3];
-    int64_t spread[3]; /* weights pass: 1 */
-    int64_t taps;      /* product of kernel and of spread */
-    int64_t block;     /* that the kernels work in: of y, and of x unless that is narrow */
-    int64_t in_block;  /* of x */
-    conv_form form;
-    int64_t runs, length; /* runs of taps for one block of x, and numbers in each: kw * block, for phases a block */
+    int64_t spread[3];    /* weights pass: 1 */
+    int64_t taps;         /* product of kernel and of spread */
+    int64_t block;        /* that the kernels work in: of y, and of x unless that is narrow */
+    int64_t in_block;     /* of x */
+    int64_t runs, length; /* runs of taps for one block of x, and numbers in each: kw * block */
+    int64_t pixel;        /* floats of x from one pixel of y to the next: stride * in_block */
 } conv_window;
 
 typedef struct conv_plan {
