@@ -181,7 +181,8 @@ static void pointwise_list(case_list *list)
 {
     static const conv_shape shapes[] = {
         {2, 16, 2, 1, 33, 47, 1, 1, 1}, {1, 64, 2, 1, 64, 65, 1, 1, 1}, {1, 16, 2, 9, 11, 16, 1, 1, 1},
-        {1, 48, 80, 1, 5, 7, 1, 1, 1},  {1, 2, 64, 1, 1, 3, 1, 1, 1},   {1, 272, 16, 1, 4, 4, 1, 1, 1},
+        {3, 48, 4, 1, 40, 41, 1, 1, 1}, {1, 48, 80, 1, 5, 7, 1, 1, 1},  {1, 2, 64, 1, 1, 3, 1, 1, 1},
+        {1, 272, 16, 1, 4, 4, 1, 1, 1},
     };
     add_channel_pairs(list, (conv_shape){.n = 2, .d = 2, .h = 3, .w = 19, .kd = 1, .kh = 1, .kw = 1}, conv_op);
     add_shapes(list, shapes, sizeof shapes, conv_op);

@@ -27,6 +27,13 @@ static const int64_t ones[3] = {1, 1, 1}, zeros[3] = {0, 0, 0};
 static bool patches(const rmseg_op_desc *op) { return all_equal(op->kernel, op->stride) && all_equal(op->pad, zeros); }
 static bool slides(const rmseg_op_desc *op) { return all_equal(op->stride, ones); }
 
+/* The convolution that ends a network: each pixel for itself, to a narrow output. */
+static bool head(const rmseg_op_desc *op)
+{
+    bool narrows = op->in[0].c > NARROW && op->out[0].c <= NARROW;
+    return narrows && !transposed(op) && patches(op) && slides(op);
+}
+
 /* ---- plans ------------------------------------------------------------------------------------------------------- */
 
 static conv_plan plan_between(const rmseg_shape *x, const rmseg_shape *y, conv_window window)
@@ -52,6 +59,7 @@ static rmseg_status plan_down(pass_plan *plan, const rmseg_layer *layer)
     conv_window window =
         rmseg_cpu_conv_window(op->kernel, op->stride, op->pad, ones, fine(op)->c, layer->kernels->block);
     plan->direct = plan_between(fine(op), coarse(op), window);
+    plan->head = head(op) && !op->feeds_norm && !op->activation && !op->adds;
     return rmseg_cpu_plan_gather(&plan->direct, layer->kernels->pixels);
 }
 
@@ -92,6 +100,7 @@ static rmseg_status plan_weights(pass_plan *plan, const rmseg_layer *layer)
     conv_window window =
         rmseg_cpu_conv_window(op->kernel, op->stride, op->pad, ones, fine(op)->c, layer->kernels->block);
     plan->direct = plan_between(fine(op), coarse(op), window);
+    plan->head = head(op);
     return rmseg_cpu_plan_weights(&plan->direct, layer->kernels->pixels);
 }
 
@@ -177,6 +186,11 @@ static void describe(rmseg_layer *layer)
         layer->info.reason = "3x3, stride 1, 8 channels or more: a quarter of the multiplications";
         return;
     }
+    if (layer->forward.head) {
+        snprintf(layer->algorithm, sizeof layer->algorithm, "direct, narrow output, kernel 1x1x1");
+        layer->info.reason = "a vector is a pixel of the input, so that none of it is padding";
+        return;
+    }
     const char *kind = transposed(op)                                   ? "direct, spread"
                        : direct->window.in_block < direct->window.block ? "direct, narrow input"
                        : slides(op)                                     ? "direct"
@@ -243,7 +257,7 @@ static void run_gather(const rmseg_layer *layer, const gather *g)
         layer->kernels->conv_turn(&turn);
         pass.weight = g->scratch;
     }
-    layer->kernels->conv_gather(&pass);
+    (g->plan->head ? layer->kernels->head_gather : layer->kernels->conv_gather)(&pass);
 }
 
 static void conv_forward(const rmseg_layer *layer, const rmseg_op_io *io)
@@ -295,7 +309,7 @@ static void backward_weights(const rmseg_layer *layer, const rmseg_op_io *io)
     }
     int64_t chunks = layer->weights.direct.chunks;
     conv_weights pass = {&layer->weights.direct, x, dy, chunks > 1 ? io->scratch : io->dparam[0]};
-    layer->kernels->conv_weights(&pass);
+    (layer->weights.head ? layer->kernels->head_weights : layer->kernels->conv_weights)(&pass);
     partial_sum sum = {io->dparam[0], io->scratch, rmseg_cpu_param_elements(op, 0), chunks};
     if (chunks > 1) layer->kernels->partial_sum(&sum);
 }

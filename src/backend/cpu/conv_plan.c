@@ -4,10 +4,9 @@
  */
 #include "backend/cpu/conv.h"
 
-#define TASKS         32 /* at least so many, where there is enough to do: for balance */
-#define FEWEST_PIXELS 64 /* of a tile, when tiles are made smaller to have enough tasks */
-#define GROUP_WEIGHTS                                                                                                  \
-    6144 /* floats of a group of blocks of x and one of y, in one phase: they stay in the first cache */
+#define TASKS         32   /* at least so many, where there is enough to do: for balance */
+#define FEWEST_PIXELS 64   /* of a tile, when tiles are made smaller to have enough tasks */
+#define GROUP_WEIGHTS 6144 /* floats of a group of blocks of x and one of y in a phase: they stay in the first cache */
 #define MOST_PARTIALS (2 << 20) /* floats of private sums of weights, when the space is cut into chunks */
 #define WEIGHTS_GROUP 2         /* blocks of x packed at once in a weights pass */
 #define ROW_COST      8 /* in pixels copied: what a row, and what a call of the microkernel, cost beside their work */

@@ -208,6 +208,8 @@ typedef struct rmseg_cpu_kernels {
 
     void (*conv_gather)(const conv_gather *pass);
     void (*conv_weights)(const conv_weights *pass);
+    void (*head_gather)(const conv_gather *pass); /* of kernel 1, to a narrow y: conv_head.c */
+    void (*head_weights)(const conv_weights *pass);
     void (*winograd_gather)(const struct winograd_gather *pass);
     void (*winograd_weights)(const struct winograd_weights *pass);
     void (*conv_turn)(const conv_turn *turn);

@@ -12,6 +12,7 @@
 /* One pass of a convolution, cut up in one of two ways. */
 typedef struct pass_plan {
     bool winograd;
+    bool head; /* direct, by conv_head.c */
     union {
         conv_plan direct;
         winograd_plan tiled;

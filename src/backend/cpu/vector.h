@@ -145,6 +145,8 @@ INLINE vec vec_choose(ivec mask, vec a, vec b) { return (vec)(((ivec)a & mask) |
 #define rmseg_cpu_pack_tile           RMSEG_AT_LEVEL(rmseg_cpu_pack_tile)
 #define rmseg_cpu_conv_gather         RMSEG_AT_LEVEL(rmseg_cpu_conv_gather)
 #define rmseg_cpu_conv_weights        RMSEG_AT_LEVEL(rmseg_cpu_conv_weights)
+#define rmseg_cpu_head_gather         RMSEG_AT_LEVEL(rmseg_cpu_head_gather)
+#define rmseg_cpu_head_weights        RMSEG_AT_LEVEL(rmseg_cpu_head_weights)
 #define rmseg_cpu_conv_turn           RMSEG_AT_LEVEL(rmseg_cpu_conv_turn)
 #define rmseg_cpu_partial_sum         RMSEG_AT_LEVEL(rmseg_cpu_partial_sum)
 #define rmseg_cpu_winograd_gather     RMSEG_AT_LEVEL(rmseg_cpu_winograd_gather)
@@ -182,6 +184,8 @@ void rmseg_cpu_pack_tile(float *tile, const conv_plan *plan, const conv_part *pa
                          int64_t first_block, int64_t blocks);
 void rmseg_cpu_conv_gather(const conv_gather *pass);
 void rmseg_cpu_conv_weights(const conv_weights *pass);
+void rmseg_cpu_head_gather(const conv_gather *pass);
+void rmseg_cpu_head_weights(const conv_weights *pass);
 void rmseg_cpu_winograd_gather(const winograd_gather *pass);
 void rmseg_cpu_winograd_weights(const winograd_weights *pass);
 void rmseg_cpu_conv_turn(const conv_turn *turn);
