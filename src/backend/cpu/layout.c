@@ -42,63 +42,67 @@ tensor rmseg_cpu_tensor_in(int64_t block, rmseg_view view, const rmseg_shape *s)
 
 /* ---- tensors ----------------------------------------------------------------------------------------------------- */
 
+#define DOOR_PIXELS 16384 /* of a task */
+
 typedef struct door {
     tensor inside;
     float *dense;
 } door;
 
-/* The dense plane of channel `lane` of a block. */
-static float *dense_plane(const door *door, int64_t chunk, int64_t lane)
+/* Some pixels of one block: where they lie inside, and in the dense plane of its first channel. */
+typedef struct door_part {
+    float *inside, *dense;
+    int64_t count, channels; /* pixels; channels that are no padding */
+} door_part;
+
+static door_part part_of(const door *door, int64_t chunk)
 {
-    int64_t n = chunk / door->inside.blocks, c = chunk % door->inside.blocks * door->inside.block + lane;
-    return door->dense + (n * door->inside.c + c) * door->inside.pixels;
+    const tensor *t = &door->inside;
+    int64_t ranges = rmseg_chunk_count(t->pixels, DOOR_PIXELS), first = chunk % ranges * DOOR_PIXELS;
+    int64_t block = chunk / ranges % t->blocks, n = chunk / ranges / t->blocks, c = block * t->block;
+    return (door_part){.inside = tensor_block(t, n, block) + first * t->block,
+                       .dense = door->dense + (n * t->c + c) * t->pixels + first,
+                       .count = rmseg_chunk_end(t->pixels, DOOR_PIXELS, chunk % ranges) - first,
+                       .channels = least(t->block, t->c - c)};
 }
 
-static float *inside_block(const door *door, int64_t chunk)
-{
-    return tensor_block(&door->inside, chunk / door->inside.blocks, chunk % door->inside.blocks);
-}
-
-static int64_t real_channels(const door *door, int64_t chunk)
-{
-    return least(door->inside.block, door->inside.c - chunk % door->inside.blocks * door->inside.block);
-}
-
-static void pack_block(void *context, int64_t chunk, int thread)
+static void pack_part(void *context, int64_t chunk, int thread)
 {
     (void)thread;
     const door *door = context;
-    float *to = inside_block(door, chunk);
-    int64_t block = door->inside.block, channels = real_channels(door, chunk);
-    if (channels < block) memset(to, 0, (size_t)door->inside.plane * sizeof *to);
-    for (int64_t lane = 0; lane < channels; lane++) {
-        const float *from = dense_plane(door, chunk, lane);
-        for (int64_t p = 0; p < door->inside.pixels; p++) to[p * block + lane] = from[p];
+    door_part part = part_of(door, chunk);
+    int64_t block = door->inside.block;
+    if (part.channels < block) memset(part.inside, 0, (size_t)(part.count * block) * sizeof(float));
+    for (int64_t lane = 0; lane < part.channels; lane++) {
+        const float *from = part.dense + lane * door->inside.pixels;
+        for (int64_t p = 0; p < part.count; p++) part.inside[p * block + lane] = from[p];
     }
 }
 
-static void unpack_block(void *context, int64_t chunk, int thread)
+static void unpack_part(void *context, int64_t chunk, int thread)
 {
     (void)thread;
     const door *door = context;
-    const float *from = inside_block(door, chunk);
-    int64_t block = door->inside.block, channels = real_channels(door, chunk);
-    for (int64_t lane = 0; lane < channels; lane++) {
-        float *to = dense_plane(door, chunk, lane);
-        for (int64_t p = 0; p < door->inside.pixels; p++) to[p] = from[p * block + lane];
+    door_part part = part_of(door, chunk);
+    int64_t block = door->inside.block;
+    for (int64_t lane = 0; lane < part.channels; lane++) {
+        float *to = part.dense + lane * door->inside.pixels;
+        for (int64_t p = 0; p < part.count; p++) to[p] = part.inside[p * block + lane];
     }
 }
+
+static int64_t door_parts(const tensor *t) { return t->n * t->blocks * rmseg_chunk_count(t->pixels, DOOR_PIXELS); }
 
 void rmseg_cpu_tensor_pack(rmseg_view to, const void *dense, const rmseg_shape *s)
 {
     door door = {rmseg_cpu_tensor(to, s), (float *)dense};
-    rmseg_parallel_for(s->n * door.inside.blocks, pack_block, &door);
+    rmseg_parallel_for(door_parts(&door.inside), pack_part, &door);
 }
 
 void rmseg_cpu_tensor_unpack(void *dense, rmseg_view from, const rmseg_shape *s)
 {
     door door = {rmseg_cpu_tensor(from, s), dense};
-    rmseg_parallel_for(s->n * door.inside.blocks, unpack_block, &door);
+    rmseg_parallel_for(door_parts(&door.inside), unpack_part, &door);
 }
 
 /* ---- parameters -------------------------------------------------------------------------------------------------- */
