@@ -99,10 +99,12 @@ static void scale_chunk(void *context, int64_t chunk, int thread)
     (void)thread;
     const scale_pass *pass = context;
     const tensor *x = &pass->from;
-    int64_t n = chunk / x->blocks, b = chunk % x->blocks;
-    const float *from = tensor_block(x, n, b), *factor = pass->factor + n * padded(x->c) + b * BLOCK;
-    float *to = tensor_block(&pass->to, n, b);
-    for (int64_t p = 0; p < x->pixels; p++, from += x->block, to += x->block)
+    int64_t ranges = rmseg_chunk_count(x->pixels, CHANNEL_PIXELS), plane = chunk / ranges;
+    int64_t n = plane / x->blocks, b = plane % x->blocks, first = chunk % ranges * CHANNEL_PIXELS;
+    int64_t end = rmseg_chunk_end(x->pixels, CHANNEL_PIXELS, chunk % ranges);
+    const float *from = tensor_block(x, n, b) + first * x->block, *factor = pass->factor + n * padded(x->c) + b * BLOCK;
+    float *to = tensor_block(&pass->to, n, b) + first * x->block;
+    for (int64_t p = first; p < end; p++, from += x->block, to += x->block)
         for (int64_t c = 0; c < x->block; c++) {
             float product = from[c] * factor[c];
             to[c] = factor[c] == 0 ? 0 : product; /* what is dropped is gone, were it infinite */
@@ -111,7 +113,8 @@ static void scale_chunk(void *context, int64_t chunk, int thread)
 
 void rmseg_cpu_scale(const scale_pass *pass)
 {
-    rmseg_parallel_for(pass->from.n * pass->from.blocks, scale_chunk, (void *)pass);
+    int64_t planes = pass->from.n * pass->from.blocks;
+    rmseg_parallel_for(planes * rmseg_chunk_count(pass->from.pixels, CHANNEL_PIXELS), scale_chunk, (void *)pass);
 }
 
 /* ---- max-pooling: the first of equal maxima wins, and a NaN over all, as in PyTorch ------------------------------ */
