@@ -19,10 +19,12 @@ typedef struct gather_task {
     conv_run *runs;
     micro_job job;
     const micro_fn *micro;
-    channel_stats *stats;    /* of the block of y at work, or NULL */
-    const conv_store *store; /* of sums that are complete, or NULL */
-    const float *other;      /* its block of the other tensor, or NULL */
-    float *row;              /* room for a row of a narrow y */
+    conv_fetch fetch;
+    int64_t in_first, in_count; /* packed blocks */
+    channel_stats *stats;       /* of the block of y at work, or NULL */
+    const conv_store *store;    /* of sums that are complete, or NULL */
+    const float *other;         /* its block of the other tensor, or NULL */
+    float *row;                 /* room for a row of a narrow y */
 } gather_task;
 
 /* A row of a narrow y takes a block a pixel while it is added to. */
@@ -63,6 +65,8 @@ static void phase_rows(gather_task *task, float *y, const int64_t phase[3])
             int64_t row =
                 ((z * to->size[1] + x) * to->size[2] + task->part.first[2] * window->spread[2] + phase[2]) * to->step;
             const float *other = task->other ? task->other + row : NULL;
+            rmseg_cpu_pack_ahead(&task->fetch, task->pass->plan, &task->part, &task->pass->x, task->in_first,
+                                 task->in_count);
             (to->block == BLOCK ? wide_row : narrow_row)(task, a, y + row, other, window->spread[2] * to->step);
         }
 }
@@ -110,10 +114,13 @@ static void gather_part(void *context, int64_t chunk, int thread)
     gather_task task = {.pass = pass, .part = rmseg_cpu_conv_part(plan, index), .runs = runs, .row = row};
     task.pack = rmseg_cpu_conv_pack(&plan->window, task.part.extent);
     task.job = (micro_job){.runs = runs, .length = plan->window.length, .a = tile, .pixel = plan->window.pixel};
+    task.job.fetch = &task.fetch;
     task.micro = task.job.pixel == BLOCK ? rmseg_cpu_micro_gather : rmseg_cpu_micro_gather_apart;
     for (int64_t in = 0; in < plan->in_blocks; in += plan->in_group) {
         int64_t blocks = least(plan->in_group, plan->in_blocks - in);
         rmseg_cpu_pack_tile(tile, plan, &task.part, &pass->x, in, blocks);
+        task.fetch = (conv_fetch){0};
+        task.in_first = in, task.in_count = blocks;
         list_runs(&task, blocks);
         bool last = in + blocks == plan->in_blocks;
         for (int64_t out = first; out < end; out++) {

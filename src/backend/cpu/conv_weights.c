@@ -21,6 +21,7 @@ typedef struct weights_task {
     conv_pack pack;
     conv_run taps[MOST_RUNS];
     const float *tile;
+    conv_fetch fetch;
     bool begun; /* dweight holds sums already */
 } weights_task;
 
@@ -61,7 +62,7 @@ static void add_pair(const weights_task *task, micro_job *job, int64_t in, int64
 
 /* `count` rows of the part, from row `first` on: every pair of blocks. A dy in other steps than blocks, or one that becomes
  * another as it is loaded, is copied to a block a pixel. */
-static void add_rows(const weights_task *task, int64_t first, int64_t count)
+static void add_rows(weights_task *task, int64_t first, int64_t count)
 {
     const conv_window *window = &task->pass->plan->window;
     const tensor *dy = &task->pass->dy;
@@ -69,7 +70,7 @@ static void add_rows(const weights_task *task, int64_t first, int64_t count)
     conv_run rows[STRETCH];
     float wide[(STRETCH + MOST_ROW) * BLOCK];
     int64_t width = part->extent[2];
-    micro_job job = {.runs = rows, .count = count, .length = width, .pixel = window->pixel};
+    micro_job job = {.runs = rows, .count = count, .length = width, .pixel = window->pixel, .fetch = &task->fetch};
     for (int64_t out = task->out_first; out < task->out_end; out++) {
         const float *from = tensor_block(dy, part->sample, out);
         load_block load = load_of(dy, part->sample, out);
@@ -86,7 +87,11 @@ static void add_rows(const weights_task *task, int64_t first, int64_t count)
             for (int64_t p = 0; copied && !narrow && p < width; p++)
                 pixel_store(to + p * BLOCK, load_pixel(pixel_load(from + y + p * dy->step), &load));
         }
-        for (int64_t in = task->in_first; in < task->in_end; in++) add_pair(task, &job, in, out);
+        for (int64_t in = task->in_first; in < task->in_end; in++) {
+            rmseg_cpu_pack_ahead(&task->fetch, task->pass->plan, part, &task->pass->x, task->in_first,
+                                 task->in_end - task->in_first);
+            add_pair(task, &job, in, out);
+        }
     }
 }
 
@@ -97,6 +102,7 @@ static void add_part(weights_task *task, int64_t index, float *tile)
     task->pack = rmseg_cpu_conv_pack(&plan->window, task->part.extent);
     rmseg_cpu_conv_runs(task->taps, &plan->window, &task->pack);
     rmseg_cpu_pack_tile(tile, plan, &task->part, &task->pass->x, task->in_first, task->in_end - task->in_first);
+    task->fetch = (conv_fetch){0};
     int64_t rows = task->part.extent[0] * task->part.extent[1], some = most(1, STRETCH / task->part.extent[2]);
     for (int64_t first = 0; first < rows; first += some) {
         add_rows(task, first, least(some, rows - first));

@@ -123,6 +123,13 @@ typedef struct conv_run {
 
 void rmseg_cpu_conv_runs(conv_run *runs, const conv_window *window, const conv_pack *pack);
 
+/* A stretch of x under the tile that follows. Each run of the microkernel asks for some lines of it, so that they come
+ * while it multiplies; all at once it would wait for them. */
+typedef struct conv_fetch {
+    const float *next, *end;
+    int64_t index; /* of the stretch behind it: a plane of a block */
+} conv_fetch;
+
 /* What becomes of a sum when it is stored: an activation, then the sum with another tensor. */
 typedef struct conv_store {
     float slope;  /* of the negative side: 1 as it is, 0 ReLU */

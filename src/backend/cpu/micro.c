@@ -16,6 +16,13 @@ INLINE const float *row_of(const row_addresses *at, const int p)
     return at->rows ? at->quad[0] + at->rows[p] : at->quad[p / 4] + p % 4 * at->step;
 }
 
+INLINE void fetch_lines(conv_fetch *fetch, const int lines)
+{
+    if (!fetch || fetch->next >= fetch->end) return;
+    UNROLL for (int i = 0; i < lines; i++) __builtin_prefetch(fetch->next + i * LINE, 0, 2);
+    fetch->next += lines * LINE;
+}
+
 /* Sums in registers: the counts are constants, the loops unroll. */
 INLINE void micro(const int rows, const ptrdiff_t a_row, const ptrdiff_t a_step, const ptrdiff_t *a_rows,
                   const micro_job *job, ptrdiff_t a_offset, float *c, ptrdiff_t c_step)
@@ -23,11 +30,14 @@ INLINE void micro(const int rows, const ptrdiff_t a_row, const ptrdiff_t a_step,
     static const float zero[BLOCK] __attribute__((aligned(64)));
     const float *start = job->start ? job->start : zero;
     bool add = !job->start;
+    if (a_step == 1) /* pixels of y, which may be in no cache yet */
+        UNROLL for (int p = 0; p < rows; p++) __builtin_prefetch(c + p * c_step, 1);
     for (int64_t r = 0, end; r < job->count; r = end, start = zero, add = true) {
         vec sum[PIXELS][VECTORS];
         UNROLL for (int p = 0; p < rows; p++) EACH_VECTOR(v) sum[p][v] = *(const vec *)(start + v * LANES);
         for (end = job->stretch ? least(r + job->stretch, job->count) : job->count; r < end; r++) {
             const float *a = job->a + a_offset + job->runs[r].a, *b = job->b + job->runs[r].b;
+            fetch_lines(job->fetch, rows);
             row_addresses at = {.step = a_row, .rows = a_rows};
             UNROLL for (int q = 0; q < (PIXELS + 3) / 4; q++) at.quad[q] = a + q * 4 * a_row;
             for (int64_t k = 0; k < job->length; k++, b += BLOCK) {

@@ -23,6 +23,7 @@ typedef struct micro_job {
     const float *start;    /* NULL: the sum is added to what c holds */
     ptrdiff_t pixel;       /* floats of a from pixel to pixel */
     const ptrdiff_t *rows; /* of taps */
+    conv_fetch *fetch;     /* NULL: none */
 } micro_job;
 
 typedef void (*micro_fn)(const micro_job *job, ptrdiff_t a_offset, float *c, ptrdiff_t c_step);

@@ -1,5 +1,5 @@
 /*
- * pack.c - the part of x under a tile of y, copied with its halo.
+ * pack.c - the part of x under a tile of y, copied with its halo; and what the next tile will copy.
  *
  * [block of x][row along D][row along H][pixels of a row][channels of the block]; what lies outside x is zero, so that
  * padding costs no test later. Pixels keep their order and their width: the taps of a window along w are a stretch of
@@ -53,4 +53,22 @@ void rmseg_cpu_pack_tile(float *tile, const conv_plan *plan, const conv_part *pa
                              &job);
             }
     }
+}
+
+/* Goes on to the next stretch when one is asked for: a plane of a block, the rows under the tile that follows along h.
+ * Where tiles do not span x along w, they do not follow each other so. */
+void rmseg_cpu_pack_ahead(conv_fetch *fetch, const conv_plan *plan, const conv_part *part, const tensor *x,
+                          int64_t first_block, int64_t blocks)
+{
+    const conv_window *window = &plan->window;
+    int64_t planes = (part->extent[0] - 1) * window->stride[0] + window->kernel[0];
+    if (fetch->next < fetch->end || fetch->index == blocks * planes || plan->tiles[2] > 1) return;
+    int64_t block = first_block + fetch->index / planes, floats = x->size[2] * x->step;
+    int64_t plane = part->first[0] * window->stride[0] - window->pad[0] + fetch->index % planes;
+    int64_t row = (part->first[1] + part->extent[1]) * window->stride[1];
+    int64_t rows = least(part->extent[1] * window->stride[1], x->size[1] - row);
+    fetch->index++;
+    if (plane < 0 || plane >= x->size[0] || rows <= 0) return;
+    fetch->next = tensor_block(x, part->sample, block) + (plane * x->size[1] + row) * floats;
+    fetch->end = fetch->next + rows * floats;
 }

@@ -143,6 +143,7 @@ INLINE vec vec_choose(ivec mask, vec a, vec b) { return (vec)(((ivec)a & mask) |
 #define rmseg_cpu_probe               RMSEG_AT_LEVEL(rmseg_cpu_probe)
 #define rmseg_cpu_table               RMSEG_AT_LEVEL(rmseg_cpu_table)
 #define rmseg_cpu_pack_tile           RMSEG_AT_LEVEL(rmseg_cpu_pack_tile)
+#define rmseg_cpu_pack_ahead          RMSEG_AT_LEVEL(rmseg_cpu_pack_ahead)
 #define rmseg_cpu_conv_gather         RMSEG_AT_LEVEL(rmseg_cpu_conv_gather)
 #define rmseg_cpu_conv_weights        RMSEG_AT_LEVEL(rmseg_cpu_conv_weights)
 #define rmseg_cpu_head_gather         RMSEG_AT_LEVEL(rmseg_cpu_head_gather)
@@ -182,6 +183,8 @@ extern const rmseg_probe rmseg_cpu_probe;
 extern const rmseg_cpu_kernels rmseg_cpu_table;
 void rmseg_cpu_pack_tile(float *tile, const conv_plan *plan, const conv_part *part, const tensor *x,
                          int64_t first_block, int64_t blocks);
+void rmseg_cpu_pack_ahead(conv_fetch *fetch, const conv_plan *plan, const conv_part *part, const tensor *x,
+                          int64_t first_block, int64_t blocks);
 void rmseg_cpu_conv_gather(const conv_gather *pass);
 void rmseg_cpu_conv_weights(const conv_weights *pass);
 void rmseg_cpu_head_gather(const conv_gather *pass);
