@@ -42,6 +42,14 @@ static double between(rmseg_random *random, double low, double high)
     return low + (high - low) * rmseg_random_uniform(random);
 }
 
+/* Which argument of a call and which part of an initialiser is computed first is the compiler's choice: each number is
+ * drawn in a declaration of its own. */
+static point scatter(rmseg_random *random, point centre, double spread)
+{
+    double x = spread * rmseg_random_normal(random), y = spread * rmseg_random_normal(random);
+    return (point){centre.x + x, centre.y + y};
+}
+
 static double smooth_step(double x) { return x <= 0 ? 0 : x >= 1 ? 1 : x * x * (3 - 2 * x); }
 
 static point pixel_centre(const canvas *canvas, int64_t h, int64_t w)
@@ -98,7 +106,8 @@ static double light(point at, point centre, double radius)
 
 static void paint_ground(canvas *canvas, point macula)
 {
-    point centre = {between(&canvas->random, 0.49, 0.51), between(&canvas->random, 0.49, 0.51)};
+    double x = between(&canvas->random, 0.49, 0.51), y = between(&canvas->random, 0.49, 0.51);
+    point centre = {x, y};
     double radius = between(&canvas->random, 0.52, 0.58), exposure = between(&canvas->random, 0.85, 1.15);
     double green = between(&canvas->random, 0.42, 0.54), blue = between(&canvas->random, 0.14, 0.24);
     for (int64_t h = 0; h < canvas->size; h++)
@@ -171,11 +180,14 @@ static void draw_vessels(canvas *canvas, point disc, double side)
             bool arcade = pair < 2;
             double away =
                 arcade ? between(random, 0.15, 0.55) : between(random, 2.1, 2.7); /* from the macula's direction */
-            vessel vessel = {.at = {disc.x + between(random, -0.01, 0.01), disc.y + between(random, -0.01, 0.01)},
+            double x = disc.x + between(random, -0.01, 0.01), y = disc.y + between(random, -0.01, 0.01);
+            double bend = arcade ? between(random, 0.9, 1.5) : between(random, -0.3, 0.5);
+            double wide = between(random, 0.0045, 0.0075), length = between(random, 0.6, 0.85);
+            vessel vessel = {.at = {x, y},
                              .heading = down * (pi / 2 + (arcade ? -away : away - pi / 2)),
-                             .bend = -down * (arcade ? between(random, 0.9, 1.5) : between(random, -0.3, 0.5)),
-                             .wide = between(random, 0.0045, 0.0075),
-                             .length = between(random, 0.6, 0.85),
+                             .bend = -down * bend,
+                             .wide = wide,
+                             .length = length,
                              .forks = 2};
             if (side < 0) {
                 vessel.heading = pi - vessel.heading;
@@ -207,8 +219,8 @@ static double blob_radius(const blob *blob, point at)
 
 static blob make_blob(rmseg_random *random, point centre, double radius, double waves)
 {
-    blob made = {
-        .centre = centre, .radius = radius, .squeeze = between(random, 0.9, 1.15), .tilt = between(random, 0, pi)};
+    double squeeze = between(random, 0.9, 1.15), tilt = between(random, 0, pi);
+    blob made = {.centre = centre, .radius = radius, .squeeze = squeeze, .tilt = tilt};
     for (int k = 0; k < 3; k++) {
         made.wave[k] = between(random, -waves, waves);
         made.phase[k] = between(random, 0, 2 * pi);
@@ -259,7 +271,9 @@ static void paint_distractors(canvas *canvas, point disc, double radius)
                         spot = {{0.92f, 0.76f, 0.36f}};
     int64_t reflexes = 1 + rmseg_random_below(random, 3), clusters = 1 + rmseg_random_below(random, 3);
     for (int64_t i = 0; i < reflexes; i++) {
-        blob blob = make_blob(random, far_place(random, disc), radius * between(random, 0.35, 0.7), 0.05);
+        double share = between(random, 0.35, 0.7);
+        point at = far_place(random, disc);
+        blob blob = make_blob(random, at, radius * share, 0.05);
         double strength = between(random, 0.45, 0.8);
         paint_blob(canvas, &blob, reflex, strength, between(random, 0.4, 0.9));
         if (rmseg_random_uniform(random) < 0.5) continue;
@@ -269,7 +283,7 @@ static void paint_distractors(canvas *canvas, point disc, double radius)
     for (int64_t i = 0; i < clusters; i++) {
         point middle = far_place(random, disc);
         for (int64_t spots = 3 + rmseg_random_below(random, 6); spots > 0; spots--) {
-            point at = {middle.x + 0.035 * rmseg_random_normal(random), middle.y + 0.035 * rmseg_random_normal(random)};
+            point at = scatter(random, middle, 0.035);
             blob blob = make_blob(random, at, between(random, 0.005, 0.016), 0.15);
             paint_blob(canvas, &blob, spot, between(random, 0.5, 0.85), 0.8);
         }
@@ -283,7 +297,7 @@ static void draw_scene(canvas *canvas)
     rmseg_random *random = &canvas->random;
     static const colour rim = {{0.93f, 0.68f, 0.38f}}, pale = {{1.0f, 0.88f, 0.64f}};
     double side = rmseg_random_uniform(random) < 0.5 ? -1 : 1; /* the macula lies right or left of the disc */
-    point disc = {0.5 - 0.03 * side + 0.045 * rmseg_random_normal(random), 0.49 + 0.045 * rmseg_random_normal(random)};
+    point disc = scatter(random, (point){0.5 - 0.03 * side, 0.49}, 0.045);
     double radius = between(random, 0.085, 0.125), ratio = between(random, 0.42, 0.72);
     double shift = (1 - ratio) * radius * between(random, 0.1, 0.45), angle = between(random, 0, 2 * pi);
     point middle = {disc.x + shift * cos(angle), disc.y + shift * sin(angle)};
@@ -294,7 +308,8 @@ static void draw_scene(canvas *canvas)
     paint_distractors(canvas, disc, radius);
     double strength = between(random, 0.72, 0.9);
     paint_blob(canvas, &whole, rim, strength, between(random, 0.15, 0.35));
-    paint_blob(canvas, &core, pale, between(random, 0.6, 0.85), between(random, 0.3, 0.6));
+    double soft = between(random, 0.3, 0.6);
+    paint_blob(canvas, &core, pale, between(random, 0.6, 0.85), soft);
     draw_vessels(canvas, disc, side);
     paint_vessels(canvas);
     mark_label(canvas, &whole, &core);
