@@ -39,7 +39,6 @@ void case_add_with_norm(case_list *list, rmseg_op_desc op, fill fill, rmseg_acti
 typedef struct family {
     const char *name, *what;
     void (*list)(case_list *list);
-    void (*bench)(case_list *list);
     bool (*check)(const rmseg_backend *backend);
 } family;
 extern const family families[];
@@ -79,20 +78,7 @@ typedef struct results {
 void run_case(results *r, const rmseg_backend *backend, const check_case *c);
 void results_free(results *r);
 
-/* Seconds of the forward pass, of the whole backward pass and of the backward pass without din; the least of several.
- */
-void time_case(double seconds[3], const rmseg_backend *backend, const check_case *c);
-
-/* Floating-point operations and bytes of a forward pass; backward data and weights have as many each. */
-double case_flops(const check_case *c);
-double case_bytes(const check_case *c);
-
-/* ---- this machine ------------------------------------------------------------------------------------------------ */
-
-double clock_s(void);          /* for what is timed */
-void use_processor_time(void); /* of one thread, instead of the time on the wall */
-
-double peak_gflops(const char *level); /* multiply-adds of the level's vectors on all threads */
-double peak_gbytes(void);              /* reading and writing large arrays on all threads */
+/* Multiply-adds of a convolution's forward pass, as direct sums; 0 of anything else. */
+int64_t case_multiply_adds(const check_case *c);
 
 #endif

@@ -1,16 +1,16 @@
 /*
- * check_kernels - proves the kernels of a backend equal to their plain meaning, and times them.
+ * check_kernels - proves the kernels of a backend equal to their plain meaning.
  *
- *     check_kernels [--backend cpu] [--level v3] [--only conv2d] [--case 17] [--mode test|bitwise|bench|accuracy]
- *                   [--clock wall|cpu] [--conv direct]
+ *     check_kernels [--backend cpu] [--level v3] [--only conv2d] [--case 17] [--mode test|bitwise|accuracy]
+ *                   [--conv direct] [--most 5]
  *
  *     test      every case of every family on the backend and on plain; see check.h for what must agree and how closely
  *     bitwise   every case at 1, 2, 3 and 7 threads, and run by more or fewer than it was created for: the same bits
- *     bench     the layers of real networks: time, GFLOP/s and share of this machine's peak, GB/s and share of its
- * bandwidth;
- *               --clock cpu takes one thread and its processor time, which says something on a busy machine too
  *     accuracy  the convolutions of both networks by Winograd's algorithm and by direct sums, against sums in double;
  *               `--only small` takes smaller inputs
+ *
+ * --most leaves out convolutions of more millions of multiply-adds: on an emulator each takes some 100 ns. What times
+ * kernels is `rmseg bench kernels`.
  *
  * A failure prints the command that repeats it and the first place that differs. Exit: 0 all right, 1 a failure, 2
  * wrong use, 77 the level cannot run here.
@@ -26,10 +26,11 @@
 #define TOLERANCE 4.0 /* times eps sqrt(terms) max(magnitude, |expected|) */
 #define WINOGRAD  2.0 /* times that, where Winograd's transforms round too */
 #define SKIPPED   77
+#define MOST      1000000 /* million multiply-adds: all cases */
 
 typedef struct options {
-    const char *backend, *level, *only, *mode, *clock;
-    int64_t only_case;
+    const char *backend, *level, *only, *mode;
+    int64_t only_case, most;
     bool exact;
 } options;
 
@@ -159,36 +160,6 @@ static bool bitwise_case(const options *o, const rmseg_backend *backend, const f
     return ok;
 }
 
-static void print_time(const char *pass, double seconds, const check_case *c, const options *o, double tensors)
-{
-    double flops = case_flops(c), peak = peak_gflops(o->level), gflops = flops / seconds * 1e-9;
-    if (flops > 0)
-        printf(" | %s %8.3f ms %5.0f GF/s %3.0f %%", pass, seconds * 1e3, gflops, 100 * gflops / peak);
-    else
-        printf(" | %s %8.3f ms %5.1f GB/s %3.0f %%", pass, seconds * 1e3, tensors * case_bytes(c) / seconds * 1e-9,
-               100 * tensors * case_bytes(c) / seconds * 1e-9 / peak_gbytes());
-}
-
-static bool bench_case(const options *o, const rmseg_backend *backend, const family *f, const check_case *c,
-                       double *worst)
-{
-    double seconds[3];
-    char text[256];
-    (void)f, (void)worst;
-    time_case(seconds, backend, c);
-    printf("%s\n   ", case_text(text, sizeof text, c));
-    print_time("forward", seconds[0], c, o, 1);
-    if (c->training && case_flops(c) > 0) {
-        print_time("data", seconds[1] - seconds[2], c, o, 1);
-        print_time("weights", seconds[2], c, o, 1);
-    } else if (c->training) {
-        print_time("backward", seconds[1], c, o, 2);
-    }
-    printf("\n");
-    fflush(stdout);
-    return true;
-}
-
 /* ---- the loop ---------------------------------------------------------------------------------------------------- */
 
 typedef bool (*case_fn)(const options *o, const rmseg_backend *backend, const family *f, const check_case *c,
@@ -199,20 +170,20 @@ static bool run_family(const options *o, const rmseg_backend *backend, const fam
     case_list list = {0};
     int64_t failed = 0, done = 0;
     double worst = 0;
-    bool bench = strcmp(o->mode, "bench") == 0;
     if (!f->list) {
         bool ok = strcmp(o->mode, "test") != 0 || f->check(backend);
         if (strcmp(o->mode, "test") == 0) printf("%-12s %s\n", f->name, ok ? "right" : "FAILED");
         return ok;
     }
-    (bench ? f->bench : f->list)(&list);
+    f->list(&list);
     for (int64_t i = 0; i < list.count; i++) {
         if (o->only_case >= 0 && i != o->only_case) continue;
+        if (case_multiply_adds(&list.items[i]) > o->most * 1000000) continue;
         for (int at = 0; at < list.items[i].ops; at++) list.items[i].op[at].exact = o->exact;
         done++;
         if (!fn(o, backend, f, &list.items[i], &worst)) failed++;
     }
-    if (!bench) printf("%-12s %4lld cases, %lld failed", f->name, (long long)done, (long long)failed);
+    printf("%-12s %4lld cases, %lld failed", f->name, (long long)done, (long long)failed);
     if (strcmp(o->mode, "test") == 0 && failed == 0) printf("; largest difference %.2f of what is allowed", worst);
     printf("\n");
     free(list.items);
@@ -221,8 +192,8 @@ static bool run_family(const options *o, const rmseg_backend *backend, const fam
 
 static int usage(void)
 {
-    fprintf(stderr, "usage: check_kernels [--backend cpu] [--level v2|v3|v4|native] [--only FAMILY] [--case N] [--mode "
-                    "test|bitwise|bench|accuracy] [--clock wall|cpu] [--conv direct]\n"
+    fprintf(stderr, "usage: check_kernels [--backend cpu] [--level LEVEL] [--only FAMILY] [--case N] [--mode "
+                    "test|bitwise|accuracy] [--conv direct] [--most MILLIONS]\n"
                     "families:\n");
     for (const family *f = families; f->name; f++) fprintf(stderr, "  %-12s %s\n", f->name, f->what);
     return 2;
@@ -241,9 +212,9 @@ static bool read_options(options *o, int count, char **words)
             o->mode = words[i + 1];
         else if (strcmp(words[i], "--conv") == 0)
             o->exact = strcmp(words[i + 1], "direct") == 0;
-        else if (strcmp(words[i], "--clock") == 0)
-            o->clock = words[i + 1];
-        else if (strcmp(words[i], "--case") != 0 || !rmseg_parse_integer(&o->only_case, words[i + 1]))
+        else if (strcmp(words[i], "--case") == 0 && rmseg_parse_integer(&o->only_case, words[i + 1]))
+            continue;
+        else if (strcmp(words[i], "--most") != 0 || !rmseg_parse_integer(&o->most, words[i + 1]))
             return false;
     }
     return count % 2 == 1;
@@ -252,13 +223,12 @@ static bool read_options(options *o, int count, char **words)
 static case_fn find_mode(const char *mode)
 {
     if (strcmp(mode, "test") == 0) return test_case;
-    if (strcmp(mode, "bitwise") == 0) return bitwise_case;
-    return strcmp(mode, "bench") == 0 ? bench_case : NULL;
+    return strcmp(mode, "bitwise") == 0 ? bitwise_case : NULL;
 }
 
 int main(int count, char **words)
 {
-    options o = {.backend = "cpu", .mode = "test", .clock = "wall", .only_case = -1};
+    options o = {.backend = "cpu", .mode = "test", .only_case = -1, .most = MOST};
     if (!read_options(&o, count, words)) return usage();
     case_fn fn = find_mode(o.mode);
     bool accuracy = strcmp(o.mode, "accuracy") == 0;
@@ -269,8 +239,6 @@ int main(int count, char **words)
         return SKIPPED;
     }
     if (!backend) return usage();
-    if (!o.level) o.level = rmseg_cpu_level();
-    if (strcmp(o.clock, "cpu") == 0) use_processor_time();
     if (accuracy) return check_accuracy(backend, o.only && strcmp(o.only, "small") == 0) ? 0 : 1;
     bool ok = true, found = false;
     for (const family *f = families; f->name; f++) {

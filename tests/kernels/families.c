@@ -1,5 +1,5 @@
 /*
- * families.c - which cases each family of kernels is checked on, and which it is timed on.
+ * families.c - which cases each family of kernels is checked on.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -330,111 +330,24 @@ static void concat_list(case_list *list) { move_list(list, RMSEG_OP_CONCAT); }
 static void fork_list(case_list *list) { move_list(list, RMSEG_OP_FORK); }
 static void dropout_list(case_list *list) { move_list(list, RMSEG_OP_DROPOUT); }
 
-/* ---- what is timed: the layers of U-Net 16 on four images of 256x256, and of U-Net 64 on one of 512x512 ---------- */
-
-static void conv2d_bench(case_list *list)
-{
-    static const conv_shape shapes[] = {
-        {4, 3, 16, 1, 256, 256, 1, 3, 3},   {4, 16, 16, 1, 256, 256, 1, 3, 3},   {4, 32, 16, 1, 256, 256, 1, 3, 3},
-        {4, 32, 32, 1, 128, 128, 1, 3, 3},  {4, 64, 64, 1, 64, 64, 1, 3, 3},     {4, 128, 128, 1, 32, 32, 1, 3, 3},
-        {4, 256, 256, 1, 16, 16, 1, 3, 3},  {1, 3, 64, 1, 512, 512, 1, 3, 3},    {1, 64, 64, 1, 512, 512, 1, 3, 3},
-        {1, 128, 64, 1, 512, 512, 1, 3, 3}, {1, 128, 128, 1, 256, 256, 1, 3, 3}, {1, 256, 256, 1, 128, 128, 1, 3, 3},
-        {1, 512, 512, 1, 64, 64, 1, 3, 3},  {1, 1024, 1024, 1, 32, 32, 1, 3, 3},
-    };
-    for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) case_add(list, conv_op(shapes[i]), FILL_NORMAL, true);
-}
-
-static void conv3d_bench(case_list *list)
-{
-    static const conv_shape shapes[] = {
-        {1, 1, 16, 112, 112, 80, 3, 3, 3}, {1, 16, 16, 112, 112, 80, 3, 3, 3}, {1, 32, 32, 56, 56, 40, 3, 3, 3},
-        {1, 64, 64, 28, 28, 20, 3, 3, 3},  {1, 128, 128, 14, 14, 10, 3, 3, 3}, {1, 256, 256, 7, 7, 5, 3, 3, 3},
-    };
-    for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) case_add(list, conv_op(shapes[i]), FILL_NORMAL, true);
-}
-
-static void pointwise_bench(case_list *list)
-{
-    static const conv_shape shapes[] = {
-        {4, 16, 2, 1, 256, 256, 1, 1, 1}, {1, 64, 2, 1, 512, 512, 1, 1, 1}, {1, 16, 2, 112, 112, 80, 1, 1, 1}};
-    for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) case_add(list, conv_op(shapes[i]), FILL_NORMAL, true);
-}
-
-static void strided_bench(case_list *list)
-{
-    static const conv_shape shapes[] = {{1, 16, 32, 112, 112, 80, 2, 2, 2}, {1, 64, 128, 28, 28, 20, 2, 2, 2}};
-    for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++)
-        case_add(list, strided_op(shapes[i]), FILL_NORMAL, true);
-}
-
-static void transposed_bench(case_list *list)
-{
-    static const conv_shape shapes[] = {{4, 32, 16, 1, 128, 128, 1, 2, 2},
-                                        {4, 256, 128, 1, 16, 16, 1, 2, 2},
-                                        {1, 128, 64, 1, 256, 256, 1, 2, 2},
-                                        {1, 1024, 512, 1, 32, 32, 1, 2, 2},
-                                        {1, 32, 16, 56, 56, 40, 2, 2, 2}};
-    for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++)
-        case_add(list, transposed_op(shapes[i]), FILL_NORMAL, true);
-}
-
-static const rmseg_shape large_tensors[] = {{4, 16, 1, 256, 256}, {1, 64, 1, 512, 512}, {1, 16, 112, 112, 80}};
-
-static void tensor_bench(case_list *list, rmseg_op_kind kind)
-{
-    for (size_t i = 0; i < sizeof large_tensors / sizeof *large_tensors; i++) {
-        rmseg_op_desc op = tensor_op(kind, large_tensors[i]);
-        op.activation = RMSEG_ACT_RELU;
-        op.in[1] = kind == RMSEG_OP_ADD || kind == RMSEG_OP_CONCAT ? op.in[0] : op.in[1];
-        for (int a = 0; a < 3; a++)
-            op.kernel[a] = op.stride[a] = kind != RMSEG_OP_MAXPOOL || (a == 0 && op.in[0].d == 1) ? 1 : 2;
-        case_add(list, op, FILL_NORMAL, true);
-    }
-}
-
-static void norm_bench(case_list *list) { tensor_bench(list, RMSEG_OP_NORM); }
-static void group_norm_bench(case_list *list)
-{
-    for (size_t i = 0; i < sizeof large_tensors / sizeof *large_tensors; i++) {
-        rmseg_op_desc op = tensor_op(RMSEG_OP_GROUP_NORM, large_tensors[i]);
-        op.activation = RMSEG_ACT_RELU;
-        op.groups = 16;
-        case_add(list, op, FILL_NORMAL, true);
-    }
-}
-
-static void activation_bench(case_list *list) { tensor_bench(list, RMSEG_OP_ACTIVATION); }
-static void pool_bench(case_list *list) { tensor_bench(list, RMSEG_OP_MAXPOOL); }
-static void add_bench(case_list *list) { tensor_bench(list, RMSEG_OP_ADD); }
-static void concat_bench(case_list *list) { tensor_bench(list, RMSEG_OP_CONCAT); }
-static void fork_bench(case_list *list) { tensor_bench(list, RMSEG_OP_FORK); }
-static void dropout_bench(case_list *list) { tensor_bench(list, RMSEG_OP_DROPOUT); }
-
-static void conv_norm_bench(case_list *list)
-{
-    static const conv_shape shapes[] = {{4, 16, 16, 1, 256, 256, 1, 3, 3}, {1, 64, 64, 1, 512, 512, 1, 3, 3}};
-    for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++)
-        case_add_with_norm(list, conv_op(shapes[i]), FILL_NORMAL, RMSEG_ACT_RELU);
-}
-
 /* ---- the table --------------------------------------------------------------------------------------------------- */
 
 const family families[] = {
-    {"conv2d", "convolutions of one slice", conv2d_list, conv2d_bench, NULL},
-    {"conv3d", "convolutions of volumes", conv3d_list, conv3d_bench, NULL},
-    {"pointwise", "convolutions of kernel 1", pointwise_list, pointwise_bench, NULL},
-    {"strided", "convolutions of kernel = stride", strided_list, strided_bench, NULL},
-    {"transposed", "transposed convolutions", transposed_list, transposed_bench, NULL},
-    {"conv-norm", "convolutions and the norm that reads their sums", conv_norm_list, conv_norm_bench, NULL},
-    {"norm", "batch norm with its activation", norm_list, norm_bench, NULL},
-    {"group-norm", "group and instance norm with their activation", group_norm_list, group_norm_bench, NULL},
-    {"activation", "activations", activation_list, activation_bench, NULL},
-    {"maxpool", "max-pooling", pool_list, pool_bench, NULL},
-    {"add", "sums of two tensors", add_list, add_bench, NULL},
-    {"concat", "channels put together", concat_list, concat_bench, NULL},
-    {"fork", "a tensor read twice", fork_list, fork_bench, NULL},
-    {"dropout", "dropout of channels", dropout_list, dropout_bench, NULL},
-    {"layouts", "tensors and weights in and out", NULL, NULL, check_layouts},
-    {"optimiser", "SGD, AdamW, averages and the sum of squares", NULL, NULL, check_optimiser},
-    {NULL, NULL, NULL, NULL, NULL},
+    {"conv2d", "convolutions of one slice", conv2d_list, NULL},
+    {"conv3d", "convolutions of volumes", conv3d_list, NULL},
+    {"pointwise", "convolutions of kernel 1", pointwise_list, NULL},
+    {"strided", "convolutions of kernel = stride", strided_list, NULL},
+    {"transposed", "transposed convolutions", transposed_list, NULL},
+    {"conv-norm", "convolutions and the norm that reads their sums", conv_norm_list, NULL},
+    {"norm", "batch norm with its activation", norm_list, NULL},
+    {"group-norm", "group and instance norm with their activation", group_norm_list, NULL},
+    {"activation", "activations", activation_list, NULL},
+    {"maxpool", "max-pooling", pool_list, NULL},
+    {"add", "sums of two tensors", add_list, NULL},
+    {"concat", "channels put together", concat_list, NULL},
+    {"fork", "a tensor read twice", fork_list, NULL},
+    {"dropout", "dropout of channels", dropout_list, NULL},
+    {"layouts", "tensors and weights in and out", NULL, check_layouts},
+    {"optimiser", "SGD, AdamW, averages and the sum of squares", NULL, check_optimiser},
+    {NULL, NULL, NULL, NULL},
 };

@@ -227,11 +227,10 @@ static void forward(op_run *runs, const check_case *c)
     }
 }
 
-static void backward(op_run *runs, const check_case *c, bool data)
+static void backward(op_run *runs, const check_case *c)
 {
     for (int at = c->ops - 1; at >= 0; at--) {
         rmseg_op_io io = io_of(&runs[at]);
-        for (int i = 0; !data && at == 0 && i < 2; i++) io.din[i].data = NULL;
         runs[at].backend->layer_backward(runs[at].layer, &io);
     }
 }
@@ -346,7 +345,7 @@ void run_case(results *r, const rmseg_backend *backend, const check_case *c)
     if (c->run_threads) rmseg_threads_set(c->run_threads);
     if (r->status == RMSEG_OK) {
         forward(runs, c);
-        if (c->training) backward(runs, c, true);
+        if (c->training) backward(runs, c);
         for (int at = 0; at < c->ops; at++) {
             if (strstr(backend->layer_info(runs[at].layer).algorithm, "Winograd")) r->rounds = true;
             take_results(r, &runs[at], c, at);
@@ -362,42 +361,9 @@ void results_free(results *r)
     r->count = 0;
 }
 
-/* ---- timing ------------------------------------------------------------------------------------------------------ */
-
-#define TIMES 5
-
-void time_case(double seconds[3], const rmseg_backend *backend, const check_case *c)
-{
-    op_run runs[2];
-    memset(runs, 0, sizeof runs);
-    if (make_runs(runs, backend, c) != RMSEG_OK) abort();
-    for (int i = 0; i < 3; i++) seconds[i] = HUGE_VAL;
-    for (int time = 0; time < TIMES; time++) {
-        double t[4];
-        t[0] = clock_s();
-        forward(runs, c);
-        t[1] = clock_s();
-        if (c->training) backward(runs, c, true);
-        t[2] = clock_s();
-        if (c->training) backward(runs, c, false);
-        t[3] = clock_s();
-        for (int i = 0; i < 3; i++) seconds[i] = fmin(seconds[i], t[i + 1] - t[i]);
-    }
-    free_runs(runs, c);
-}
-
-double case_flops(const check_case *c)
+int64_t case_multiply_adds(const check_case *c)
 {
     const rmseg_op_desc *op = &c->op[0];
     const rmseg_shape *coarse = op->kind == RMSEG_OP_CONV_TRANSPOSE ? &op->in[0] : &op->out[0];
-    return is_conv(op) ? 2.0 * (double)(op->in[0].c * op->out[0].c * taps(op)) * (double)(coarse->n * pixels(coarse))
-                       : 0;
-}
-
-double case_bytes(const check_case *c)
-{
-    double elements = 0;
-    for (int i = 0; i < 2; i++)
-        elements += (double)dense_elements(&c->op[0].in[i]) + (double)dense_elements(&c->op[0].out[i]);
-    return elements * sizeof(float);
+    return is_conv(op) ? op->in[0].c * op->out[0].c * taps(op) * coarse->n * pixels(coarse) : 0;
 }
