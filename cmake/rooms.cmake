@@ -34,21 +34,28 @@ function(rmseg_room room)
 endfunction()
 
 # rmseg_levels(<room> [VARIANT <name>] <source>... [PLAIN])
-# Kernels of a room, compiled once per processor level (core/level.h): v2, v3 and v4, native where the processor is not an x86-64, and
-# with PLAIN once more for no level at all. RMSEG_LEVEL is the level's name, which the sources append to the names they export; with
-# VARIANT they are compiled with RMSEG_<name>, which must change those names too.
+# Kernels of a room, compiled once per processor level (core/level.h) and with PLAIN once more for no level at all. RMSEG_LEVEL is the
+# level's name, which the sources append to the names they export; with VARIANT they are compiled with RMSEG_<name>, which must change
+# those names too.
 if(CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|AMD64)$")
     set(RMSEG_LEVELS v2 v3 v4)
+elseif(CMAKE_SYSTEM_PROCESSOR MATCHES "^(aarch64|arm64)$")
+    set(RMSEG_LEVELS neon)
 else()
     set(RMSEG_LEVELS native)
 endif()
 function(rmseg_level_objects target level)
     rmseg_objects(${target} ${ARGN})
     target_compile_definitions(${target} PRIVATE RMSEG_LEVEL=${level})
-    set_target_properties(${target} PROPERTIES RMSEG_FUSED ON)
     target_compile_options(${target} PRIVATE -O3)
+    if(NOT level STREQUAL plain)
+        set_target_properties(${target} PROPERTIES RMSEG_FUSED ON)
+    endif()
     if(level MATCHES "^v")
         target_compile_options(${target} PRIVATE -march=x86-64-${level})
+    elseif(level STREQUAL neon)
+        # Before it gives out registers gcc for ARM moves loads up, and the microkernel's sums no longer fit in them.
+        target_compile_options(${target} PRIVATE $<$<C_COMPILER_ID:GNU>:-fno-schedule-insns>)
     endif()
 endfunction()
 function(rmseg_levels room)

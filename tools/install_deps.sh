@@ -1,6 +1,6 @@
 #!/bin/sh
-# Installs what building and testing rmseg needs, on Debian and Ubuntu; with "ci", what .ci/run needs besides. Looks first, and does
-# nothing where all is there.
+# Installs what building and testing rmseg needs, on Debian and Ubuntu; with "ci", what .ci/run needs besides; with "arm64", what building
+# for 64-bit ARM and running that under QEMU needs besides. Looks first, and does nothing where all is there.
 set -eu
 
 missing=""
@@ -27,6 +27,9 @@ if [ "${1:-}" = ci ]; then
     need g++ command -v c++
     need groff-base command -v groff
     need python3-venv python3 -c 'import ensurepip' # tools/format.sh may fetch its clang-format
+elif [ "${1:-}" = arm64 ]; then
+    need gcc-aarch64-linux-gnu command -v aarch64-linux-gnu-gcc
+    need qemu-user command -v qemu-aarch64
 fi
 
 [ -n "$missing" ] || exit 0

@@ -323,5 +323,6 @@ FUNCTIONS = {
     "rmseg_holm": (c_int, [c_void_p, c_void_p, c_int64]),
     "rmseg_cpu_level": (c_char_p, []),
     "rmseg_cpu_level_check": (c_int, []),
+    "rmseg_cpu_level_list": (c_char_p, [c_int64]),
     "rmseg_cpu_level_runs": (c_bool, [c_char_p]),
 }

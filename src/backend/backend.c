@@ -51,6 +51,11 @@ const char *rmseg_cpu_level(void)
     return rmseg_level_name(level >= 0 ? level : rmseg_level_best());
 }
 
+const char *rmseg_cpu_level_list(int64_t index)
+{
+    return index >= 0 && index < RMSEG_LEVELS ? rmseg_level_name((int)index) : NULL;
+}
+
 bool rmseg_cpu_level_runs(const char *name)
 {
     int level = rmseg_level_find(name);

@@ -93,7 +93,6 @@ static rmseg_status describe_net(const rmseg_options *options)
 rmseg_status cli_info(const rmseg_options *options, const char *const *operands, int64_t count)
 {
     (void)operands, (void)count;
-    static const char *const levels[] = {"plain", "v2", "v3", "v4", "native"};
     if (*rmseg_options_get(options, "net")) return describe_net(options);
     if (rmseg_cpu_level_check() != RMSEG_OK) return rmseg_cpu_level_check();
     char *ops = NULL;
@@ -101,8 +100,8 @@ rmseg_status cli_info(const rmseg_options *options, const char *const *operands,
     if (status != RMSEG_OK) return status;
     printf("rmseg      %s\nbuild      %s\n", rmseg_version(), rmseg_build());
     printf("processor  level %s; can run", rmseg_cpu_level());
-    for (size_t i = 0; i < sizeof levels / sizeof *levels; i++)
-        if (rmseg_cpu_level_runs(levels[i])) printf(" %s", levels[i]);
+    for (int64_t i = 0; rmseg_cpu_level_list(i); i++)
+        if (rmseg_cpu_level_runs(rmseg_cpu_level_list(i))) printf(" %s", rmseg_cpu_level_list(i));
     printf("\nthreads    %d\n%s", rmseg_threads(), ops);
     rmseg_text_free(ops);
     rmseg_library_info library;

@@ -1,8 +1,10 @@
-/* level.c - what this processor can run, and what the user wants it to. */
+/* level.c - what this processor can run, what the user wants it to, and what it is called. */
 #include "core/level.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/utsname.h>
 
 static bool runs_plain(void) { return true; }
 
@@ -19,6 +21,8 @@ static bool runs_v4(void)
            __builtin_cpu_supports("avx512cd") && __builtin_cpu_supports("avx512dq") &&
            __builtin_cpu_supports("avx512vl");
 }
+#elif defined(__aarch64__)
+static bool runs_neon(void) { return true; }
 #else
 static bool runs_native(void) { return true; }
 #endif
@@ -53,4 +57,33 @@ int rmseg_level_chosen(void)
     if (!wanted || !*wanted) return rmseg_level_best();
     int level = rmseg_level_find(wanted);
     return level >= 0 && rmseg_level_runs(level) ? level : -1;
+}
+
+/* The value of the first line "key : value". */
+static bool find_value(char *value, size_t size, const char *path, const char *key)
+{
+    char line[512];
+    bool found = false;
+    FILE *file = fopen(path, "re");
+    while (file && !found && fgets(line, sizeof line, file)) {
+        const char *colon = strchr(line, ':');
+        found = colon && strncmp(line, key, strlen(key)) == 0;
+        if (!found) continue;
+        colon += 1 + strspn(colon + 1, " ");
+        snprintf(value, size, "%.*s", (int)strcspn(colon, "\n"), colon);
+    }
+    if (file) fclose(file);
+    return found;
+}
+
+void rmseg_processor_name(char *name, size_t size, const char *cpuinfo)
+{
+    char maker[64], part[64];
+    struct utsname system;
+    if (find_value(name, size, cpuinfo, "model name")) return;
+    if (find_value(maker, sizeof maker, cpuinfo, "CPU implementer") &&
+        find_value(part, sizeof part, cpuinfo, "CPU part"))
+        snprintf(name, size, "ARM %s, part %s", maker, part);
+    else
+        snprintf(name, size, "%s", uname(&system) ? "unknown" : system.machine);
 }

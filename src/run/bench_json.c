@@ -7,30 +7,12 @@
  */
 #include <jansson.h>
 #include <math.h>
-#include <stdio.h>
 #include <string.h>
-#include <sys/utsname.h>
 #include <time.h>
 
 #include "run/bench.h"
 
 /* ---- writing ----------------------------------------------------------------------------------------------------- */
-
-/* "model name : Intel ..." of /proc/cpuinfo, else what uname says. */
-static void find_processor(char *name, size_t size)
-{
-    struct utsname system;
-    char line[512];
-    snprintf(name, size, "%s", uname(&system) ? "unknown" : system.machine);
-    FILE *file = fopen("/proc/cpuinfo", "r");
-    while (file && fgets(line, sizeof line, file)) {
-        const char *colon = strchr(line, ':');
-        if (strncmp(line, "model name", 10) || !colon) continue;
-        snprintf(name, size, "%.*s", (int)strcspn(colon + 2, "\n"), colon + 2);
-        break;
-    }
-    if (file) fclose(file);
-}
 
 static void add_row(rmseg_json *json, const rmseg_bench_row *row)
 {
@@ -58,7 +40,7 @@ void rmseg_bench_json(rmseg_json *json, const rmseg_bench_run *run)
     char processor[256], date[64] = "";
     time_t now = time(NULL);
     struct tm utc;
-    find_processor(processor, sizeof processor);
+    rmseg_processor_name(processor, sizeof processor, RMSEG_CPUINFO);
     if (gmtime_r(&now, &utc)) strftime(date, sizeof date, "%Y-%m-%dT%H:%M:%SZ", &utc);
     rmseg_json_open(json, NULL, '{');
     rmseg_json_string(json, "rmseg", rmseg_version());
@@ -167,7 +149,7 @@ static bool is_rate(const char *unit) { return strstr(unit, "/s") != NULL; }
 static void add_differences(rmseg_text *text, const json_t *old)
 {
     char processor[256];
-    find_processor(processor, sizeof processor);
+    rmseg_processor_name(processor, sizeof processor, RMSEG_CPUINFO);
     const char *const pairs[][3] = {{"version", text_of(old, "rmseg"), rmseg_version()},
                                     {"build", text_of(old, "build"), rmseg_build()},
                                     {"level", text_of(old, "level"), rmseg_cpu_level()},

@@ -162,27 +162,11 @@ rmseg_status rmseg_folder_weights(const rmseg_trainer *t)
 
 /* ---- run.json ---------------------------------------------------------------------------------------------------- */
 
-/* "Intel(R) Xeon(R) ...", as far as the system tells. */
-static void find_processor(char *name, size_t size)
-{
-    char line[256];
-    snprintf(name, size, "unknown");
-    FILE *file = fopen("/proc/cpuinfo", "re");
-    while (file && fgets(line, sizeof line, file)) {
-        const char *value = strncmp(line, "model name", 10) ? NULL : strchr(line, ':');
-        if (!value) continue;
-        value += 1 + strspn(value + 1, " ");
-        snprintf(name, size, "%.*s", (int)strcspn(value, "\n"), value);
-        break;
-    }
-    if (file) fclose(file);
-}
-
 static void add_machine(rmseg_json *json)
 {
     struct utsname system;
     char processor[256];
-    find_processor(processor, sizeof processor);
+    rmseg_processor_name(processor, sizeof processor, RMSEG_CPUINFO);
     rmseg_json_open(json, "machine", '{');
     if (!uname(&system)) {
         rmseg_json_string(json, "host", system.nodename);

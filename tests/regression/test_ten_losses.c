@@ -297,12 +297,11 @@ static void plain_in_double(void **state)
 static void cpu_at_every_level_that_runs(void **state)
 {
     (void)state;
-    const char *const levels[] = {"v2", "v3", "v4", "native"};
     int ran = 0;
-    for (size_t i = 0; i < sizeof levels / sizeof *levels; i++) {
-        const rmseg_backend *backend = rmseg_backend_at_level(levels[i]);
+    for (int level = 0; level < RMSEG_LEVELS; level++) {
+        const rmseg_backend *backend = rmseg_backend_at_level(rmseg_level_name(level));
         if (!backend) continue;
-        check_cases(backend, levels[i]);
+        check_cases(backend, rmseg_level_name(level));
         ran++;
     }
     if (ran == 0) skip();

@@ -9,6 +9,9 @@ static const rmseg_net_spec no_norm = {"unet", 3, 1, 3, 5, 1, "none", "leaky-rel
 static const rmseg_net_spec vnet = {"vnet", 3, 1, 2, 3, 4, "group", "relu", 0.5, false};
 static const char *const backends[] = {"plain", "plain64", "cpu"};
 
+/* The engine's; NULL where the processor does not run that level, and of "plain". */
+static const rmseg_backend *at_level(int level) { return rmseg_backend_at_level(rmseg_level_name(level)); }
+
 typedef struct run {
     rmseg_net *net;
     rmseg_weights *weights;
@@ -195,10 +198,9 @@ static void deferred_norms_change_no_bit(void **state)
         {"vnet", 3, 1, 7, 8, 4, "batch", "relu", 0.5, false},
     };
     const int64_t *sizes[] = {flat, solid, deep, deep, wide, flat, deep};
-    const char *const levels[] = {"v2", "v3", "v4", "native"};
-    for (int level = 0; level < 4; level++)
-        for (size_t i = 0; rmseg_backend_at_level(levels[level]) && i < sizeof specs / sizeof *specs; i++) {
-            const rmseg_backend *backends[2] = {rmseg_backend_at_level(levels[level])};
+    for (int level = 0; level < RMSEG_LEVELS; level++)
+        for (size_t i = 0; at_level(level) && i < sizeof specs / sizeof *specs; i++) {
+            const rmseg_backend *backends[2] = {at_level(level)};
             rmseg_backend stores = *backends[0];
             stores.defers = NULL;
             backends[1] = &stores;
@@ -318,9 +320,8 @@ static void backends_agree(void **state)
     const rmseg_net_spec wide = {"unet", 2, 3, 2, 16, 2, "batch", "relu", 0.5, false},
                          volume = {"unet", 3, 1, 3, 16, 1, "none", "relu", 0, false},
                          halves = {"unet", 2, 3, 2, 8, 2, "batch", "relu", 0, false};
-    const char *const levels[] = {"v2", "v3", "v4", "native"};
-    for (int i = -1; i < 4; i++) {
-        const rmseg_backend *backend = i < 0 ? rmseg_backend_find("plain") : rmseg_backend_at_level(levels[i]);
+    for (int level = 0; level < RMSEG_LEVELS; level++) {
+        const rmseg_backend *backend = level == RMSEG_LEVEL_plain ? rmseg_backend_find("plain") : at_level(level);
         if (!backend) continue;
         check_against_plain64(&wide, backend, flat);
         check_against_plain64(&volume, backend, solid);
@@ -393,19 +394,18 @@ static double *predictions(const rmseg_net_spec *spec, const rmseg_backend *back
 /* One spec at every level, with Winograd's algorithm and without. */
 static void check_prediction(rmseg_net_spec spec, const int64_t size[3])
 {
-    const char *const levels[] = {"v2", "v3", "v4", "native"};
     int64_t count = 0;
     double *truth = predictions(&spec, rmseg_backend_find("plain64"), size, &count), largest = 0;
     for (int64_t i = 0; i < count; i++) largest = fmax(largest, fabs(truth[i]));
-    for (int run = 0; run < 8; run++) {
-        const rmseg_backend *backend = rmseg_backend_at_level(levels[run / 2]);
+    for (int run = 0; run < 2 * RMSEG_LEVELS; run++) {
+        const rmseg_backend *backend = at_level(run / 2);
         if (!backend) continue;
         spec.exact = run % 2;
         double *found = predictions(&spec, backend, size, &count), difference = 0;
         for (int64_t i = 0; i < count; i++) difference = fmax(difference, fabs(found[i] - truth[i]));
-        printf("  %-6s %s %dD, width %lld, norm %s%s: logits differ by %.1e of the largest\n", levels[run / 2],
-               spec.net, spec.spatial, (long long)spec.width, spec.norm, spec.exact ? ", exact" : "",
-               difference / largest);
+        printf("  %-6s %s %dD, width %lld, norm %s%s: logits differ by %.1e of the largest\n",
+               rmseg_level_name(run / 2), spec.net, spec.spatial, (long long)spec.width, spec.norm,
+               spec.exact ? ", exact" : "", difference / largest);
         assert_true(difference < 1e-5 * largest); /* some 30 layers of float, a few eps each */
         rmseg_free(found);
     }

@@ -2,7 +2,7 @@
  * backend/cpu/vector.h - what a processor level is: the width of its vectors and how many fit in its registers.
  *
  * GNU vectors only: the compiler knows the instructions. A file that includes this is compiled once per level, with
- * that level's flags, and RMSEG_LEVEL (v2, v3, v4, native) in its exported names.
+ * that level's flags, and RMSEG_LEVEL (v2, v3, v4, neon, native) in its exported names.
  */
 #ifndef BACKEND_CPU_VECTOR_H
 #define BACKEND_CPU_VECTOR_H
