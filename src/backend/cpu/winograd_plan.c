@@ -13,8 +13,9 @@
 #define FEWEST_CHANNELS 8 /* with fewer the direct sum is short, and its error less than the transforms make */
 #define MOST_ROWS       192
 #define FEWEST_ROWS     16
-#define OWN_ROWS        24 /* fewer than these and the weights cross the cache too often */
-#define OWN_SQUARES     16 /* squares of weights whose private sums are still small */
+#define OWN_ROWS        24  /* fewer than these and the weights cross the cache too often */
+#define OWN_SQUARES     16  /* squares of weights whose private sums are still small */
+#define OWN_SUMS        192 /* of those, in all chunks: the more chunks, the fewer digits the sum of each loses */
 #define TASKS           16
 #define MOST_TOGETHER   4
 #define TRANSFORM       1.3 /* a tile of a block to or from its positions, in products of 16 channels by 16 */
@@ -133,7 +134,7 @@ winograd_plan rmseg_cpu_winograd_plan_weights(const rmseg_op_desc *op, int64_t p
     int64_t vy =
         POSITIONS * (winograd_v_step(&p, p.in_blocks, in_rows(&p)) + winograd_v_step(&p, p.out_blocks, rows(&p)));
     int64_t groups = rmseg_cpu_winograd_groups(&p);
-    p.chunks = p.shared ? 1 : least(TASKS, groups);
+    p.chunks = p.shared ? 1 : least(groups, most(TASKS, OWN_SUMS / squares));
     p.together = p.depth > 1 ? 1 : together(p.in_blocks);
     p.common = (p.shared ? vy : 0) + (p.shared && groups == 1 ? 0 : p.chunks * squares * POSITIONS * p.block * p.block);
     p.own = p.shared ? 0 : vy;

@@ -54,7 +54,7 @@ static void add_to(float *du, const float *more)
     }
 }
 
-/* ---- few channels: chunks of the space, each with a DU of its own, added in order -------------------------------- */
+/* ---- few channels: chunks of the space, each with a DU of its own, added in pairs, pairs of pairs, ... ------------ */
 
 static void own_chunk(void *context, int64_t chunk, int thread)
 {
@@ -81,7 +81,10 @@ static void own_finish(void *context, int64_t set, int thread)
     const weights_job *job = context;
     const winograd_plan *p = job->pass->plan;
     float *du = job->du + set * SET;
-    for (int64_t chunk = 1; chunk < p->chunks; chunk++) add_to(du, du + chunk * sets(p) * SET);
+    int64_t step = sets(p) * SET;
+    for (int64_t apart = 1; apart < p->chunks; apart *= 2)
+        for (int64_t chunk = 0; chunk + apart < p->chunks; chunk += 2 * apart)
+            add_to(du + chunk * step, du + (chunk + apart) * step);
     rmseg_cpu_winograd_dw(job->pass, set, du);
 }
 
