@@ -258,7 +258,8 @@ static rmseg_status run(const rmseg_net *net, const rmseg_op_desc *ops, int axes
 
 static rmseg_status run_net(const char *name, int64_t width, const int64_t size[3], int axes, int64_t batch, bool last)
 {
-    const rmseg_net_spec spec = {name, axes - 2, axes == 5 ? 1 : 3, CLASSES, width, 4, "batch", "relu", 0, false};
+    const rmseg_net_spec spec = {name,  axes - 2, axes == 5 ? 1 : 3, CLASSES, width, 4, "batch", "relu", 0,
+                                 false, false};
     rmseg_net *net = NULL;
     RMSEG_TRY(rmseg_net_create(&net, &spec));
     rmseg_op_desc *ops = rmseg_alloc(net->node_count, sizeof *ops);

@@ -30,13 +30,14 @@ typedef struct rmseg_net_spec {
     const char *activation; /* "relu" | "leaky-relu" */
     double dropout;         /* of whole channels: at the bottom, V-Net: and before its last convolution; 0: none */
     bool exact;             /* convolutions by direct sums alone, never by Winograd's algorithm: slower */
+    bool bf16;              /* a training keeps activations for the way back in bfloat16: less memory */
 } rmseg_net_spec;
 
 /* The op list with shapes, MACs, bytes, and the algorithm each layer takes on this machine, as a text table: `rmseg
  * info --net`. `text` is owned: rmseg_text_free. size = D,H,W of one sample; with `training`, the plans a trainer would
- * make. */
+ * make, with `checkpoints` of one that keeps only some activations and makes the others again. */
 RMSEG_API rmseg_status rmseg_net_describe(char **text, const rmseg_net_spec *spec, int64_t batch, const int64_t size[3],
-                                          bool training);
+                                          bool training, bool checkpoints);
 
 /* A line for each backend: the kinds of op in which it gives the same bits at any number of threads, and those in which
  * it does not. `text` is owned. */

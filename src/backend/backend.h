@@ -144,6 +144,11 @@ typedef struct rmseg_backend {
     void (*tensor_pack)(rmseg_view to, const void *dense, const rmseg_shape *shape);
     void (*tensor_unpack)(void *dense, rmseg_view from, const rmseg_shape *shape);
 
+    /* Numbers to the nearest bfloat16, of two equally near the even one, and back. NaN stays NaN, what is too large
+     * becomes infinite. */
+    void (*to_bf16)(uint16_t *to, const void *from, int64_t elements);
+    void (*from_bf16)(void *to, const uint16_t *from, int64_t elements);
+
     /* Where channel `c` of a tensor of `shape` starts inside a sample, in elements; -1 when it cannot be a view (not
      * block-aligned). */
     int64_t (*channel_offset)(const rmseg_shape *shape, int64_t c);

@@ -18,6 +18,8 @@ static const rmseg_option_info rows[] = {
     {"grid", "text", "512,512", "", 0, 0, "voxels", "size of a sample: H,W or D,H,W", "256,256"},
     {"batch", "integer", "1", "", 1, 1 << 20, "samples", "samples at a time", "4"},
     {"exact", "switch", "false", "", 0, 0, "", "plans of direct sums alone, as train --exact makes them", ""},
+    {"precision", "choice", "f32", "f32|bf16", 0, 0, "", "of what train --precision keeps for the way back", "bf16"},
+    {"checkpoint-activations", "switch", "false", "", 0, 0, "", "memory of train --checkpoint-activations", ""},
     {"inference", "switch", "false", "", 0, 0, "", "plans for prediction instead of training", ""},
 };
 
@@ -81,10 +83,12 @@ static rmseg_status describe_net(const rmseg_options *options)
                                  .norm = rmseg_options_get(options, "norm"),
                                  .activation = rmseg_options_get(options, "activation"),
                                  .dropout = strtod(value_of(dropout, options, "dropout"), NULL),
-                                 .exact = cli_switch(options, "exact")};
+                                 .exact = cli_switch(options, "exact"),
+                                 .bf16 = !strcmp(rmseg_options_get(options, "precision"), "bf16")};
+    bool training = !cli_switch(options, "inference");
+    bool checkpoints = training && cli_switch(options, "checkpoint-activations");
     char *text = NULL;
-    rmseg_status status =
-        rmseg_net_describe(&text, &spec, cli_integer(options, "batch"), size, !cli_switch(options, "inference"));
+    rmseg_status status = rmseg_net_describe(&text, &spec, cli_integer(options, "batch"), size, training, checkpoints);
     if (status == RMSEG_OK) fputs(text, stdout);
     rmseg_text_free(text);
     return status;

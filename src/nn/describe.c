@@ -75,6 +75,13 @@ static rmseg_status add_purposes(rmseg_text *text, const rmseg_executor *executo
     return RMSEG_OK;
 }
 
+/* What is special about how activations wait for the way back. */
+static const char *keeping(const rmseg_executor *executor)
+{
+    if (executor->ends) return " with checkpointed activations";
+    return executor->places.rounded ? " with activations in bf16" : "";
+}
+
 static rmseg_status add_head(rmseg_text *text, const rmseg_executor *executor)
 {
     const rmseg_net *net = executor->net;
@@ -87,8 +94,8 @@ static rmseg_status add_head(rmseg_text *text, const rmseg_executor *executor)
     add_grouped(text, rmseg_net_parameter_count(net));
     rmseg_text_addf(text, " parameters; %.1f GMAC forward; input ", macs / 1e9);
     add_shape(text, &executor->ops[0].in[0], spec->spatial);
-    rmseg_text_addf(text, "\n%s on backend %s: %.1f MB beside the weights\n\n",
-                    executor->training ? "training" : "inference", executor->backend->name,
+    rmseg_text_addf(text, "\n%s%s on backend %s: %.1f MB beside the weights\n\n",
+                    executor->training ? "training" : "inference", keeping(executor), executor->backend->name,
                     (double)rmseg_executor_bytes(executor) / 1e6);
     RMSEG_TRY(add_purposes(text, executor));
     rmseg_text_addf(text, "%-*s %-10s %-24s %12s %9s %9s  %s\n", name_width(net), "name", "op", "output", "parameters",
@@ -177,14 +184,14 @@ rmseg_status rmseg_ops_describe(char **text)
 /* ---- a network --------------------------------------------------------------------------------------------------- */
 
 rmseg_status rmseg_net_describe(char **text, const rmseg_net_spec *spec, int64_t batch, const int64_t size[3],
-                                bool training)
+                                bool training, bool checkpoints)
 {
     const rmseg_backend *backend = NULL;
     rmseg_net *net = NULL;
     rmseg_executor *executor = NULL;
     rmseg_status status = rmseg_backend_default(&backend);
     if (status == RMSEG_OK) status = rmseg_net_create(&net, spec);
-    if (status == RMSEG_OK) status = rmseg_executor_plan(&executor, net, backend, batch, size, training, false);
+    if (status == RMSEG_OK) status = rmseg_executor_plan(&executor, net, backend, batch, size, training, checkpoints);
     if (status == RMSEG_OK) status = describe(text, executor);
     rmseg_executor_destroy(executor);
     rmseg_net_destroy(net);

@@ -64,9 +64,12 @@ static rmseg_status create_layers(rmseg_executor *executor)
 static rmseg_status find_segments(rmseg_executor *executor)
 {
     int64_t count = executor->net->node_count;
+    if (executor->net->spec.bf16)
+        return rmseg_fail(RMSEG_ERROR_ARGUMENT,
+                          "precision bf16 and checkpointed activations exclude each other: what is made again from "
+                          "rounded activations would be others than the forward pass had");
     executor->ends = rmseg_alloc(count, sizeof *executor->ends);
-    executor->back = rmseg_alloc(count, sizeof *executor->back);
-    if (!executor->ends || !executor->back) return RMSEG_ERROR_MEMORY;
+    if (!executor->ends) return RMSEG_ERROR_MEMORY;
     rmseg_segments_find(executor->ends, executor->net);
     return RMSEG_OK;
 }
@@ -92,12 +95,12 @@ static rmseg_status plan(rmseg_executor *executor, int64_t n, const int64_t size
         if (!executor->deferrals) return RMSEG_ERROR_MEMORY;
         rmseg_deferrals_find(executor->deferrals, executor->ops, net, executor->backend);
     }
-    if (checkpoints)
-        RMSEG_TRY(find_segments(executor));
-    else
-        executor->back = executor->io;
+    if (checkpoints) RMSEG_TRY(find_segments(executor));
     RMSEG_TRY(rmseg_places_find(&executor->places, net, executor->ops, executor->backend, executor->folds,
                                 executor->training, executor->ends));
+    bool elsewhere = executor->places.places[RMSEG_PLACE_AGAIN];
+    executor->back = elsewhere ? rmseg_alloc(net->node_count, sizeof *executor->back) : executor->io;
+    if (!executor->back) return RMSEG_ERROR_MEMORY;
     executor->blocks[RMSEG_BLOCK_TENSORS].bytes = executor->places.bytes;
     return create_layers(executor);
 }
@@ -121,11 +124,16 @@ rmseg_status rmseg_executor_plan(rmseg_executor **executor, const rmseg_net *net
 
 /* ---- memory ------------------------------------------------------------------------------------------------------ */
 
+static void *at(const rmseg_executor *executor, size_t offset)
+{
+    return (char *)executor->blocks[RMSEG_BLOCK_TENSORS].data + offset;
+}
+
 static rmseg_view view(const rmseg_executor *executor, rmseg_place_kind kind, int64_t tensor)
 {
     const rmseg_place *places = executor->places.places[kind], *place = places ? &places[tensor] : NULL;
     if (!place || place->offset == SIZE_MAX) return (rmseg_view){NULL, 0};
-    return (rmseg_view){(char *)executor->blocks[RMSEG_BLOCK_TENSORS].data + place->offset, place->n_stride};
+    return (rmseg_view){at(executor, place->offset), place->n_stride};
 }
 
 /* Of all ops: ios, with activations in places of a kind. */
@@ -188,7 +196,7 @@ static rmseg_status create(rmseg_executor **executor, const rmseg_net *net, cons
     }
     for (int64_t op = 0; op < net->node_count; op++) {
         connect(made, made->io, RMSEG_PLACE_ACTIVATION, op);
-        if (checkpoints) connect(made, made->back, RMSEG_PLACE_AGAIN, op);
+        if (made->back != made->io) connect(made, made->back, RMSEG_PLACE_AGAIN, op);
         made->back[op].again = checkpoints;
     }
     *executor = made;
@@ -239,6 +247,22 @@ void rmseg_executor_destroy(rmseg_executor *executor)
 
 /* ---- running ----------------------------------------------------------------------------------------------------- */
 
+/* Behind the forward pass of an op: what the rest of it does not read is kept in half the bytes. */
+static void round_behind(const rmseg_executor *executor, int64_t op)
+{
+    const rmseg_places *places = &executor->places;
+    for (const rmseg_rounding *r = places->rounded; r < places->rounded + places->rounded_count; r++)
+        if (r->op == op) executor->backend->to_bf16(at(executor, r->bf16), at(executor, r->floats), r->elements);
+}
+
+/* Before the backward pass of an op: what it reads. */
+static void widen_before(const rmseg_executor *executor, int64_t op)
+{
+    const rmseg_places *places = &executor->places;
+    for (const rmseg_rounding *r = places->widened; r < places->widened + places->widened_count; r++)
+        if (r->op == op) executor->backend->from_bf16(at(executor, r->floats), at(executor, r->bf16), r->elements);
+}
+
 rmseg_status rmseg_executor_forward(void *logits, rmseg_executor *executor, rmseg_weights *weights, const void *input,
                                     uint64_t seed, int64_t iteration)
 {
@@ -258,6 +282,7 @@ rmseg_status rmseg_executor_forward(void *logits, rmseg_executor *executor, rmse
             rmseg_executor_clock_forward(executor, op);
         else
             backend->layer_forward(executor->layers[op], io);
+        round_behind(executor, op);
     }
     backend->tensor_unpack(logits, executor->io[last].out[0], &executor->ops[last].out[0]);
     executor->forwarded = executor->training;
@@ -293,6 +318,7 @@ rmseg_status rmseg_executor_backward(rmseg_executor *executor, rmseg_weights *we
     for (int64_t op = last; op >= 0; op--) {
         bool segment_ends = executor->ends && executor->ends[op] == op + 1 && op < last;
         if (segment_ends) run_again(executor, op);
+        widen_before(executor, op);
         if (executor->seconds)
             rmseg_executor_clock_backward(executor, op);
         else
@@ -302,22 +328,36 @@ rmseg_status rmseg_executor_backward(rmseg_executor *executor, rmseg_weights *we
 }
 
 /* Whether a tensor has no NaN or infinity, whose squares would come through. */
-static bool is_finite(const rmseg_executor *executor, rmseg_view view, const rmseg_shape *shape)
+static bool is_finite(const rmseg_executor *executor, const rmseg_place *place, const rmseg_shape *shape)
 {
     const rmseg_backend *backend = executor->backend;
     for (int64_t n = 0; n < shape->n; n++) {
-        const char *sample = (const char *)view.data + (size_t)(n * view.n_stride) * backend->element;
+        const char *sample = at(executor, place->offset + (size_t)(n * place->n_stride) * backend->element);
         if (!isfinite(backend->sum_of_squares(sample, backend->sample_elements(shape)))) return false;
     }
     return true;
 }
 
+/* The same of one in bfloat16: there an exponent of all ones. */
+static bool is_finite_bf16(const rmseg_executor *executor, const rmseg_place *place, const rmseg_shape *shape)
+{
+    const uint16_t *halves = at(executor, place->offset);
+    for (int64_t n = 0; n < shape->n; n++)
+        for (int64_t i = 0; i < executor->backend->sample_elements(shape); i++)
+            if ((~halves[n * place->n_stride + i] & 0x7f80) == 0) return false;
+    return true;
+}
+
 const char *rmseg_executor_fault(const rmseg_executor *executor)
 {
+    const rmseg_place *floats = executor->places.places[RMSEG_PLACE_ACTIVATION],
+                      *bf16 = executor->places.places[RMSEG_PLACE_BF16];
     for (int64_t op = 0; executor->training && op < executor->net->node_count; op++) {
         const rmseg_node *node = &executor->net->nodes[op];
-        bool kept = executor->places.places[RMSEG_PLACE_ACTIVATION][node->out[0]].kept;
-        if (kept && !is_finite(executor, executor->io[op].out[0], &executor->ops[op].out[0])) return node->name;
+        const rmseg_shape *shape = &executor->ops[op].out[0];
+        int64_t out = node->out[0];
+        if (floats[out].kept && !is_finite(executor, &floats[out], shape)) return node->name;
+        if (bf16 && bf16[out].kept && !is_finite_bf16(executor, &bf16[out], shape)) return node->name;
     }
     return NULL;
 }

@@ -31,7 +31,7 @@ struct rmseg_executor {
     rmseg_layer **layers;      /* [node_count]; NULL of an op whose work another does */
     rmseg_op_io *io;           /* [node_count]; parameters are bound at each run */
     int64_t *ends;             /* [node_count], of segments; NULL: the training is not checkpointed */
-    rmseg_op_io *back;         /* [node_count], of the backward pass: io, but of a checkpointed training */
+    rmseg_op_io *back;         /* [node_count], of the backward pass: io, unless activations then lie elsewhere */
     rmseg_places places;       /* in TENSORS */
     size_t *saved_at;          /* [node_count]: bytes into the block SAVED */
     rmseg_block blocks[RMSEG_BLOCKS];

@@ -32,16 +32,16 @@ static double time_backward(const rmseg_executor *executor, int64_t op, const rm
 /* The second run finds in and dout as the first did, and writes what it wrote. */
 void rmseg_executor_clock_backward(rmseg_executor *executor, int64_t op)
 {
-    double *seconds = seconds_of(executor, op), all = time_backward(executor, op, &executor->io[op]);
+    double *seconds = seconds_of(executor, op), all = time_backward(executor, op, &executor->back[op]);
     if (!rmseg_op_is_conv(executor->ops[op].kind)) {
         seconds[RMSEG_PASS_BACKWARD] = all;
         return;
     }
-    if (!executor->io[op].din[0].data) {
+    if (!executor->back[op].din[0].data) {
         seconds[RMSEG_PASS_WEIGHTS] = all;
         return;
     }
-    rmseg_op_io io = executor->io[op];
+    rmseg_op_io io = executor->back[op];
     io.din[0].data = NULL;
     seconds[RMSEG_PASS_WEIGHTS] = time_backward(executor, op, &io);
     seconds[RMSEG_PASS_DATA] = fmax(0, all - seconds[RMSEG_PASS_WEIGHTS]);

@@ -21,7 +21,9 @@ rmseg_status rmseg_executor_purposes(rmseg_purpose purposes[RMSEG_PURPOSES], con
         {"averages", "moving averages", kinds[RMSEG_TENSOR_AVERAGE]},
         {"running_statistics", "running statistics", states},
         {"activations", executor->training ? "activations kept for the way back" : "activations", kept},
-        {"activation_gradients", "more for their gradients", executor->places.bytes - kept},
+        {"activation_gradients",
+         executor->places.rounded ? "more for floats and gradients" : "more for their gradients",
+         executor->places.bytes - kept},
         {"saved", "statistics and masks kept", block(executor, RMSEG_BLOCK_SAVED)},
         {"scratch", "scratch", block(executor, RMSEG_BLOCK_SCRATCH) + block(executor, RMSEG_BLOCK_SUMS)}};
     for (int i = 0; i < RMSEG_PURPOSES; i++) purposes[i] = rows[i];

@@ -209,7 +209,8 @@ rmseg_status rmseg_net_spec_save(rmseg_tensor_file *file, const rmseg_net_spec *
     RMSEG_TRY(rmseg_tensor_file_note(file, "rmseg.norm", spec->norm));
     RMSEG_TRY(rmseg_tensor_file_note(file, "rmseg.activation", spec->activation));
     RMSEG_TRY(rmseg_tensor_file_note(file, "rmseg.dropout", rmseg_number_text(number, spec->dropout)));
-    return rmseg_tensor_file_note(file, "rmseg.exact", spec->exact ? "true" : "false");
+    RMSEG_TRY(rmseg_tensor_file_note(file, "rmseg.exact", spec->exact ? "true" : "false"));
+    return rmseg_tensor_file_note(file, "rmseg.precision", spec->bf16 ? "bf16" : "f32");
 }
 
 static rmseg_status read_text(const char **value, const rmseg_tensor_file *file, const char *key, const char *path)
@@ -246,8 +247,10 @@ rmseg_status rmseg_net_spec_load(rmseg_net_spec *spec, const rmseg_tensor_file *
     RMSEG_TRY(read_text(&dropout, file, "rmseg.dropout", path));
     if (!rmseg_parse_number(&made.dropout, dropout))
         return rmseg_fail(RMSEG_ERROR_FORMAT, "%s: rmseg.dropout is \"%s\"; expected a number", path, dropout);
-    const char *exact = rmseg_tensor_file_value(file, "rmseg.exact"); /* what it computes is the same without it */
+    const char *exact = rmseg_tensor_file_value(file, "rmseg.exact"); /* older files lack these two */
     made.exact = exact && strcmp(exact, "true") == 0;
+    const char *precision = rmseg_tensor_file_value(file, "rmseg.precision");
+    made.bf16 = precision && strcmp(precision, "bf16") == 0;
     made.spatial = spatial == 2 || spatial == 3 ? (int)spatial : 0; /* rmseg_net_create refuses the rest */
     *spec = made;
     return RMSEG_OK;

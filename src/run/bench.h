@@ -26,6 +26,9 @@
     X(pick, activation, "relu", 0, 0, "relu|leaky-relu", "", "activation", "leaky-relu")                               \
     X(f64, dropout, "0", 0, 0.95, "", "", "probability to drop a channel", "0.5")                                      \
     X(flag, exact, "no", 0, 0, "", "", "convolutions by direct sums alone, as train --exact", "")                      \
+    X(pick, precision, "f32", 0, 0, "f32|bf16", "", "of activations that layers and step keep, as train --precision",  \
+      "bf16")                                                                                                          \
+    X(flag, checkpoint_activations, "no", 0, 0, "", "", "layers and step as train --checkpoint-activations", "")       \
     X(flag, inference, "no", 0, 0, "", "", "layers as prediction plans them, forward only", "")                        \
     X(str, objective, "softmax: ce + dice", 0, 0, "", "", "what step trains with",                                     \
       "softmax: ce + dice + 0.01*rm(2,0,0)")                                                                           \

@@ -128,6 +128,7 @@ static bool is_first_of_kind(const rmseg_executor *executor, int64_t op)
 static rmseg_status add_sums(rmseg_bench_net *n, const double *samples, int64_t count, int64_t stride)
 {
     int64_t ops = rmseg_executor_ops(n->executor);
+    bool bf16 = n->training && rmseg_net_get_spec(n->net)->bf16;
     for (int64_t op = 0; op < ops; op++) {
         rmseg_op_profile profile;
         rmseg_executor_profile(&profile, n->executor, op);
@@ -138,7 +139,8 @@ static rmseg_status add_sums(rmseg_bench_net *n, const double *samples, int64_t 
         const rmseg_bench_measure row = {.name = "input and logits",
                                          .pass = pass_names[i],
                                          .kind = "sum",
-                                         .note = "in and out of the layout",
+                                         .note = bf16 ? "in and out of the layout, and of bf16"
+                                                      : "in and out of the layout",
                                          .samples = samples + ops * RMSEG_PASSES + i,
                                          .count = count,
                                          .stride = stride,

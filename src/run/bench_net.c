@@ -42,6 +42,8 @@ static rmseg_status name_setting(const rmseg_bench_net *n, const rmseg_net_spec 
     if (strcmp(spec->activation, "relu")) rmseg_text_addf(&text, ", %s", spec->activation);
     if (spec->dropout > 0) rmseg_text_addf(&text, ", dropout %g", spec->dropout);
     if (spec->exact) rmseg_text_add(&text, ", exact");
+    if (spec->bf16 && n->training) rmseg_text_add(&text, ", bf16");
+    if (o->checkpoint_activations && n->training) rmseg_text_add(&text, ", checkpointed");
     if (!n->training) rmseg_text_add(&text, ", inference");
     rmseg_status status =
         size.failed || text.failed ? RMSEG_ERROR_MEMORY : rmseg_bench_setting(n->run, "%s", text.data);
@@ -79,12 +81,15 @@ rmseg_status rmseg_bench_net_create(rmseg_bench_net *net, rmseg_bench_run *run, 
                                  .norm = o->norm,
                                  .activation = o->activation,
                                  .dropout = o->dropout,
-                                 .exact = o->exact};
+                                 .exact = o->exact,
+                                 .bf16 = !strcmp(o->precision, "bf16")};
     RMSEG_TRY(name_setting(net, &spec, o));
     RMSEG_TRY(rmseg_net_create(&net->net, &spec));
     RMSEG_TRY(rmseg_weights_create(&net->weights, net->net, run->backend, training));
     RMSEG_TRY(rmseg_weights_init(net->weights, 1));
-    RMSEG_TRY(rmseg_executor_create(&net->executor, net->net, run->backend, o->batch, net->size, training));
+    RMSEG_TRY(training && o->checkpoint_activations
+                  ? rmseg_executor_create_checkpointed(&net->executor, net->net, run->backend, o->batch, net->size)
+                  : rmseg_executor_create(&net->executor, net->net, run->backend, o->batch, net->size, training));
     return make_batch(net, &spec, o->batch);
 }
 

@@ -257,6 +257,7 @@ static void add_model(rmseg_json *json, const rmseg_trainer *t)
     rmseg_json_integer(json, "classes", t->model.classes);
     rmseg_json_string(json, "regions", regions.data);
     rmseg_json_string(json, "net", rmseg_net_get_spec(t->model.net)->net);
+    rmseg_json_string(json, "precision", t->o->precision);
     rmseg_json_integer(json, "parameters", rmseg_net_parameter_count(t->model.net));
     rmseg_json_integer(json, "seed", t->o->seed);
     rmseg_json_integer(json, "split_seed", t->o->split_seed);

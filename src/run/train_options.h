@@ -50,6 +50,8 @@
     X(f64, dropout, "0", 0, 0.95, "", "", "probability to drop a channel (docs/networks.md)", "0.5")                   \
     X(flag, exact, "no", 0, 0, "", "", "direct sums in every convolution: slower, other last bits (docs/engine.md)",   \
       "")                                                                                                              \
+    X(pick, precision, "f32", 0, 0, "f32|bf16", "",                                                                    \
+      "bf16: keep activations for the way back in half the bytes; gradients see them rounded", "bf16")                 \
     X(flag, checkpoint_activations, "no", 0, 0, "", "",                                                                \
       "keep only some activations and make the others again: less memory, slower, the same bits", "")                  \
     X(str, init, "", 0, 0, "", "", "weights to start from (safetensors); none: drawn from the seed", "w.safetensors")  \

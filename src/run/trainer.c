@@ -133,7 +133,8 @@ static rmseg_status make_model(rmseg_trainer *t)
                            .norm = o->norm,
                            .activation = o->activation,
                            .dropout = o->dropout,
-                           .exact = o->exact};
+                           .exact = o->exact,
+                           .bf16 = !strcmp(o->precision, "bf16")};
     RMSEG_TRY(rmseg_net_create(&m->net, &spec));
     RMSEG_TRY(rmseg_weights_create(&m->weights, m->net, m->backend, true));
     if (!strcmp(o->optimizer, "adamw")) RMSEG_TRY(rmseg_weights_keep(m->weights, RMSEG_TENSOR_SQUARE));

@@ -336,7 +336,7 @@ static void networks(void **state)
 {
     (void)state;
     const int64_t flat[3] = {1, 8, 12}, solid[3] = {4, 8, 4};
-    rmseg_net_spec spec = {"unet", 2, 3, 2, 3, 2, "batch", "relu", 0, false};
+    rmseg_net_spec spec = {"unet", 2, 3, 2, 3, 2, "batch", "relu", 0, false, false};
     check_net("unet 2D, batch norm, relu", spec, flat, UNET_STEP);
     check_net("unet 2D, batch norm, leaky relu, dropout", (spec.activation = "leaky-relu", spec.dropout = 0.5, spec),
               flat, UNET_STEP);
@@ -350,7 +350,7 @@ static void networks(void **state)
               flat, UNET_STEP);
 
     const int64_t deep[3] = {32, 32, 16}, deep_flat[3] = {1, 64, 32};
-    spec = (rmseg_net_spec){"vnet", 3, 1, 3, 2, 4, "batch", "leaky-relu", 0, false};
+    spec = (rmseg_net_spec){"vnet", 3, 1, 3, 2, 4, "batch", "leaky-relu", 0, false, false};
     check_net("vnet 3D, batch norm, leaky relu", spec, deep, VNET_STEP);
     check_net("vnet 3D, no norm, relu, dropout",
               (spec.norm = "none", spec.activation = "relu", spec.dropout = 0.5, spec), deep, VNET_STEP);

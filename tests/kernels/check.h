@@ -44,6 +44,7 @@ typedef struct family {
 extern const family families[];
 
 bool check_layouts(const rmseg_backend *backend);
+bool check_bf16(const rmseg_backend *backend);
 bool check_optimiser(const rmseg_backend *backend);
 
 /* Of every 3x3(x3) layer of V-Net-16 at 112x112x80 and of U-Net-64 at 512x512 (`small`: of smaller inputs), Winograd's

@@ -348,6 +348,7 @@ const family families[] = {
     {"fork", "a tensor read twice", fork_list, NULL},
     {"dropout", "dropout of channels", dropout_list, NULL},
     {"layouts", "tensors and weights in and out", NULL, check_layouts},
+    {"bf16", "floats to bfloat16 and back", NULL, check_bf16},
     {"optimiser", "SGD, AdamW, averages and the sum of squares", NULL, check_optimiser},
     {NULL, NULL, NULL, NULL},
 };

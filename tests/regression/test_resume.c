@@ -48,12 +48,12 @@ static void assert_same_run(const char *a, const char *b)
     rmseg_text_destroy(&log_b);
 }
 
-static const char *optimizer = "sgd", *ema = "0";
+static const char *optimizer = "sgd", *ema = "0", *precision = "f32";
 
 static rmseg_options *options_of(const char *run)
 {
     return toy_options(run, "overwrite", "yes", "iterations", "10", "objective", OBJECTIVE, "log-gradients", "3",
-                       "optimizer", optimizer, "ema", ema, NULL);
+                       "optimizer", optimizer, "ema", ema, "precision", precision, NULL);
 }
 
 static void train_in_two(const char *run, int threads)
@@ -93,6 +93,13 @@ static void so_with_adamw_and_averaged_weights(void **state)
     optimizer = "sgd", ema = "0";
 }
 
+static void so_with_activations_in_bf16(void **state)
+{
+    precision = "bf16";
+    five_and_five_are_ten(state);
+    precision = "f32";
+}
+
 /* Two trainings in one folder would write over each other. */
 static void a_folder_at_work_is_closed_to_others(void **state)
 {
@@ -114,6 +121,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(five_and_five_are_ten),
         cmocka_unit_test(so_with_adamw_and_averaged_weights),
+        cmocka_unit_test(so_with_activations_in_bf16),
         cmocka_unit_test(a_folder_at_work_is_closed_to_others),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

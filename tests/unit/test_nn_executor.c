@@ -4,9 +4,9 @@
 #include "nn/executor.h"
 #include "unit.h"
 
-static const rmseg_net_spec batch_norm = {"unet", 2, 3, 2, 4, 2, "batch", "relu", 0.5, false};
-static const rmseg_net_spec no_norm = {"unet", 3, 1, 3, 5, 1, "none", "leaky-relu", 0, false};
-static const rmseg_net_spec vnet = {"vnet", 3, 1, 2, 3, 4, "group", "relu", 0.5, false};
+static const rmseg_net_spec batch_norm = {"unet", 2, 3, 2, 4, 2, "batch", "relu", 0.5, false, false};
+static const rmseg_net_spec no_norm = {"unet", 3, 1, 3, 5, 1, "none", "leaky-relu", 0, false, false};
+static const rmseg_net_spec vnet = {"vnet", 3, 1, 2, 3, 4, "group", "relu", 0.5, false, false};
 static const char *const backends[] = {"plain", "plain64", "cpu"};
 
 /* The engine's; NULL where the processor does not run that level, and of "plain". */
@@ -111,7 +111,7 @@ static void skips_are_written_where_they_are_joined(void **state)
 static void what_does_not_live_at_once_shares_memory(void **state)
 {
     (void)state;
-    const rmseg_net_spec spec = {"vnet", 3, 1, 2, 16, 4, "batch", "relu", 0.5, false};
+    const rmseg_net_spec spec = {"vnet", 3, 1, 2, 16, 4, "batch", "relu", 0.5, false, false};
     const int64_t size[3] = {112, 112, 80}, voxels = size[0] * size[1] * size[2];
     const size_t level = (size_t)(16 * voxels) * sizeof(float); /* of a tensor at the top */
     rmseg_net *net = NULL;
@@ -155,10 +155,11 @@ static void *snapshot(const run *r, size_t *bytes)
 
 static void check_threads(const rmseg_backend *backend)
 {
-    const rmseg_net_spec *specs[] = {&batch_norm, &no_norm, &vnet};
-    const int64_t *sizes[] = {flat, solid, deep};
+    const rmseg_net_spec half = {"unet", 2, 3, 2, 4, 2, "batch", "relu", 0.5, false, true};
+    const rmseg_net_spec *specs[] = {&batch_norm, &no_norm, &vnet, &half};
+    const int64_t *sizes[] = {flat, solid, deep, flat};
     const int counts[] = {1, 2, 3, 7};
-    for (int s = 0; s < 3; s++) {
+    for (int s = 0; s < 4; s++) {
         void *first = NULL;
         size_t bytes = 0;
         for (int c = 0; c < 4; c++) {
@@ -189,13 +190,13 @@ static void deferred_norms_change_no_bit(void **state)
 {
     (void)state;
     const rmseg_net_spec specs[] = {
-        {"unet", 2, 3, 2, 16, 2, "batch", "relu", 0.5, false},
-        {"unet", 3, 1, 3, 20, 1, "group", "leaky-relu", 0, false},
-        {"vnet", 3, 1, 2, 16, 4, "batch", "relu", 0.5, false},
-        {"vnet", 3, 2, 2, 5, 4, "instance", "leaky-relu", 0.5, true},
-        {"vnet", 2, 1, 2, 32, 4, "batch", "relu", 0, false},
-        {"unet", 2, 3, 2, 8, 2, "batch", "relu", 0, false},
-        {"vnet", 3, 1, 7, 8, 4, "batch", "relu", 0.5, false},
+        {"unet", 2, 3, 2, 16, 2, "batch", "relu", 0.5, false, false},
+        {"unet", 3, 1, 3, 20, 1, "group", "leaky-relu", 0, false, false},
+        {"vnet", 3, 1, 2, 16, 4, "batch", "relu", 0.5, false, false},
+        {"vnet", 3, 2, 2, 5, 4, "instance", "leaky-relu", 0.5, true, false},
+        {"vnet", 2, 1, 2, 32, 4, "batch", "relu", 0, false, false},
+        {"unet", 2, 3, 2, 8, 2, "batch", "relu", 0, false, false},
+        {"vnet", 3, 1, 7, 8, 4, "batch", "relu", 0.5, false, false},
     };
     const int64_t *sizes[] = {flat, solid, deep, deep, wide, flat, deep};
     for (int level = 0; level < RMSEG_LEVELS; level++)
@@ -223,10 +224,10 @@ static void deferred_norms_change_no_bit(void **state)
 static void check_checkpoints(const rmseg_backend *backend)
 {
     const rmseg_net_spec specs[] = {
-        {"unet", 2, 3, 2, 16, 2, "batch", "relu", 0.5, false},
-        {"unet", 3, 1, 3, 5, 1, "none", "leaky-relu", 0, false},
-        {"vnet", 3, 1, 2, 4, 4, "batch", "relu", 0.5, false},
-        {"vnet", 3, 2, 2, 2, 4, "group", "leaky-relu", 0.5, false},
+        {"unet", 2, 3, 2, 16, 2, "batch", "relu", 0.5, false, false},
+        {"unet", 3, 1, 3, 5, 1, "none", "leaky-relu", 0, false, false},
+        {"vnet", 3, 1, 2, 4, 4, "batch", "relu", 0.5, false, false},
+        {"vnet", 3, 2, 2, 2, 4, "group", "leaky-relu", 0.5, false, false},
     };
     const int64_t *sizes[] = {flat, solid, deep, deep};
     for (size_t i = 0; i < sizeof specs / sizeof *specs; i++) {
@@ -256,14 +257,172 @@ static void activations_made_again_change_no_bit(void **state)
     with_each_backend(check_checkpoints);
 }
 
+/* ---- bf16 -------------------------------------------------------------------------------------------------------- */
+
+static const rmseg_net_spec rounded[] = {
+    {"unet", 2, 3, 2, 16, 2, "batch", "relu", 0.5, false, true},
+    {"unet", 3, 1, 3, 5, 1, "none", "leaky-relu", 0, false, true},
+    {"vnet", 3, 1, 2, 4, 4, "batch", "relu", 0.5, false, true},
+    {"vnet", 3, 2, 2, 2, 4, "group", "leaky-relu", 0.5, false, true},
+};
+static const int64_t *const rounded_sizes[] = {flat, solid, deep, deep};
+#define ROUNDED (sizeof rounded / sizeof *rounded)
+
+/* What `like` keeps in bf16 is rounded where `r` keeps it in floats. */
+static void round_kept(run *r, const run *like)
+{
+    const rmseg_executor *e = r->executor;
+    const rmseg_place *places = e->places.places[RMSEG_PLACE_ACTIVATION],
+                      *halves = like->executor->places.places[RMSEG_PLACE_BF16];
+    for (int64_t tensor = 0; tensor < r->net->edge_count; tensor++) {
+        const rmseg_edge *edge = &r->net->edges[tensor];
+        if (!halves[tensor].kept) continue;
+        assert_true(places[tensor].kept && edge->producer >= 0);
+        const rmseg_shape *shape = &e->ops[edge->producer].out[r->net->nodes[edge->producer].out[1] == tensor];
+        int64_t elements = r->backend->sample_elements(shape);
+        uint16_t *half = rmseg_alloc(elements, sizeof *half);
+        for (int64_t n = 0; n < shape->n; n++) {
+            char *sample = (char *)e->blocks[RMSEG_BLOCK_TENSORS].data + places[tensor].offset +
+                           (size_t)(n * places[tensor].n_stride) * r->backend->element;
+            r->backend->to_bf16(half, sample, elements);
+            r->backend->from_bf16(sample, half, elements);
+        }
+        rmseg_free(half);
+    }
+}
+
+/* The forward pass of a training with bf16 is that of one without, and its backward pass that of one whose kept
+ * activations are rounded between the two: to the last bit. */
+static void check_rounding(const rmseg_backend *backend)
+{
+    const rmseg_sgd sgd = {.lr = 1e-3, .momentum = 0.9};
+    for (size_t s = 0; s < ROUNDED; s++) {
+        rmseg_net_spec spec = rounded[s];
+        run half = open_run(&spec, backend, 2, rounded_sizes[s], true);
+        spec.bf16 = false;
+        run full = open_run(&spec, backend, 2, rounded_sizes[s], true), *const both[] = {&half, &full};
+        for (int i = 0; i < 2; i++) {
+            for (int b = 0; b < 2; b++)
+                assert_ok(
+                    rmseg_executor_forward(both[b]->logits, both[b]->executor, both[b]->weights, both[b]->input, 5, i));
+            assert_memory_equal(half.logits, full.logits, (size_t)half.outputs * backend->element);
+            round_kept(&full, &half);
+            for (int b = 0; b < 2; b++) {
+                assert_ok(rmseg_executor_backward(both[b]->executor, both[b]->weights, both[b]->logits));
+                assert_ok(rmseg_weights_step(NULL, both[b]->weights, &sgd));
+            }
+        }
+        size_t count = 0;
+        void *found = snapshot(&half, &count), *truth = snapshot(&full, &count);
+        assert_memory_equal(found, truth, count);
+        assert_true(half.executor->places.bytes < full.executor->places.bytes);
+        rmseg_free(found);
+        rmseg_free(truth);
+        close_run(&half);
+        close_run(&full);
+    }
+}
+
+static void bf16_rounds_what_is_kept_and_nothing_else(void **state)
+{
+    (void)state;
+    check_rounding(rmseg_backend_find("plain"));
+    check_rounding(rmseg_backend_find("plain64"));
+    for (int level = 0; level < RMSEG_LEVELS; level++)
+        if (at_level(level)) check_rounding(at_level(level));
+}
+
+/* At full size: of what is kept in floats, half, but for the image and what the last convolution reads; and that the skips
+ * wait as floats until the forward pass has read them costs no more than that leaves. */
+static void bf16_takes_less_memory(void **state)
+{
+    (void)state;
+    static const struct {
+        rmseg_net_spec spec;
+        int64_t size[3];
+        double kept, all; /* of what floats take, at most */
+    } nets[] = {{{"vnet", 3, 1, 2, 16, 4, "batch", "relu", 0.5, false, true}, {112, 112, 80}, 0.6, 0.72},
+                {{"unet", 2, 3, 2, 64, 4, "batch", "relu", 0, false, true}, {1, 512, 512}, 0.56, 0.85}};
+    for (size_t i = 0; i < sizeof nets / sizeof *nets && rmseg_backend_find("cpu"); i++) {
+        rmseg_executor *executor[2];
+        rmseg_net *net[2];
+        for (int b = 0; b < 2; b++) {
+            rmseg_net_spec spec = nets[i].spec;
+            spec.bf16 = b;
+            assert_ok(rmseg_net_create(&net[b], &spec));
+            assert_ok(
+                rmseg_executor_plan(&executor[b], net[b], rmseg_backend_find("cpu"), 1, nets[i].size, true, false));
+        }
+        const rmseg_places *full = &executor[0]->places, *half = &executor[1]->places;
+        printf("  %s: %.3f of what is kept, %.3f of the arena\n", nets[i].spec.net,
+               (double)half->kept_bytes / (double)full->kept_bytes, (double)half->bytes / (double)full->bytes);
+        assert_true((double)half->kept_bytes < nets[i].kept * (double)full->kept_bytes);
+        assert_true((double)half->bytes < nets[i].all * (double)full->bytes);
+        for (int b = 0; b < 2; b++) rmseg_executor_destroy(executor[b]), rmseg_net_destroy(net[b]);
+    }
+}
+
+/* All gradients of parameters after one forward and backward pass with all numbers positive; owned. */
+static float *positive_gradients(rmseg_net_spec spec, bool bf16, int64_t *count)
+{
+    spec.bf16 = bf16;
+    run r = open_run(&spec, rmseg_backend_find("cpu"), 2, solid, true);
+    for (int64_t i = 0; i < r.inputs; i++) ((float *)r.input)[i] = fabsf(((float *)r.input)[i]);
+    float *all = rmseg_alloc(rmseg_net_parameter_count(r.net), sizeof *all);
+    for (int64_t i = 0; i < rmseg_net_tensors(r.net); i++) {
+        assert_ok(rmseg_weights_get(all, r.weights, i, RMSEG_TENSOR_VALUE));
+        for (int64_t j = 0; j < rmseg_net_tensor(r.net, i)->elements; j++) all[j] = fabsf(all[j]);
+        assert_ok(rmseg_weights_set(r.weights, i, RMSEG_TENSOR_VALUE, all));
+    }
+    assert_ok(rmseg_executor_forward(r.logits, r.executor, r.weights, r.input, 5, 0));
+    assert_ok(rmseg_executor_backward(r.executor, r.weights, r.logits));
+    *count = 0;
+    for (int64_t i = 0; i < rmseg_net_tensors(r.net); *count += rmseg_net_tensor(r.net, i)->elements, i++)
+        assert_ok(rmseg_weights_get(all + *count, r.weights, i, RMSEG_TENSOR_GRADIENT));
+    close_run(&r);
+    return all;
+}
+
+/* Without a norm the gradients at the activations are those of floats, bit for bit: ReLU asks for signs alone, which
+ * rounding keeps. So a weight's gradient is sum x dy with x off by 2^-8 of itself at most, half the last of 8 bits, and
+ * where all is positive the sum is too; 1e-5 for the sums of floats. */
+static void gradients_are_off_by_the_rounding_alone(void **state)
+{
+    (void)state;
+    const rmseg_net_spec spec = {"unet", 3, 1, 3, 16, 1, "none", "relu", 0, false, false};
+    if (!rmseg_backend_find("cpu")) return;
+    int64_t count = 0;
+    float *full = positive_gradients(spec, false, &count), *half = positive_gradients(spec, true, &count);
+    double worst = 0;
+    for (int64_t i = 0; i < count; i++) {
+        assert_true(full[i] > 0);
+        worst = fmax(worst, fabs((double)half[i] / full[i] - 1));
+    }
+    printf("  gradients are off by %.2e, 2^-8 is %.2e\n", worst, 0x1p-8);
+    assert_true(worst > 0 && worst < 0x1p-8 + 1e-5);
+    rmseg_free(full);
+    rmseg_free(half);
+}
+
+/* ---- memory ------------------------------------------------------------------------------------------------------ */
+
 static void check_allocations(const rmseg_backend *backend)
 {
-    run r = open_run(&batch_norm, backend, 2, flat, true);
-    step(&r, 0);
-    int64_t before = rmseg_memory_stats_get().allocations;
-    for (int i = 1; i < 4; i++) step(&r, i);
-    assert_int_equal(rmseg_memory_stats_get().allocations, before);
-    close_run(&r);
+    enum { WHOLE, CHECKPOINTED, BF16, WAYS };
+    for (int way = 0; way < WAYS; way++) {
+        rmseg_net_spec spec = batch_norm;
+        spec.bf16 = way == BF16;
+        run r = open_run(&spec, backend, 2, flat, true);
+        if (way == CHECKPOINTED) {
+            rmseg_executor_destroy(r.executor);
+            assert_ok(rmseg_executor_create_checkpointed(&r.executor, r.net, r.backend, 2, flat));
+        }
+        step(&r, 0);
+        int64_t before = rmseg_memory_stats_get().allocations;
+        for (int i = 1; i < 4; i++) step(&r, i);
+        assert_int_equal(rmseg_memory_stats_get().allocations, before);
+        close_run(&r);
+    }
 }
 
 static void running_allocates_nothing(void **state)
@@ -317,9 +476,9 @@ static void check_against_plain64(const rmseg_net_spec *spec, const rmseg_backen
 static void backends_agree(void **state)
 {
     (void)state;
-    const rmseg_net_spec wide = {"unet", 2, 3, 2, 16, 2, "batch", "relu", 0.5, false},
-                         volume = {"unet", 3, 1, 3, 16, 1, "none", "relu", 0, false},
-                         halves = {"unet", 2, 3, 2, 8, 2, "batch", "relu", 0, false};
+    const rmseg_net_spec wide = {"unet", 2, 3, 2, 16, 2, "batch", "relu", 0.5, false, false},
+                         volume = {"unet", 3, 1, 3, 16, 1, "none", "relu", 0, false, false},
+                         halves = {"unet", 2, 3, 2, 8, 2, "batch", "relu", 0, false, false};
     for (int level = 0; level < RMSEG_LEVELS; level++) {
         const rmseg_backend *backend = level == RMSEG_LEVEL_plain ? rmseg_backend_find("plain") : at_level(level);
         if (!backend) continue;
@@ -417,15 +576,15 @@ static void what_convolutions_take_over_changes_no_prediction(void **state)
 {
     (void)state;
     const rmseg_net_spec specs[] = {
-        {"unet", 2, 3, 2, 16, 2, "batch", "relu", 0.5, false},
-        {"unet", 3, 1, 3, 5, 1, "batch", "leaky-relu", 0, false},
-        {"unet", 3, 1, 3, 16, 1, "none", "leaky-relu", 0, false},
-        {"unet", 2, 3, 2, 4, 2, "instance", "relu", 0, false},
-        {"vnet", 3, 1, 2, 16, 4, "batch", "relu", 0.5, false},
-        {"vnet", 3, 1, 2, 3, 4, "batch", "leaky-relu", 0.5, false},
-        {"vnet", 3, 2, 2, 4, 4, "none", "relu", 0, false},
-        {"vnet", 3, 1, 2, 8, 4, "batch", "relu", 0, false},
-        {"unet", 2, 3, 6, 8, 2, "batch", "relu", 0, false},
+        {"unet", 2, 3, 2, 16, 2, "batch", "relu", 0.5, false, false},
+        {"unet", 3, 1, 3, 5, 1, "batch", "leaky-relu", 0, false, false},
+        {"unet", 3, 1, 3, 16, 1, "none", "leaky-relu", 0, false, false},
+        {"unet", 2, 3, 2, 4, 2, "instance", "relu", 0, false, false},
+        {"vnet", 3, 1, 2, 16, 4, "batch", "relu", 0.5, false, false},
+        {"vnet", 3, 1, 2, 3, 4, "batch", "leaky-relu", 0.5, false, false},
+        {"vnet", 3, 2, 2, 4, 4, "none", "relu", 0, false, false},
+        {"vnet", 3, 1, 2, 8, 4, "batch", "relu", 0, false, false},
+        {"unet", 2, 3, 6, 8, 2, "batch", "relu", 0, false, false},
     };
     for (size_t s = 0; s < sizeof specs / sizeof *specs; s++)
         check_prediction(specs[s], specs[s].net[0] == 'v' ? deep : specs[s].spatial == 2 ? flat : solid);
@@ -435,7 +594,7 @@ static void what_convolutions_take_over_changes_no_prediction(void **state)
 static void inference_leaves_convolutions_alone(void **state)
 {
     (void)state;
-    const rmseg_net_spec spec = {"vnet", 3, 1, 2, 16, 4, "batch", "relu", 0.5, false};
+    const rmseg_net_spec spec = {"vnet", 3, 1, 2, 16, 4, "batch", "relu", 0.5, false, false};
     run r = open_run(&spec, rmseg_backend_find("cpu"), 1, deep, false);
     for (int64_t op = 0; op < r.net->node_count; op++) {
         rmseg_op_kind kind = r.net->nodes[op].desc.kind;
@@ -502,6 +661,7 @@ static void wrong_use_is_told(void **state)
 {
     (void)state;
     run r = open_run(&batch_norm, rmseg_backend_find("plain"), 2, flat, true),
+        half = open_run(&rounded[0], rmseg_backend_find("plain"), 2, flat, true),
         other = open_run(&no_norm, rmseg_backend_find("plain"), 1, solid, false);
     rmseg_executor *executor = NULL;
     const int64_t odd[3] = {1, 10, 8}, least[3] = {1, 4, 4};
@@ -515,17 +675,44 @@ static void wrong_use_is_told(void **state)
                  "8 x 8 and 12 x 8");
     assert_fails(rmseg_executor_create(&executor, r.net, r.backend, 1, least, true), RMSEG_ERROR_ARGUMENT,
                  "single value");
+    assert_fails(rmseg_executor_create_checkpointed(&executor, half.net, half.backend, 2, flat), RMSEG_ERROR_ARGUMENT,
+                 "exclude each other");
     assert_ok(rmseg_executor_create(&executor, r.net, r.backend, 1, least, false));
     rmseg_executor_destroy(executor);
     rmseg_executor_destroy(NULL);
     close_run(&r);
+    close_run(&half);
     close_run(&other);
+}
+
+/* The first layer whose output is not finite is named, in whichever form it was kept. */
+static void a_fault_is_found(void **state)
+{
+    (void)state;
+    for (int bf16 = 0; bf16 < 2; bf16++) {
+        rmseg_net_spec spec = batch_norm;
+        spec.bf16 = bf16;
+        run r = open_run(&spec, rmseg_backend_find("plain"), 2, flat, true);
+        float weight[4 * 4 * 9];
+        assert_ok(rmseg_executor_forward(r.logits, r.executor, r.weights, r.input, 5, 0));
+        assert_null(rmseg_executor_fault(r.executor));
+        for (int64_t i = 0; i < rmseg_net_tensors(r.net); i++) {
+            if (strcmp(rmseg_net_tensor(r.net, i)->name, "down0.conv2.weight")) continue;
+            assert_int_equal(rmseg_net_tensor(r.net, i)->elements, sizeof weight / sizeof *weight);
+            assert_ok(rmseg_weights_get(weight, r.weights, i, RMSEG_TENSOR_VALUE));
+            weight[0] = NAN;
+            assert_ok(rmseg_weights_set(r.weights, i, RMSEG_TENSOR_VALUE, weight));
+        }
+        assert_ok(rmseg_executor_forward(r.logits, r.executor, r.weights, r.input, 5, 0));
+        assert_string_equal(rmseg_executor_fault(r.executor), "down0.conv2");
+        close_run(&r);
+    }
 }
 
 static void running_out_of_memory_is_told_and_nothing_leaks(void **state)
 {
     (void)state;
-    run r = open_run(&batch_norm, rmseg_backend_find("plain"), 2, flat, true);
+    run r = open_run(&rounded[0], rmseg_backend_find("plain"), 2, flat, true);
     int64_t before = rmseg_memory_stats_get().live_bytes;
     rmseg_executor *executor = NULL;
     rmseg_status status = RMSEG_ERROR_MEMORY;
@@ -550,6 +737,9 @@ int main(void)
         cmocka_unit_test(threads_change_no_bit),
         cmocka_unit_test(deferred_norms_change_no_bit),
         cmocka_unit_test(activations_made_again_change_no_bit),
+        cmocka_unit_test(bf16_rounds_what_is_kept_and_nothing_else),
+        cmocka_unit_test(bf16_takes_less_memory),
+        cmocka_unit_test(gradients_are_off_by_the_rounding_alone),
         cmocka_unit_test(running_allocates_nothing),
         cmocka_unit_test(inference_uses_running_statistics_and_no_dropout),
         cmocka_unit_test(what_convolutions_take_over_changes_no_prediction),
@@ -557,6 +747,7 @@ int main(void)
         cmocka_unit_test(predictions_follow_the_weights),
         cmocka_unit_test(dropout_depends_on_the_iteration_alone),
         cmocka_unit_test(wrong_use_is_told),
+        cmocka_unit_test(a_fault_is_found),
         cmocka_unit_test(running_out_of_memory_is_told_and_nothing_leaks),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -2,7 +2,7 @@
 #include "nn/graph.h"
 #include "unit.h"
 
-static const rmseg_net_spec standard = {"unet", 2, 3, 2, 64, 4, "none", "relu", 0, false};
+static const rmseg_net_spec standard = {"unet", 2, 3, 2, 64, 4, "none", "relu", 0, false, false};
 
 static rmseg_net *make(rmseg_net_spec spec)
 {
@@ -75,7 +75,7 @@ static void names_follow_the_module(void **state)
     rmseg_net_destroy(net);
 }
 
-static const rmseg_net_spec left_atrium = {"vnet", 3, 1, 2, 16, 4, "batch", "relu", 0.5, false};
+static const rmseg_net_spec left_atrium = {"vnet", 3, 1, 2, 16, 4, "batch", "relu", 0.5, false, false};
 
 static void the_vnet_is_that_of_ua_mt(void **state)
 {
@@ -126,7 +126,7 @@ static void shapes_have_depth_in_3d(void **state)
 {
     (void)state;
     int64_t divisor[3];
-    rmseg_net *net = make((rmseg_net_spec){"unet", 3, 1, 2, 8, 2, "none", "relu", 0, false});
+    rmseg_net *net = make((rmseg_net_spec){"unet", 3, 1, 2, 8, 2, "none", "relu", 0, false, false});
     const int64_t first[5] = {8, 1, 3, 3, 3};
     assert_int_equal(rmseg_net_tensor(net, 0)->rank, 5);
     assert_memory_equal(rmseg_net_tensor(net, 0)->dims, first, sizeof first);
@@ -220,7 +220,7 @@ static void sizes_that_do_not_fit_are_told_with_those_that_do(void **state)
     assert_fails(rmseg_net_check_input(net, 0, (const int64_t[3]){1, 16, 16}), RMSEG_ERROR_ARGUMENT,
                  "samples in a batch is 0");
     rmseg_net_destroy(net);
-    net = make((rmseg_net_spec){"unet", 3, 1, 2, 8, 2, "none", "relu", 0, false});
+    net = make((rmseg_net_spec){"unet", 3, 1, 2, 8, 2, "none", "relu", 0, false, false});
     check_misfit(net, 5, 8, 9, "the nearest that work are 4 x 8 x 8 and 8 x 8 x 12");
     rmseg_net_destroy(net);
 }
@@ -241,7 +241,7 @@ static void check_description(const char *path, const rmseg_net_spec *spec, int6
     uint8_t *golden = NULL;
     size_t length = 0;
     setenv("RMSEG_CPU", "plain", 1);
-    assert_ok(rmseg_net_describe(&text, spec, batch, size, true));
+    assert_ok(rmseg_net_describe(&text, spec, batch, size, true, false));
     if (getenv("RMSEG_RECORD")) assert_ok(rmseg_file_write(path, text, strlen(text)));
     assert_ok(rmseg_file_read(&golden, &length, path, 0));
     assert_string_equal(text, (const char *)golden);
@@ -252,12 +252,12 @@ static void check_description(const char *path, const rmseg_net_spec *spec, int6
 static void descriptions_are_the_golden_ones(void **state)
 {
     (void)state;
-    rmseg_net_spec spec = {"unet", 2, 3, 2, 16, 4, "batch", "relu", 0.5, false};
+    rmseg_net_spec spec = {"unet", 2, 3, 2, 16, 4, "batch", "relu", 0.5, false, false};
     char *text = NULL;
     check_description(RMSEG_GOLDEN "/unet/describe.txt", &spec, 4, (const int64_t[3]){1, 256, 256});
     check_description(RMSEG_GOLDEN "/unet/describe_vnet.txt", &left_atrium, 1, (const int64_t[3]){112, 112, 80});
-    assert_fails(rmseg_net_describe(&text, &spec, 4, (const int64_t[3]){1, 250, 250}, true), RMSEG_ERROR_ARGUMENT,
-                 "240 x 240");
+    assert_fails(rmseg_net_describe(&text, &spec, 4, (const int64_t[3]){1, 250, 250}, true, false),
+                 RMSEG_ERROR_ARGUMENT, "240 x 240");
 }
 
 static void an_exact_net_keeps_to_direct_sums(void **state)
@@ -267,11 +267,11 @@ static void an_exact_net_keeps_to_direct_sums(void **state)
     const int64_t size[3] = {1, 256, 256};
     char *text = NULL;
     setenv("RMSEG_CPU", "", 1);
-    assert_ok(rmseg_net_describe(&text, &spec, 4, size, true));
+    assert_ok(rmseg_net_describe(&text, &spec, 4, size, true, false));
     assert_null(strstr(text, "Winograd"));
     rmseg_text_free(text);
     spec.exact = false;
-    assert_ok(rmseg_net_describe(&text, &spec, 4, size, true));
+    assert_ok(rmseg_net_describe(&text, &spec, 4, size, true, false));
     assert_non_null(strstr(text, "Winograd"));
     rmseg_text_free(text);
 }

@@ -4,7 +4,7 @@
 #include "nn/nn.h"
 #include "unit.h"
 
-static const rmseg_net_spec spec = {"unet", 2, 3, 2, 4, 1, "batch", "relu", 0, false};
+static const rmseg_net_spec spec = {"unet", 2, 3, 2, 4, 1, "batch", "relu", 0, false, false};
 static const char *const backends[] = {"plain", "plain64", "cpu"};
 
 typedef struct fixture {
@@ -285,7 +285,7 @@ static void files_that_do_not_fit_change_nothing(void **state)
 static void a_spec_survives_a_file(void **state)
 {
     (void)state;
-    rmseg_net_spec in = {"unet", 3, 1, 7, 12, 3, "batch", "leaky-relu", 0.1, true}, out = {0};
+    rmseg_net_spec in = {"unet", 3, 1, 7, 12, 3, "batch", "leaky-relu", 0.1, true, false}, out = {0};
     rmseg_tensor_file file = {0}, empty = {0};
     assert_ok(rmseg_net_spec_save(&file, &in));
     assert_ok(rmseg_net_spec_load(&out, &file, "w"));

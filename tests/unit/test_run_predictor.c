@@ -150,7 +150,7 @@ static void mirror_images_are_averaged(void **state)
 
 static void make_volume_model(rmseg_model *model)
 {
-    const rmseg_net_spec spec = {"vnet", 3, 1, 2, 2, 4, "batch", "relu", 0.5, false};
+    const rmseg_net_spec spec = {"vnet", 3, 1, 2, 2, 4, "batch", "relu", 0.5, false, false};
     *model = (rmseg_model){.head = RMSEG_HEAD_SOFTMAX, .classes = 2};
     assert_ok(rmseg_backend_default(&model->backend));
     assert_ok(rmseg_net_create(&model->net, &spec));

@@ -172,6 +172,8 @@ INLINE vec vec_choose(ivec mask, vec a, vec b) { return (vec)(((ivec)a & mask) |
 #define rmseg_cpu_scale               RMSEG_AT_LEVEL(rmseg_cpu_scale)
 #define rmseg_cpu_pool                RMSEG_AT_LEVEL(rmseg_cpu_pool)
 #define rmseg_cpu_unpool              RMSEG_AT_LEVEL(rmseg_cpu_unpool)
+#define rmseg_cpu_to_bf16             RMSEG_AT_LEVEL(rmseg_cpu_to_bf16)
+#define rmseg_cpu_from_bf16           RMSEG_AT_LEVEL(rmseg_cpu_from_bf16)
 #define rmseg_cpu_sgd                 RMSEG_AT_LEVEL(rmseg_cpu_sgd)
 #define rmseg_cpu_adamw               RMSEG_AT_LEVEL(rmseg_cpu_adamw)
 #define rmseg_cpu_average             RMSEG_AT_LEVEL(rmseg_cpu_average)
@@ -203,6 +205,8 @@ void rmseg_cpu_add(const flat_pass *pass);
 void rmseg_cpu_scale(const scale_pass *pass);
 void rmseg_cpu_pool(const pool_pass *pass);
 void rmseg_cpu_unpool(const pool_pass *pass);
+void rmseg_cpu_to_bf16(uint16_t *to, const void *from, int64_t elements);
+void rmseg_cpu_from_bf16(void *to, const uint16_t *from, int64_t elements);
 void rmseg_cpu_sgd(void *w, void *v, const void *g, int64_t elements, double lr, double momentum, double decay,
                    double scale, bool nesterov);
 void rmseg_cpu_adamw(void *w, void *m, void *s, const void *g, int64_t elements, const rmseg_adamw *adamw,
