@@ -79,7 +79,7 @@ static void stop(void) { abort(); }
 static void leave(void) { _exit(0); }
 static void loop(void)
 {
-    for (volatile int i = 0;; i++) continue;
+    for (volatile unsigned i = 0;; i++) continue;
 }
 
 static rmseg_status decode_crash(rmseg_image *i, const rmseg_image_file *f, bool h)
