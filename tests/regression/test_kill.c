@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "training.h"
+#include "unit/scratch.h"
 
 static int64_t kills = 8;
 static char *steps = "24", *program;
@@ -93,6 +94,6 @@ int main(int argc, char **argv)
     }
     if (argc > 1 && !rmseg_parse_integer(&kills, argv[1])) return 2;
     if (argc > 2) steps = argv[2];
-    const struct CMUnitTest tests[] = {cmocka_unit_test(killed_at_any_moment_is_as_good_as_never)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test_setup(killed_at_any_moment_is_as_good_as_never, fresh)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

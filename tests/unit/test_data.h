@@ -4,11 +4,10 @@
 #ifndef TEST_DATA_H
 #define TEST_DATA_H
 
-#include <ftw.h>
 #include <unistd.h>
 
 #include "data/data.h"
-#include "unit.h"
+#include "scratch.h"
 
 /* A path below the scratch folder. The last sixteen stay valid. */
 __attribute__((format(printf, 1, 2))) static inline const char *at(const char *format, ...)
@@ -22,20 +21,6 @@ __attribute__((format(printf, 1, 2))) static inline const char *at(const char *f
     vsnprintf(path + length, sizeof paths[0] - (size_t)length, format, arguments);
     va_end(arguments);
     return path;
-}
-
-static inline int remove_one(const char *path, const struct stat *info, int kind, struct FTW *walk)
-{
-    (void)info, (void)kind, (void)walk;
-    return remove(path);
-}
-
-/* Empties the scratch folder: each test starts from nothing. */
-static inline int fresh(void **state)
-{
-    (void)state;
-    nftw(RMSEG_TEST_TMP, remove_one, 16, FTW_DEPTH | FTW_PHYS);
-    return rmseg_folder_create(RMSEG_TEST_TMP) != RMSEG_OK;
 }
 
 /* Writes an image whose values are made by value(c, h, w); folders are made as needed. */
