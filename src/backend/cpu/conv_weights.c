@@ -25,7 +25,7 @@ typedef struct weights_task {
     bool begun; /* dweight holds sums already */
 } weights_task;
 
-/* The same for a narrow x: rows from as many runs of taps as fit. */
+/* What the rows in `job` add to the weights of a narrow x: the microkernel's rows come from as many runs of taps as fit. */
 static void add_taps(const weights_task *task, micro_job *job, float *dweight)
 {
     const conv_window *window = &task->pass->plan->window;
