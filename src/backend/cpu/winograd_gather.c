@@ -114,8 +114,11 @@ static void store_block(const float *m, const winograd_gather *pass, const winog
     for (int64_t plane = g->plane; plane < g->plane + g->planes; plane++) {
         float *y = rmseg_cpu_winograd_plane(p, &pass->y, out, g->stack, plane);
         const float *other = adds ? rmseg_cpu_winograd_plane(p, &pass->store->other, out, g->stack, plane) : NULL;
-        for (int64_t tile = g->tile; tile < g->tile + g->tiles; tile++, m += BLOCK)
+        winograd_ahead ahead = winograd_after(p, &pass->y, out, g->stack, plane, g->plane + g->planes);
+        for (int64_t tile = g->tile; tile < g->tile + g->tiles; tile++, m += BLOCK) {
+            winograd_fetch(&ahead, p, pass->y.step, tile, 0, TILE);
             store_tile(y, other, m, m_step, pass, tile, start, pass->sums ? &stats : NULL);
+        }
     }
     if (pass->sums) stats_store((double(*)[2])(pass->sums + (index * p->out_blocks + out) * BLOCK * 2), &stats);
 }

@@ -53,6 +53,7 @@ void rmseg_cpu_winograd_x(float *v, const winograd_plan *p, const winograd_group
     v += block * g->in_rows * BLOCK;
     for (int64_t plane = g->plane - halo; plane < g->plane + g->planes + halo; plane++) {
         const float *from = plane_at(p, x, block, g->stack, plane);
+        winograd_ahead ahead = winograd_after(p, x, block, g->stack, plane, g->plane + g->planes + halo);
         load_block load = load_of(x, p->depth == 1 ? plane / p->axes.size[0] : g->stack, block);
         for (int64_t t = g->tile; t < g->tile + g->tiles; t++, v += BLOCK) {
             if (!from) {
@@ -60,6 +61,7 @@ void rmseg_cpu_winograd_x(float *v, const winograd_plan *p, const winograd_group
                     memset(v + position * step, 0, BLOCK * sizeof *v);
                 continue;
             }
+            winograd_fetch(&ahead, p, x->step, t, -1, 6);
             square_at at = pixels_at(buffer, from, x->step, &p->axes, t / p->across * TILE - 1,
                                      t % p->across * TILE - 1, 6, &load);
             transform_square(transform_x, 6, 6, at.from, at.row, at.column, v, 6 * step, step, NULL);
@@ -75,7 +77,9 @@ void rmseg_cpu_winograd_dy(float *v, const winograd_plan *p, const winograd_grou
     v += block * g->rows * BLOCK;
     for (int64_t plane = g->plane; plane < g->plane + g->planes; plane++) {
         const float *from = plane_at(p, dy, block, g->stack, plane);
+        winograd_ahead ahead = winograd_after(p, dy, block, g->stack, plane, g->plane + g->planes);
         for (int64_t t = g->tile; t < g->tile + g->tiles; t++, v += BLOCK) {
+            winograd_fetch(&ahead, p, dy->step, t, 0, TILE);
             square_at at =
                 pixels_at(buffer, from, dy->step, &p->axes, t / p->across * TILE, t % p->across * TILE, 4, &load);
             transform_square(transform_dy, 4, 6, at.from, at.row, at.column, v, 6 * step, step, NULL);
