@@ -1,13 +1,14 @@
 #!/usr/bin/env python3
 """What `make bench` runs: rmseg beside PyTorch and other tools on this machine, written to docs/benchmarks.md with the date.
 
-    tools/bench.py [--build build] [--sections machine,step,predict,onednn,loss,metrics] [--out docs/benchmarks.md] [--threads 2] [--rounds 3] [--limit 30]
+    tools/bench.py [--build build] [--sections machine,step,predict,case,onednn,loss,metrics] [--out docs/benchmarks.md] [--threads 2] [--rounds 3] [--limit 30]
                    [--venv DIR]
 
 Sections that are not run keep what the file says of them. Where this Python has no PyTorch, a virtual environment with its CPU build is made in --venv
 (outside the tree; reused the next time) if there are room and a network for it, else only rmseg's own figures are taken. All of it is meant to take some 20 minutes
 on two idle cores, most of them PyTorch's steps and its compiling; --limit, --rounds and --sections make it shorter. loss and metrics are the tables of tools/bench_loss.py
-and tools/bench_metrics.py, of which what is not installed is left out; onednn is that of tools/bench_onednn.py, which needs oneDNN at build.
+and tools/bench_metrics.py, of which what is not installed is left out; case and onednn are those of tools/bench_case.py, which needs nibabel and safetensors too, and
+of tools/bench_onednn.py, which needs oneDNN at build.
 """
 
 import argparse
@@ -51,7 +52,7 @@ def make_environment(folder):
     shutil.rmtree(making, ignore_errors=True)
     commands = [
         [sys.executable, "-m", "venv", making],
-        [making / "bin/pip", "install", "--quiet", "torch", "numpy", "scipy", "--extra-index-url", "https://download.pytorch.org/whl/cpu"],
+        [making / "bin/pip", "install", "--quiet", "torch", "numpy", "scipy", "nibabel", "safetensors", "--extra-index-url", "https://download.pytorch.org/whl/cpu"],
     ]
     for command in commands:
         done = subprocess.run(command, capture_output=True, text=True, check=False)
@@ -154,6 +155,10 @@ def metrics(args):
     return block(command(args, "bench", "metrics")) + "\nBeside other tools (`tools/bench_metrics.py`):\n\n" + block(beside)
 
 
+def case(args):
+    return other(args, "bench_case.py", str(args.build / "src/cli/rmseg"), "--threads", str(args.threads))
+
+
 def onednn(args):
     return other(args, "bench_onednn.py", str(args.build), "--threads", str(args.threads), "--rounds", str(args.rounds))
 
@@ -162,6 +167,7 @@ SECTIONS = {
     "machine": ("What the machine can do", machine),
     "step": ("A training step", lambda args: steps(args, "step")),
     "predict": ("A window of a prediction", lambda args: steps(args, "predict")),
+    "case": ("A whole case of a prediction", case),
     "onednn": ("Convolutions beside oneDNN", onednn),
     "loss": ("Losses", loss),
     "metrics": ("Metrics", metrics),
