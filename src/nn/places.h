@@ -4,8 +4,9 @@
  * Tensors that are one another's parts share memory: the inputs of a concat lie in its output (so a skip is written
  * where it is joined, and a concat costs nothing), a fork's outputs are its input, an activation or a dropout works in
  * place where the op before it does not look at its output again, and a sum is written over the output of the norm
- * that it adds to. What is deferred (nn/defer.h) has no output but its input. Gradients lie the same way, except that a fork's input gradient takes the place of its second
- * output's, that those of a sum's inputs are that of its output, and that a norm writes its input's over its output's.
+ * that it adds to. What is deferred (nn/defer.h) has no output but its input. Gradients lie the same way, except that a
+ * fork's input gradient takes the place of its second output's, that those of a sum's inputs are that of its output, and
+ * that a norm writes its input's over its output's.
  *
  * Beside that, tensors and gradients that are not alive at once share memory, in one arena for both: a tensor lives from
  * the op that writes it to the last op that reads it, forward or backward, a gradient the other way round.
@@ -48,9 +49,8 @@ typedef struct rmseg_places {
     size_t kept_bytes; /* of all that a training's forward pass leaves for the backward pass */
 } rmseg_places;
 
-/* Places of all tensors for the shapes in ops[node_count]; `ends` of the segments of a checkpointed training, else NULL.
- * A failure too leaves them to be destroyed. `folds`
- * (nn/fold.h) may be NULL. */
+/* Places of all tensors for the shapes in ops[node_count]; `folds` (nn/fold.h) may be NULL; `ends` of the segments of a
+ * checkpointed training, else NULL. A failure too leaves them to be destroyed. */
 rmseg_status rmseg_places_find(rmseg_places *places, const rmseg_net *net, const rmseg_op_desc *ops,
                                const rmseg_backend *backend, const rmseg_fold *folds, bool training,
                                const int64_t *ends);

@@ -9,6 +9,7 @@
 #include "rmseg/run.h"
 #include "run/gate.h"
 #include "run/geometry.h"
+#include "scratch.h"
 
 #define PRED  RMSEG_TEST_TMP "/pred"
 #define TRUTH RMSEG_TEST_TMP "/truth"
@@ -51,32 +52,11 @@ static void read_text(rmseg_text *text, const char *path)
     rmseg_free(bytes);
 }
 
-/* Every file in a folder and below; empty folders stay. */
-static void remove_all(const char *folder)
+static int begin(void **state)
 {
-    rmseg_names names = {0};
-    assert_ok(rmseg_folder_create(folder));
-    assert_ok(rmseg_folder_list(&names, folder));
-    for (int64_t i = 0; i < names.count; i++) {
-        char *path = rmseg_path_join(folder, names.items[i]);
-        if (rmseg_folder_exists(path))
-            remove_all(path);
-        else
-            assert_ok(rmseg_file_remove(path));
-        rmseg_free(path);
-    }
-    rmseg_names_destroy(&names);
-}
-
-static int fresh(void **state)
-{
-    (void)state;
     log_text[0] = '\0';
     rmseg_log_set(keep_log, NULL);
-    remove_all(PRED);
-    remove_all(TRUTH);
-    remove_all(AROUND);
-    return 0;
+    return fresh(state) || rmseg_folder_create(PRED) || rmseg_folder_create(TRUTH) || rmseg_folder_create(AROUND);
 }
 
 /* Pairs of key and value, then NULL. */
@@ -683,29 +663,29 @@ static void a_truth_that_is_missing_leaves_the_others(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup(shifted_squares_have_known_figures, fresh),
-        cmocka_unit_test_setup(cases_without_a_partner_are_told_of, fresh),
-        cmocka_unit_test_setup(two_files_are_a_pair_whatever_their_names, fresh),
-        cmocka_unit_test_setup(masks_of_255_meet_predictions_of_1, fresh),
-        cmocka_unit_test_setup(sizes_must_agree_or_a_grid_be_given, fresh),
-        cmocka_unit_test_setup(a_case_that_fails_leaves_the_others, fresh),
-        cmocka_unit_test_setup(files_that_cannot_be_written_leave_the_results, fresh),
-        cmocka_unit_test_setup(regions_and_labels_choose_what_is_judged, fresh),
-        cmocka_unit_test_setup(far_islands_go_with_the_largest_component, fresh),
-        cmocka_unit_test_setup(a_folder_of_drishti_is_recognised, fresh),
-        cmocka_unit_test_setup(of_a_whole_drishti_the_predicted_split_is_read, fresh),
-        cmocka_unit_test_setup(a_truth_that_is_missing_leaves_the_others, fresh),
-        cmocka_unit_test_setup(a_255_beside_other_labels_is_a_label, fresh),
-        cmocka_unit_test_setup(a_label_of_one_case_is_judged_in_all, fresh),
-        cmocka_unit_test_setup(a_label_that_is_nowhere_is_told_of, fresh),
-        cmocka_unit_test_setup(volumes_come_in_ml, fresh),
-        cmocka_unit_test_setup(volumes_are_measured_as_by_medpy, fresh),
-        cmocka_unit_test_setup(false_positives_count_from_a_distance_on, fresh),
-        cmocka_unit_test_setup(components_are_matched_and_measured, fresh),
-        cmocka_unit_test_setup(what_is_ignored_is_not_judged, fresh),
-        cmocka_unit_test_setup(jobs_and_threads_change_nothing, fresh),
+        cmocka_unit_test_setup(shifted_squares_have_known_figures, begin),
+        cmocka_unit_test_setup(cases_without_a_partner_are_told_of, begin),
+        cmocka_unit_test_setup(two_files_are_a_pair_whatever_their_names, begin),
+        cmocka_unit_test_setup(masks_of_255_meet_predictions_of_1, begin),
+        cmocka_unit_test_setup(sizes_must_agree_or_a_grid_be_given, begin),
+        cmocka_unit_test_setup(a_case_that_fails_leaves_the_others, begin),
+        cmocka_unit_test_setup(files_that_cannot_be_written_leave_the_results, begin),
+        cmocka_unit_test_setup(regions_and_labels_choose_what_is_judged, begin),
+        cmocka_unit_test_setup(far_islands_go_with_the_largest_component, begin),
+        cmocka_unit_test_setup(a_folder_of_drishti_is_recognised, begin),
+        cmocka_unit_test_setup(of_a_whole_drishti_the_predicted_split_is_read, begin),
+        cmocka_unit_test_setup(a_truth_that_is_missing_leaves_the_others, begin),
+        cmocka_unit_test_setup(a_255_beside_other_labels_is_a_label, begin),
+        cmocka_unit_test_setup(a_label_of_one_case_is_judged_in_all, begin),
+        cmocka_unit_test_setup(a_label_that_is_nowhere_is_told_of, begin),
+        cmocka_unit_test_setup(volumes_come_in_ml, begin),
+        cmocka_unit_test_setup(volumes_are_measured_as_by_medpy, begin),
+        cmocka_unit_test_setup(false_positives_count_from_a_distance_on, begin),
+        cmocka_unit_test_setup(components_are_matched_and_measured, begin),
+        cmocka_unit_test_setup(what_is_ignored_is_not_judged, begin),
+        cmocka_unit_test_setup(jobs_and_threads_change_nothing, begin),
         cmocka_unit_test(no_more_than_the_limit_is_inside),
-        cmocka_unit_test_setup(geometry_must_agree_where_both_say_it, fresh),
+        cmocka_unit_test_setup(geometry_must_agree_where_both_say_it, begin),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

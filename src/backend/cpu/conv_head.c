@@ -57,12 +57,7 @@ static void forward_part(void *context, int64_t chunk, int thread)
         for (int64_t i = 0; i < BLOCK; i++)
             for (int64_t o = 0; o < to->block; o++) b.w[o][i] = pass->weight[(block * BLOCK + i) * BLOCK + o];
         const float *from = tensor_block(x, n, block) + first * x->step;
-        switch (to->block) {
-        case 1: forward_pixels(y, from, x->step, count, b, 1); break;
-        case 2: forward_pixels(y, from, x->step, count, b, 2); break;
-        case 3: forward_pixels(y, from, x->step, count, b, 3); break;
-        default: forward_pixels(y, from, x->step, count, b, NARROW); break;
-        }
+        WITH_CHANNELS(to->block, forward_pixels(y, from, x->step, count, b, channels))
     }
 }
 
@@ -88,17 +83,6 @@ INLINE void weights_pixels(float *dweight, const float *x, int64_t step, const f
     }
 }
 
-static void weights_stretch(float *dweight, const float *x, int64_t step, const float *dy, int64_t count,
-                            const load_block *load, int64_t outputs)
-{
-    switch (outputs) {
-    case 1: weights_pixels(dweight, x, step, dy, count, load, 1); break;
-    case 2: weights_pixels(dweight, x, step, dy, count, load, 2); break;
-    case 3: weights_pixels(dweight, x, step, dy, count, load, 3); break;
-    default: weights_pixels(dweight, x, step, dy, count, load, NARROW); break;
-    }
-}
-
 /* One block of x over one chunk of the space. */
 static void weights_chunk(void *context, int64_t task, int thread)
 {
@@ -112,8 +96,8 @@ static void weights_chunk(void *context, int64_t task, int thread)
         load_block load = load_of(x, n, block);
         const float *from = tensor_block(x, n, block), *with = tensor_block(dy, n, 0);
         for (int64_t p = x->pixels * chunk / chunks, end = x->pixels * (chunk + 1) / chunks; p < end; p += STRETCH)
-            weights_stretch(dweight, from + p * x->step, x->step, with + p * dy->block, least(STRETCH, end - p), &load,
-                            dy->block);
+            WITH_CHANNELS(dy->block, weights_pixels(dweight, from + p * x->step, x->step, with + p * dy->block,
+                                                    least(STRETCH, end - p), &load, channels))
     }
 }
 

@@ -76,6 +76,21 @@ INLINE void pixel_store_some(float *to, pixel x, int64_t block)
     for (int64_t c = 0; c < block; c++) to[c] = all[c];
 }
 
+/* The call with the channels of a narrow block known to the compiler: `channels` in it is a constant. */
+#define WITH_CHANNELS(count, call)                                                                                     \
+    switch (count) {                                                                                                   \
+    case 1: CHANNELS_ARE(1, call);                                                                                     \
+    case 2: CHANNELS_ARE(2, call);                                                                                     \
+    case 3: CHANNELS_ARE(3, call);                                                                                     \
+    default: CHANNELS_ARE(NARROW, call);                                                                               \
+    }
+#define CHANNELS_ARE(count, call)                                                                                      \
+    {                                                                                                                  \
+        enum { channels = (count) };                                                                                   \
+        call;                                                                                                          \
+        break;                                                                                                         \
+    }
+
 /* Pixels of a narrow block, `step` floats apart, to whole ones that lie one after another, absent channels zero; and
  * back. With the block known in each loop a pixel is two stores; by way of a register it would wait for its own store. */
 INLINE void spread_block(float *to, const float *from, ptrdiff_t step, int64_t count, const int block)
@@ -94,23 +109,11 @@ INLINE void narrow_block(float *to, ptrdiff_t step, const float *from, int64_t c
 
 static inline void pixels_spread(float *to, const float *from, ptrdiff_t step, int64_t count, int64_t block)
 {
-    switch (block) {
-    case 1: spread_block(to, from, step, count, 1); break;
-    case 2: spread_block(to, from, step, count, 2); break;
-    case 3: spread_block(to, from, step, count, 3); break;
-    default: spread_block(to, from, step, count, NARROW); break;
-    }
+    WITH_CHANNELS(block, spread_block(to, from, step, count, channels))
 }
 
-static inline void pixels_narrow(float *to, ptrdiff_t step, const float *from, int64_t count, int64_t block)
-{
-    switch (block) {
-    case 1: narrow_block(to, step, from, count, 1); break;
-    case 2: narrow_block(to, step, from, count, 2); break;
-    case 3: narrow_block(to, step, from, count, 3); break;
-    default: narrow_block(to, step, from, count, NARROW); break;
-    }
-}
+static inline void pixels_narrow(float *to, ptrdiff_t step, const float *from, int64_t count,
+                                 int64_t block){WITH_CHANNELS(block, narrow_block(to, step, from, count, channels))}
 
 /* Either, by a block known at compile time or not. */
 INLINE pixel pixel_get(const float *from, int64_t block)
