@@ -10,7 +10,6 @@ activation and dropout before it. Transposed convolutions are left out of both.
 """
 
 import argparse
-import json
 import os
 import pathlib
 import statistics
@@ -18,28 +17,25 @@ import subprocess
 import sys
 from collections import defaultdict
 
-from bench_step import CASES
+from bench_step import CASES, bench_rows
 
 LAYOUTS = {"blocks": "any", "channels last": "last"}
+ROUNDS = 5  # of each run of rmseg
 PASSES = ("forward", "data", "weights")
-
-
-def output(command, threads):
-    tuned = dict(os.environ, OMP_NUM_THREADS=str(threads), OMP_WAIT_POLICY="passive")
-    return subprocess.run([str(word) for word in command], env=tuned, stdout=subprocess.PIPE, check=True, text=True).stdout
 
 
 def onednn_once(build, case, layout, threads):
     """{(op, pass): ms} and the version."""
-    grid = ",".join(map(str, case.grid))
-    version, *lines = output([build / "bench/bench_onednn", case.net, case.width, grid, case.batch, LAYOUTS[layout]], threads).splitlines()
+    command = [build / "bench/bench_onednn", case.net, case.width, ",".join(map(str, case.grid)), case.batch, LAYOUTS[layout]]
+    tuned = dict(os.environ, OMP_NUM_THREADS=str(threads), OMP_WAIT_POLICY="passive")
+    done = subprocess.run([str(word) for word in command], env=tuned, stdout=subprocess.PIPE, check=True, text=True)
+    version, *lines = done.stdout.splitlines()
     return {tuple(line.split()[:2]): float(line.split()[2]) for line in lines}, version
 
 
 def rmseg_once(build, case, threads):
-    command = [build / "src/cli/rmseg", "bench", "layers", "--net", case.net, "--width", case.width, "--grid", ",".join(map(str, case.grid))]
-    command += ["--batch", case.batch, "--rounds", 5, "--threads", threads, "--quiet", "--json", "-"]
-    return {(row["name"], row["pass"]): row["value"] for row in json.loads(output(command, threads))["rows"]}
+    rows = bench_rows(build / "src/cli/rmseg", "layers", case, ROUNDS, threads)
+    return {(row["name"], row["pass"]): row["value"] for row in rows}
 
 
 def measure(build, case, threads, rounds):

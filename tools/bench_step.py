@@ -166,13 +166,17 @@ class Contender:
 # ---- in turn --------------------------------------------------------------------------------------------------------------------------------
 
 
+def bench_rows(program, family, case, rounds, threads):
+    """The rows of `rmseg bench FAMILY` for the case's network."""
+    command = [program, "bench", family, "--net", case.net, "--width", case.width, "--grid", ",".join(map(str, case.grid)), "--batch", case.batch]
+    command += ["--dropout", 0.5 if case.net == "vnet" else 0, "--objective", "softmax: ce + dice", "--threads", threads, "--rounds", rounds]
+    done = subprocess.run([*map(str, command), "--json", "-", "--quiet"], check=True, stdout=subprocess.PIPE)
+    return json.loads(done.stdout)["rows"]
+
+
 def ours(program, case, steps, threads):
     """Seconds of each step, and the peak resident memory in MB (of a prediction: nothing)."""
-    command = [program, "bench", case.work, "--net", case.net, "--width", str(case.width), "--grid", ",".join(map(str, case.grid))]
-    command += ["--batch", str(case.batch), "--dropout", "0.5" if case.net == "vnet" else "0", "--objective", "softmax: ce + dice"]
-    command += ["--threads", str(threads), "--rounds", str(steps), "--json", "-", "--quiet"]
-    done = subprocess.run(command, check=True, stdout=subprocess.PIPE)
-    rows = json.loads(done.stdout)["rows"]
+    rows = bench_rows(program, case.work, case, steps, threads)
     seconds = next(row["samples"] for row in rows if row["pass"] == "whole" or row["name"] == "window")
     memory = next((row["value"] for row in rows if row["pass"] == "resident"), None)
     return [ms * 1e-3 for ms in seconds], memory
