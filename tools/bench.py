@@ -5,7 +5,7 @@
                    [--venv DIR]
 
 Sections that are not run keep what the file says of them. Where this Python has no PyTorch, a virtual environment with its CPU build is made in --venv
-(outside the tree; reused the next time) if there are room and a network for it, else only rmseg's own figures are taken. All of it is meant to take some 20 minutes
+(outside the tree; reused the next time) if there are room and a network for it, else only rmseg's own figures are taken. All of it is meant to take some 25 minutes
 on two idle cores, most of them PyTorch's steps and its compiling; --limit, --rounds and --sections make it shorter. loss and metrics are the tables of tools/bench_loss.py
 and tools/bench_metrics.py, of which what is not installed is left out; case and onednn are those of tools/bench_case.py, which needs nibabel and safetensors too, and
 of tools/bench_onednn.py, which needs oneDNN at build.
@@ -25,7 +25,7 @@ import bench_step
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 ROOM_GB = 3  # that PyTorch's CPU build takes, with what it needs
-PART_S = 240  # at most for another tool's table
+PART_S = 480  # at most for another tool's table
 WORDS = (
     "Steps of rmseg and of each variant of PyTorch are taken in turn; seconds are medians (fastest to slowest), memory is the peak resident memory of the "
     "process, for PyTorch with what importing it takes. PyTorch's allocator is tuned: "
@@ -160,7 +160,7 @@ def case(args):
 
 
 def onednn(args):
-    return other(args, "bench_onednn.py", str(args.build), "--threads", str(args.threads), "--rounds", str(args.rounds))
+    return other(args, "bench_onednn.py", str(args.build), "--threads", str(args.threads), "--rounds", "1")  # of several passes each
 
 
 SECTIONS = {
