@@ -57,7 +57,7 @@ static void forward_part(void *context, int64_t chunk, int thread)
         for (int64_t i = 0; i < BLOCK; i++)
             for (int64_t o = 0; o < to->block; o++) b.w[o][i] = pass->weight[(block * BLOCK + i) * BLOCK + o];
         const float *from = tensor_block(x, n, block) + first * x->step;
-        WITH_CHANNELS(to->block, forward_pixels(y, from, x->step, count, b, channels))
+        WITH_CHANNELS(to->block, forward_pixels(y, from, x->step, count, b, channels));
     }
 }
 
@@ -97,7 +97,7 @@ static void weights_chunk(void *context, int64_t task, int thread)
         const float *from = tensor_block(x, n, block), *with = tensor_block(dy, n, 0);
         for (int64_t p = x->pixels * chunk / chunks, end = x->pixels * (chunk + 1) / chunks; p < end; p += STRETCH)
             WITH_CHANNELS(dy->block, weights_pixels(dweight, from + p * x->step, x->step, with + p * dy->block,
-                                                    least(STRETCH, end - p), &load, channels))
+                                                    least(STRETCH, end - p), &load, channels));
     }
 }
 

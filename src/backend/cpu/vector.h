@@ -78,12 +78,14 @@ INLINE void pixel_store_some(float *to, pixel x, int64_t block)
 
 /* The call with the channels of a narrow block known to the compiler: `channels` in it is a constant. */
 #define WITH_CHANNELS(count, call)                                                                                     \
-    switch (count) {                                                                                                   \
-    case 1: CHANNELS_ARE(1, call);                                                                                     \
-    case 2: CHANNELS_ARE(2, call);                                                                                     \
-    case 3: CHANNELS_ARE(3, call);                                                                                     \
-    default: CHANNELS_ARE(NARROW, call);                                                                               \
-    }
+    do {                                                                                                               \
+        switch (count) {                                                                                               \
+        case 1: CHANNELS_ARE(1, call);                                                                                 \
+        case 2: CHANNELS_ARE(2, call);                                                                                 \
+        case 3: CHANNELS_ARE(3, call);                                                                                 \
+        default: CHANNELS_ARE(NARROW, call);                                                                           \
+        }                                                                                                              \
+    } while (0)
 #define CHANNELS_ARE(count, call)                                                                                      \
     {                                                                                                                  \
         enum { channels = (count) };                                                                                   \
@@ -109,11 +111,13 @@ INLINE void narrow_block(float *to, ptrdiff_t step, const float *from, int64_t c
 
 static inline void pixels_spread(float *to, const float *from, ptrdiff_t step, int64_t count, int64_t block)
 {
-    WITH_CHANNELS(block, spread_block(to, from, step, count, channels))
+    WITH_CHANNELS(block, spread_block(to, from, step, count, channels));
 }
 
-static inline void pixels_narrow(float *to, ptrdiff_t step, const float *from, int64_t count,
-                                 int64_t block){WITH_CHANNELS(block, narrow_block(to, step, from, count, channels))}
+static inline void pixels_narrow(float *to, ptrdiff_t step, const float *from, int64_t count, int64_t block)
+{
+    WITH_CHANNELS(block, narrow_block(to, step, from, count, channels));
+}
 
 /* Either, by a block known at compile time or not. */
 INLINE pixel pixel_get(const float *from, int64_t block)
