@@ -7,7 +7,7 @@
         --data Drishti-GS1 --out torch-1
     rmseg evaluate --pred torch-1 --layout drishti-gs --data Drishti-GS1 --split test --json torch-1.json
 
-Everything is written out here, preparation and loss included, so that the two trainings share nothing but their inputs.
+The losses of the first ten steps are printed, to be held against column `total` of the run's log.csv. Everything is written out here, preparation and loss included, so that the two trainings share nothing but their inputs.
 Needs PyTorch, NumPy, Pillow. An interrupted training goes on from OUT/state.pt.
 """
 import argparse
@@ -105,6 +105,8 @@ def train(model, cases, batches, args, out):
         optimiser.zero_grad(set_to_none=True)
         loss.backward()
         optimiser.step()
+        if iteration < 10:
+            print(f"{iteration + 1}  loss {loss.item():.7f}", flush=True)
         if (iteration + 1) % 50 == 0:
             speed = (time.time() - began) / (iteration + 1 - start)
             print(f"{iteration + 1}/{args.iterations}  loss {loss.item():.5f}  {speed:.3f} s/step", flush=True)
