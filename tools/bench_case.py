@@ -17,7 +17,7 @@ import sys
 import tempfile
 import time
 
-from bench_step import TUNED, VARIANTS, processor
+from bench_step import TUNED, VARIANTS, processor, resident_peak_mb
 
 SIZE = (183, 140, 88)
 
@@ -48,28 +48,23 @@ def ours(args, run, image):
         start, peak = time.perf_counter(), 0
         with subprocess.Popen([*command, "--threads", str(args.threads), "--quiet"]) as process:
             while process.poll() is None:
-                status = pathlib.Path(f"/proc/{process.pid}/status").read_text().splitlines()
-                peak = max([peak, *(int(line.split()[1]) for line in status if line.startswith("VmHWM"))])
+                peak = max(peak, resident_peak_mb(process.pid))
                 time.sleep(0.02)
         if process.returncode:
             sys.exit(process.returncode)
-        return time.perf_counter() - start, peak / 1e3
+        return time.perf_counter() - start, peak
 
 
 def loop(args, run, path, variant):
     """PyTorch's prediction of the image as a function without arguments: the number of windows."""
-    import nibabel
-    import numpy as np
     import torch
-    from parity_windows import load, test_single_case
+    from parity_windows import load, load_image, test_single_case
 
     compiled, channels_last = VARIANTS[variant]
     layout = torch.channels_last_3d if channels_last else torch.contiguous_format
     model, normalize = load(pathlib.Path(run) / "weights.safetensors")
     model = model.to(memory_format=layout)
-    image = np.asarray(nibabel.load(path).dataobj, np.float32).transpose(2, 1, 0)
-    if normalize == "zscore":
-        image = ((image - image.mean(dtype=np.float64)) / image.std(dtype=np.float64)).astype(np.float32)
+    image = load_image(path, normalize)
     model = torch.compile(model) if compiled else model
 
     def predict():

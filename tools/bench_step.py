@@ -108,10 +108,10 @@ def torch_work(case, compiled, channels_last):
     return once
 
 
-def resident_peak_mb():
-    """Of this process so far; 0 where the system does not tell."""
+def resident_peak_mb(process="self"):
+    """Of this process so far, or of that with a number; 0 where the system does not tell."""
     try:
-        lines = pathlib.Path("/proc/self/status").read_text().splitlines()
+        lines = pathlib.Path(f"/proc/{process}/status").read_text().splitlines()
     except OSError:
         return 0.0
     return next((float(line.split()[1]) * 1024e-6 for line in lines if line.startswith("VmHWM:")), 0.0)

@@ -7,7 +7,8 @@
         --data Drishti-GS1 --out torch-1
     rmseg evaluate --pred torch-1 --layout drishti-gs --data Drishti-GS1 --split test --json torch-1.json
 
-The losses of the first ten steps are printed, to be held against column `total` of the run's log.csv. Everything is written out here, preparation and loss included, so that the two trainings share nothing but their inputs.
+The losses of the first ten steps are printed, to be held against column `total` of the run's log.csv. Everything is written out
+here, preparation and loss included, so that the two trainings share nothing but their inputs.
 Needs PyTorch, NumPy, Pillow. An interrupted training goes on from OUT/state.pt.
 """
 import argparse

@@ -31,6 +31,14 @@ def load(path):
     return model.eval().to(memory_format=torch.channels_last_3d), notes["rmseg.normalize"]
 
 
+def load_image(path, normalize):
+    """In array order, as the run prepares it."""
+    image = np.asarray(nibabel.load(path).dataobj, np.float32).transpose(2, 1, 0)
+    if normalize == "zscore":
+        image = ((image - image.mean(dtype=np.float64)) / image.std(dtype=np.float64)).astype(np.float32)
+    return image
+
+
 def test_single_case(model, image, stride, patch, layout=torch.channels_last_3d):
     pad = [max(p - n, 0) for n, p in zip(image.shape, patch)]
     pads = [(p // 2, p - p // 2) for p in pad]
@@ -57,9 +65,7 @@ def main():
     parser.add_argument("--stride", default="4,18,18")
     args = parser.parse_args()
     model, normalize = load(args.run / "weights.safetensors")
-    image = np.asarray(nibabel.load(args.image).dataobj, np.float32).transpose(2, 1, 0)
-    if normalize == "zscore":
-        image = ((image - image.mean(dtype=np.float64)) / image.std(dtype=np.float64)).astype(np.float32)
+    image = load_image(args.image, normalize)
     with torch.no_grad():
         theirs, windows = test_single_case(model, image, [int(s) for s in args.stride.split(",")], [int(p) for p in args.window.split(",")])
     with tempfile.TemporaryDirectory() as folder:
